@@ -1,0 +1,44 @@
+"""Who talks to whom: the two sides of a connection and its end points."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+
+class Side(enum.Enum):
+    """The side of a connection that sent something. The client is the TCP initiator."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+    @property
+    def peer(self) -> Side:
+        """The other side."""
+        return Side.SERVER if self is Side.CLIENT else Side.CLIENT
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One end of a connection: the firewall's interface it is behind (its nameif), address and port."""
+
+    interface: str
+    address: IPv4Address
+    port: int
+
+    def __str__(self) -> str:
+        """As ASA's messages write it: ``outside:203.0.113.10/40000``."""
+        return f"{self.interface}:{self.address}/{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A TCP connection through the firewall, on real addresses (row 17 of the design)."""
+
+    client: Endpoint
+    server: Endpoint
+
+    def sender(self, side: Side) -> Endpoint:
+        """The end point that `side` sends from."""
+        return self.client if side is Side.CLIENT else self.server
