@@ -1,0 +1,134 @@
+"""The frozen configuration: what a rule file says, every name resolved by `verify`, nothing of how it was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from appliance.nat.static import Static
+from appliance.policy.acl import AccessList
+from appliance.policy.maps import ClassMap, InspectMap, PolicyMap
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """An ``interface`` block. `name` is ASA's (Ethernet0/0), `hardware` the Linux device (ours)."""
+
+    name: str
+    hardware: str | None = None
+    nameif: str | None = None
+    security_level: int | None = None
+    address: IPv4Interface | None = None
+    shutdown: bool = False
+    description: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``route IFC NETWORK MASK GATEWAY [METRIC]``"""
+
+    interface: str
+    network: IPv4Network
+    gateway: IPv4Address
+    metric: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AccessGroup:
+    """``access-group ID in interface IFC``"""
+
+    access_list: str
+    interface: str
+    direction: str = "in"
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePolicy:
+    """``service-policy NAME {global | interface IFC}``; `interface` None is global."""
+
+    policy_map: str
+    interface: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """``timeout …``, in seconds; the defaults are ASA's (asa.md §5.3, §6.6)."""
+
+    conn: int = 3600
+    half_closed: int = 600
+    embryonic: int = 30  # not in `timeout conn` on an ASA; `set connection timeout embryonic` there
+    xlate: int = 10800
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingHost:
+    """``logging host IFC IP [udp/PORT]``"""
+
+    interface: str
+    address: IPv4Address
+    port: int = 514
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """``logging …``. A level is 0 (emergencies) to 7 (debugging), None where the destination is off."""
+
+    enabled: bool = False
+    timestamp: bool = False
+    buffered: int | None = None
+    buffer_size: int = 4096  # octets, ASA's default
+    console: int | None = None  # stderr, here
+    trap: int | None = None
+    facility: int = 20  # local4
+    device_id: str | None = None  # "hostname" or a string
+    hosts: tuple[LoggingHost, ...] = ()
+    disabled: frozenset[int] = frozenset()  # `no logging message ID`
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsListen:
+    """``metrics listen ADDRESS:PORT`` (ours)."""
+
+    address: IPv4Address
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole rule file. Tuples keep the file's order; lookups by name go through the methods."""
+
+    hostname: str = "ciscoasa"
+    interfaces: tuple[Interface, ...] = ()
+    routes: tuple[Route, ...] = ()
+    access_lists: tuple[AccessList, ...] = ()
+    access_groups: tuple[AccessGroup, ...] = ()
+    statics: tuple[Static, ...] = ()
+    class_maps: tuple[ClassMap, ...] = ()
+    inspect_maps: tuple[InspectMap, ...] = ()
+    policy_maps: tuple[PolicyMap, ...] = ()
+    service_policies: tuple[ServicePolicy, ...] = ()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    logging: Logging = field(default_factory=Logging)
+    metrics: MetricsListen | None = None
+    workers: int | None = None  # `inspection-workers N` (ours); None: half the cores, at least one
+
+    def interface(self, nameif: str) -> Interface | None:
+        """The interface called `nameif`."""
+        return next((each for each in self.interfaces if each.nameif == nameif), None)
+
+    def access_list(self, name: str) -> AccessList | None:
+        """The access list called `name`."""
+        return next((each for each in self.access_lists if each.name == name), None)
+
+    def class_map(self, name: str) -> ClassMap | None:
+        """The class map called `name`."""
+        return next((each for each in self.class_maps if each.name == name), None)
+
+    def policy_map(self, name: str) -> PolicyMap | None:
+        """The policy map called `name`."""
+        return next((each for each in self.policy_maps if each.name == name), None)
+
+    def inspect_map(self, name: str) -> InspectMap | None:
+        """The inspect map called `name` (the default one is `policy.defaults.DEFAULT_MAP`)."""
+        return next((each for each in self.inspect_maps if each.name == name), None)

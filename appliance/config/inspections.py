@@ -1,0 +1,58 @@
+"""Which inspection a connection gets: the service policies flattened into numbered classes.
+
+The number is what `mark CLASS` carries and what names a block of counters: 1 for the first inspecting class, in
+the order `show service-policy` prints them (global first); 0 is a connection that is not inspected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from appliance.config.config import Config
+from appliance.policy.defaults import DEFAULT_MAP
+from appliance.policy.maps import ClassMap, ExemptEsmtp, InspectEsmtp, InspectMap, PolicyMap
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A class of a service policy that inspects ESMTP, or exempts from it (`number` 0, `inspect_map` None)."""
+
+    number: int
+    interface: str | None  # None: the global policy
+    policy: str
+    class_map: ClassMap
+    inspect_map: InspectMap | None
+    fail_open: bool = False
+
+
+def inspections(config: Config) -> tuple[Inspection, ...]:
+    """Every class of a verified `config` that says anything of ESMTP, in order of evaluation.
+
+    Exemptions come first whatever their place (row 17), then interface policies, then the global one: the first
+    that matches a connection decides.
+    """
+    found: list[Inspection] = []
+    ordered = sorted(config.service_policies, key=lambda each: each.interface is not None)
+    for service in ordered:
+        policy = config.policy_map(service.policy_map)
+        if policy is not None:
+            found.extend(_of_policy(config, policy, service.interface, 1 + sum(each.number > 0 for each in found)))
+    return tuple(sorted(found, key=lambda each: (each.number > 0, each.interface is None, each.number)))
+
+
+def _of_policy(config: Config, policy: PolicyMap, interface: str | None, number: int) -> list[Inspection]:
+    found = []
+    for each in policy.classes:
+        class_map = config.class_map(each.name)
+        if class_map is None:
+            continue
+        match each.inspect:
+            case ExemptEsmtp():
+                found.append(Inspection(0, interface, policy.name, class_map, None))
+            case InspectEsmtp(map=name, fail_open=fail_open):
+                inspect_map = DEFAULT_MAP if name is None else config.inspect_map(name)
+                found.append(Inspection(number, interface, policy.name, class_map, inspect_map, fail_open))
+                number += 1
+            case None:
+                pass
+    return found

@@ -1,0 +1,21 @@
+"""``static (real_ifc,mapped_ifc) mapped real netmask 255.255.255.255 tcp MAX EMB`` as a value (asa.md §5.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+UNLIMITED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A one-to-one translation of a host with the limits it carries; 0 means unlimited."""
+
+    real_interface: str
+    mapped_interface: str
+    mapped: IPv4Address
+    real: IPv4Address
+    max_conns: int = UNLIMITED
+    max_embryonic: int = UNLIMITED
+    line: int = 0  # of the rule file, for errors
