@@ -1,0 +1,71 @@
+"""What the firewall knows of itself at one moment: `show` and `metrics` read this and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from appliance.nat.connection import Connection
+from appliance.nat.static import Static
+
+
+@dataclass(frozen=True, slots=True)
+class StaticUse:
+    """How much of a static's limits is used, and how many SYNs each limit has refused since the start."""
+
+    static: Static
+    connections: int
+    embryonic: int
+    refused_max: int = 0
+    refused_embryonic: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueUse:
+    """One line of /proc/net/netfilter/nfnetlink_queue, with the worker that serves it."""
+
+    number: int
+    worker_pid: int
+    length: int  # packets waiting
+    dropped: int  # queue full
+    user_dropped: int  # netlink receive buffer full
+
+
+@dataclass(frozen=True, slots=True)
+class LogUse:
+    """One log destination: ``Buffer logging: level informational, 12 messages logged``."""
+
+    destination: str  # buffered console trap
+    level: int
+    logged: int
+    hosts: tuple[HostUse, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """One ``logging host``: datagrams sent, failed, and dropped because there was no room."""
+
+    interface: str
+    address: IPv4Address
+    sent: int
+    errors: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at one moment. `now` is the kernel's monotonic clock in ns."""
+
+    now: int
+    #: per inspection number, the counter block summed over the workers (`policy.counters`)
+    inspections: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    #: the engine's own counters, by the names of `datapath.counters`
+    engine: Mapping[str, int] = field(default_factory=dict)
+    connections: tuple[Connection, ...] = ()
+    most_used: int = 0  # connections at once, since the start
+    statics: tuple[StaticUse, ...] = ()
+    queues: tuple[QueueUse, ...] = ()
+    logs: tuple[LogUse, ...] = ()
+    log_lines: tuple[str, ...] = ()  # the memory buffer, oldest first
+    events_lost: int = 0  # kernel events that found the ring full

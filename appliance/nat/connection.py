@@ -1,0 +1,110 @@
+"""A connection to a static as the kernel's table has it, and what the kernel reports of connections."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from appliance.flow import Side
+
+
+class State(enum.IntEnum):
+    """The state of an entry in the connection table; the numbers are those of ``enum conn_state`` in bpf/structs.h."""
+
+    CLOSED = 0  # a tombstone: given back, about to be deleted
+    SYN = 1  # counted, embryonic: the client's SYN was forwarded
+    SYN_ACK = 2  # embryonic: the server answered, its initial number is known
+    ESTABLISHED = 3  # the client's ACK of the server's SYN was forwarded
+    HALF_CLOSED = 4  # one FIN was forwarded
+    CLOSING = 5  # both FINs were forwarded, not both acknowledged
+    DEAD = 6  # closed by inspection: both directions dropped, its place is held
+    WAITING = 7  # not counted: a SYN that found max_conns reached at egress
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A connection's tuple, server side by its mapped address."""
+
+    mapped: IPv4Address
+    port: int
+    client: IPv4Address
+    client_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One entry of the table. Times are the kernel's monotonic clock, in ns."""
+
+    key: Key
+    real: IPv4Address
+    state: State
+    started: int
+    last: int  # of the last packet forwarded
+    octets: int  # of TCP payload, both directions
+    from_client: bool = False  # payload was seen from the client
+    from_server: bool = False
+    fin: frozenset[Side] = frozenset()  # who sent a FIN
+    bypass: bool = False
+
+    @property
+    def embryonic(self) -> bool:
+        """The handshake is not finished."""
+        return self.state in (State.SYN, State.SYN_ACK)
+
+
+class Ending(enum.IntEnum):
+    """Why a connection ended; the numbers are those of ``enum ending`` in bpf/structs.h."""
+
+    FINS = 1
+    RESET_BY_CLIENT = 2
+    RESET_BY_SERVER = 3
+    SYN_TIMEOUT = 4
+    FIN_TIMEOUT = 5
+    IDLE_TIMEOUT = 6
+    INSPECTION = 7
+    CLEARED = 8
+    REPLACED = 9  # a new SYN on the tuple of a closing connection
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A connection was counted (its SYN was forwarded)."""
+
+    key: Key
+    real: IPv4Address
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class TornDown:
+    """A connection ended; `started` and `time` in ns of the kernel's clock, `octets` of payload in both directions."""
+
+    key: Key
+    real: IPv4Address
+    ending: Ending
+    started: int
+    time: int
+    octets: int
+
+
+class Limit(enum.IntEnum):
+    """Which limit refused a SYN."""
+
+    MAX_CONNS = 1
+    EMBRYONIC = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A SYN was refused: `count` of `limit` places were taken."""
+
+    key: Key
+    real: IPv4Address
+    which: Limit
+    count: int
+    limit: int
+    time: int
+
+
+Event = Built | TornDown | Refused
