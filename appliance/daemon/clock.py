@@ -1,0 +1,18 @@
+"""The one place that reads clocks; everything below the edge is told the time."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+SECOND = 1_000_000_000  # ns
+
+
+def monotonic() -> int:
+    """ns of CLOCK_MONOTONIC, the clock that BPF programs read."""
+    return time.monotonic_ns()
+
+
+def wall() -> datetime:
+    """Local time of day, for the headers of log lines."""
+    return datetime.now().astimezone()

@@ -1,0 +1,91 @@
+"""The dependency rule: a module imports its own package or a lower row, and the edge stays at the edge."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROWS = [
+    {"flow", "marks"},
+    {"tcp", "esmtp"},
+    {"policy", "nat", "syslog", "maillog"},
+    {"config", "datapath"},
+    {"iptables", "show"},
+    {"kernel", "control", "replay", "metrics"},
+    {"daemon", "lab"},
+    {"cli"},
+]
+EDGE = {"kernel", "control", "replay", "metrics", "daemon", "lab", "cli"}
+#: The modules that reach outside, and the packages that may name them.
+FENCED = {
+    "bcc": {"kernel"},
+    "netfilterqueue": {"kernel"},
+    "pyroute2": {"kernel", "lab"},
+    "prometheus_client": {"metrics"},
+    "scapy": {"replay", "lab"},
+    "logging": set[str](),
+    "socket": EDGE - {"metrics", "replay"},
+    "subprocess": EDGE - {"metrics", "replay", "control"},
+    "time": EDGE - {"replay"},
+}
+ROW = {name: number for number, names in enumerate(ROWS) for name in names}
+ROOT = Path(__file__).parents[1] / "appliance"
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def package(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    here = package(path)
+    assert here in ROW, f"{here} has no row: add it here and in the map"
+    for name in imported(path):
+        top, _, rest = name.partition(".")
+        there = rest.split(".")[0]
+        if top == "appliance" and there != here:
+            assert ROW[there] < ROW[here], f"{here} may not import {name}"
+        if top in FENCED:
+            assert here in FENCED[top], f"{here} may not import {name}"
+
+
+PURE = [path for path in MODULES if ROW[package(path)] < ROW["kernel"]]
+
+
+def test_pure_rows_import_without_root_kernel_socket_or_clock() -> None:
+    """Every pure module imports in an interpreter in which our own modules may not import the edge."""
+    names = [".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in PURE]
+    assert len(names) > 20
+    script = f"""
+import builtins, importlib, sys
+real = builtins.__import__
+def fenced(name, globals=None, locals=None, fromlist=(), level=0):
+    asker = (globals or {{}}).get("__name__", "")
+    if asker.startswith("appliance") and name.split(".")[0] in {sorted(FENCED)!r}:
+        raise ImportError(f"{{asker}} imports {{name}}")
+    return real(name, globals, locals, fromlist, level)
+builtins.__import__ = fenced
+for name in {names!r}:
+    importlib.import_module(name)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT.parent)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_map_names_every_package() -> None:
+    document = (ROOT / "__init__.py").read_text()
+    for path in MODULES:
+        assert f"{package(path)} " in document, f"{package(path)} is not on the map"
