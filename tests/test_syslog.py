@@ -1,0 +1,257 @@
+"""The log records: ASA's sentences to the octet, headers, no forged lines, and the JSON between our processes."""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import fields
+from datetime import datetime
+from ipaddress import IPv4Address
+from typing import get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance import syslog
+from appliance.flow import Endpoint, Side
+from appliance.syslog import ActionClass, ActionTaken, Direction, Message, Reason, Record, Termination
+
+CLIENT = Endpoint("outside", IPv4Address("203.0.113.10"), 40000)
+SERVER = Endpoint("inside", IPv4Address("192.0.2.25"), 25)
+MAPPED = Endpoint("outside", IPv4Address("203.0.113.125"), 25)
+
+SENTENCES = [
+    (
+        syslog.StringReplaced(CLIENT, SERVER, b"MAIL FROM:<a<b@example.com>\r\n"),
+        "%ASA-2-108002: SMTP replaced string: out 203.0.113.10 in 192.0.2.25 data: MAIL FROM:<a<b@example.com>"
+        "\\015\\012",
+    ),
+    (
+        syslog.MaliciousPattern(CLIENT, SERVER, b"<|/bin/sh>"),
+        "%ASA-2-108003: Terminating ESMTP connection; malicious pattern detected in the mail address from "
+        "outside:203.0.113.10/40000 to inside:192.0.2.25/25. Mail Address:<|/bin/sh>",
+    ),
+    (
+        syslog.EsmtpAction(
+            ActionClass.CLASSIFICATION,
+            ActionTaken.DROPPED_CONNECTION,
+            Message.REQUEST,
+            CLIENT,
+            SERVER,
+            "matched Class 4: header line length gt 998",
+        ),
+        "%ASA-4-108004: ESMTP Classification: Dropped connection for ESMTP Request from outside:203.0.113.10/40000 "
+        "to inside:192.0.2.25/25; matched Class 4: header line length gt 998",
+    ),
+    (
+        syslog.EsmtpAction(
+            ActionClass.PARAMETER,
+            ActionTaken.RESET_CONNECTION,
+            Message.RESPONSE,
+            SERVER,
+            CLIENT,
+            "server-transition: 354 without DATA",
+        ),
+        "%ASA-4-108004: ESMTP Parameter: Reset connection for ESMTP Response from inside:192.0.2.25/25 "
+        "to outside:203.0.113.10/40000; server-transition: 354 without DATA",
+    ),
+    (
+        syslog.EsmtpReceived(
+            ActionClass.CLASSIFICATION, Message.REQUEST, CLIENT, SERVER, "matched Class 3: body line length gt 998"
+        ),
+        "%ASA-6-108005: ESMTP Classification: Received ESMTP Request from outside:203.0.113.10/40000 "
+        "to inside:192.0.2.25/25; matched Class 3: body line length gt 998",
+    ),
+    (
+        syslog.TlsStarted(CLIENT, SERVER),
+        "%ASA-6-108007: TLS started on ESMTP session between client outside:203.0.113.10/40000 "
+        "and server inside:192.0.2.25/25",
+    ),
+    (
+        syslog.EmbryonicLimitExceeded(20, 20, CLIENT, SERVER),
+        "%ASA-6-201010: Embryonic connection limit exceeded 20/20 for input packet from 203.0.113.10/40000 "
+        "to 192.0.2.25/25 on interface outside",
+    ),
+    (
+        syslog.ConnectionLimitExceeded(50, 50, CLIENT, SERVER),
+        "%ASA-3-201011: Connection limit exceeded 50/50 for input packet from 203.0.113.10/40000 "
+        "to 192.0.2.25/25 on interface outside",
+    ),
+    (
+        syslog.ConnectionBuilt(Direction.INBOUND, 11, CLIENT, CLIENT, SERVER, MAPPED),
+        "%ASA-6-302013: Built inbound TCP connection 11 for outside:203.0.113.10/40000 (203.0.113.10/40000) "
+        "to inside:192.0.2.25/25 (203.0.113.125/25)",
+    ),
+    (
+        syslog.ConnectionTornDown(9, CLIENT, SERVER, 92 * 3600 + 24 * 60 + 20, 1774, Reason.FINS),
+        "%ASA-6-302014: Teardown TCP connection 9 for outside:203.0.113.10/40000 to inside:192.0.2.25/25 "
+        "duration 92:24:20 bytes 1774 TCP FINs",
+    ),
+    (
+        syslog.FlowTerminated(CLIENT, SERVER, Termination.DISCONNECTED),
+        "%ASA-4-507003: tcp flow from outside:203.0.113.10/40000 to inside:192.0.2.25/25 terminated by inspection "
+        "engine, reason - inspector disconnected, dropped packet.",
+    ),
+    (
+        syslog.EngineFault("outside:203.0.113.10/40000", "ValueError", "session.py:9 feed", "0123456789ab"),
+        "%FIXUP-3-900001: Inspection engine fault on outside:203.0.113.10/40000: ValueError at session.py:9 feed, "
+        "digest 0123456789ab",
+    ),
+    (
+        syslog.WorkerRestarted(0, "signal 9", 4711),
+        "%FIXUP-3-900002: Inspection worker 0 ended (signal 9), restarted as process 4711",
+    ),
+    (
+        syslog.EventsLost(3),
+        "%FIXUP-4-900003: 3 connection events lost: the log lacks their records, the counts are right",
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "line"), SENTENCES, ids=lambda each: getattr(each, "id", ""))
+def test_sentence(record: Record, line: str) -> None:
+    assert syslog.render(record) == line
+
+
+def test_every_message_has_its_sentence_here() -> None:
+    assert {type(record) for record, _ in SENTENCES} == set(syslog.CATALOGUE.values())
+
+
+@pytest.mark.parametrize(
+    ("header", "start"),
+    [
+        ({}, "%ASA-6-302014: "),
+        ({"facility": 20}, "<166>%ASA-6-302014: "),
+        ({"facility": 20, "when": datetime(2026, 11, 21, 3, 4, 28)}, "<166>Nov 21 2026 03:04:28: %ASA-6-302014: "),
+        ({"when": datetime(2017, 3, 9, 10, 25, 4), "device_id": "fw"}, "Mar 09 2017 10:25:04 fw : %ASA-6-302014: "),
+        ({"device_id": "HQ-ASA5585"}, "HQ-ASA5585 : %ASA-6-302014: "),
+        ({"facility": 16, "device_id": "fw"}, "<134>fw : %ASA-6-302014: "),
+    ],
+)
+def test_header(header: dict, start: str) -> None:
+    record = syslog.ConnectionTornDown(9, CLIENT, SERVER, 30, 0, Reason.SYN_TIMEOUT)
+    assert syslog.render(record, **header) == start + record.text()
+
+
+@pytest.mark.parametrize(
+    ("octets", "shown"),
+    [
+        (b"HELO a", "HELO a"),
+        (b"\r\n<2>%ASA-2-108003: forged", "\\015\\012<2>%ASA-2-108003: forged"),
+        (b"\x1b[2J\x00\x7f\x80\xff", "\\033[2J\\000\\177\\200\\377"),
+        (b"a" * 128, "a" * 128),
+        (b"a" * 129, "a" * 128 + "…"),
+        (b"\n" * 129, "\\012" * 128 + "…"),
+    ],
+)
+def test_octets_of_a_peer_are_printable(octets: bytes, shown: str) -> None:
+    assert syslog.printable(octets) == shown
+
+
+FORGERIES = [b"x\r\n<2>%ASA-2-108003: forged", b"x\n<2>%ASA-", b"\x1b]0;x\x07", b"\x9b31m", "\u2028\u0085".encode()]
+
+
+@pytest.mark.parametrize("octets", FORGERIES)
+def test_no_peer_forges_a_line(octets: bytes) -> None:
+    text = octets.decode("latin-1")
+    records = [
+        syslog.MaliciousPattern(CLIENT, SERVER, octets),
+        syslog.StringReplaced(CLIENT, SERVER, octets),
+        syslog.EsmtpReceived(ActionClass.PARAMETER, Message.REQUEST, CLIENT, SERVER, text),
+        syslog.EngineFault(text, text, text, text),
+    ]
+    for record in records:
+        assert syslog.render(record, device_id=text, facility=20).replace("…", "").isprintable()
+        assert syslog.render(record).isascii()
+
+
+def field_values(kind: type) -> st.SearchStrategy:
+    """Values of a field of type `kind`."""
+    if issubclass(kind, enum.Enum):
+        return st.sampled_from(list(kind))
+    return {
+        int: st.integers(0, 2**64 - 1),
+        str: st.text(max_size=300),
+        bytes: st.binary(max_size=300),
+        Endpoint: st.builds(Endpoint, st.text(max_size=20), st.ip_addresses(v=4), st.integers(0, 0xFFFF)),
+    }[kind]
+
+
+def records() -> st.SearchStrategy[Record]:
+    """Any record at all."""
+    return st.sampled_from(list(syslog.CATALOGUE.values())).flatmap(
+        lambda kind: st.builds(
+            kind, **{each.name: field_values(get_type_hints(kind)[each.name]) for each in fields(kind)}
+        )
+    )
+
+
+@given(records())
+def test_any_record_is_one_printable_line_and_survives_json(record: Record) -> None:
+    line = syslog.render(record, facility=20)
+    assert line.replace("…", "").isascii()
+    assert line.isprintable()
+    assert syslog.from_message(json.loads(json.dumps(syslog.to_message(record)))) == record
+
+
+GOOD = syslog.to_message(SENTENCES[2][0])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        [],
+        "302013",
+        {},
+        {"id": 302013},
+        {"id": 999999},
+        {"id": "302013"},
+        {"id": True},
+        {"id": [302013]},
+        GOOD | {"more": 1},
+        {key: value for key, value in GOOD.items() if key != "source"},
+        GOOD | {"source": ["outside", "203.0.113.10"]},
+        GOOD | {"source": ["outside", "203.0.113.10", 65536]},
+        GOOD | {"source": ["outside", "203.0.113.10", -1]},
+        GOOD | {"source": ["outside", "203.0.113.10", "25"]},
+        GOOD | {"source": ["outside", "2001:db8::1", 25]},
+        GOOD | {"source": ["outside", 3405803786, 25]},
+        GOOD | {"source": [None, "203.0.113.10", 25]},
+        GOOD | {"source": {}},
+        GOOD | {"further_info": 1},
+        GOOD | {"action": "Formatted"},
+        GOOD | {"action": ["Dropped"]},
+        {"id": 108003, "source": GOOD["source"], "destination": GOOD["destination"], "address": "\u0100"},
+        {"id": 900003, "count": True},
+        {"id": 900003, "count": 1.0},
+        {"id": 900003, "count": -1},
+        {"id": 900003, "count": 2**64},
+    ],
+    ids=repr,
+)
+def test_what_is_no_record_is_refused(message: object) -> None:
+    with pytest.raises(syslog.MessageError):
+        syslog.from_message(message)
+
+
+def test_the_client_sends_requests() -> None:
+    assert Message.of(Side.CLIENT) is Message.REQUEST
+    assert Message.of(Side.SERVER) is Message.RESPONSE
+
+
+def test_an_engine_fault_names_places_and_never_the_message() -> None:
+    def fail() -> None:
+        raise ValueError("AUTH PLAIN c2VjcmV0")
+
+    def fault() -> syslog.EngineFault:
+        with pytest.raises(ValueError, match="AUTH") as caught:
+            fail()
+        return syslog.EngineFault.of("outside:203.0.113.10/40000", caught.value)
+
+    one, two = fault(), fault()
+    assert one.error == "ValueError"
+    assert one.trace.startswith("test_syslog.py:")
+    assert "c2VjcmV0" not in one.text()
+    assert one.digest == two.digest
