@@ -1,0 +1,195 @@
+"""The first vocabulary: what was seen on the wire, as a closed union of facts.
+
+A fact says what the peers did and where in the stream, never what is to be done about it: dropping, masking
+and logging are policy. Offsets are absolute, from the first payload octet of that side. There is a fact for what
+happened; octets that merely pass make none.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Quantity(enum.Enum):
+    """What a limit can be set on. Lengths are octets without CRLF; dot-stuffing is undone."""
+
+    COMMAND_LINE = "command line"  # any client line outside DATA and SASL
+    RECIPIENTS = "recipients"  # RCPT commands of one transaction, refused ones too (row 13)
+    BODY_LINE = "body line"
+    HEADER_LINE = "header line"  # one physical line: folding does not join lines
+    SENDER_ADDRESS = "sender address"  # between the angle brackets
+    MIME_FILENAME = "MIME filename"
+
+
+class Oddity(enum.Enum):
+    """What a peer should not have done and yet can be left to do: counted, the connection goes on."""
+
+    UNSUPPORTED = "unsupported command"  # a verb that is none of ours (row 3), typed by hand (row 4)
+    TRUNCATED = "truncated command"  # under four letters (row 5)
+    EMPTY = "empty command"
+    UNTERMINATED = "unterminated command"  # the client's FIN inside a line (row 6)
+    PIPELINED = "pipelined command"  # before a reply, PIPELINING not offered (row 7)
+    UNEXPECTED_REPLY = "unexpected reply"  # nothing outstanding, or a message runs (row 7)
+    EIGHT_BIT = "8-bit command"  # an octet above 127 in a command line
+    CONTROL = "control octet in a command"  # outside mail addresses (row 8)
+    BARE_LINE_END = "bare CR or LF in a message"  # each one counts (row 9)
+    STALLED = "stalled reply line"  # its LF did not come in time
+
+
+class Rule(enum.Enum):
+    """What a peer must not do, under the name it has in 108004 (row 14)."""
+
+    TERMINATION = "command-termination"  # row 6
+    SERVER_TRANSITION = "server-transition"  # row 7
+    OUTSTANDING = "outstanding-commands"  # row 7
+    EARLY_DATA = "early-data"  # row 7a
+    SMUGGLING = "smuggling-guard"  # row 9
+    TLS = "allow-tls"  # row 11
+    SASL_LENGTH = "sasl-line"  # row 12
+    EHLO_REPLY = "ehlo-reply"  # the limits on what may be held (design §2)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A supported verb, whole: the line goes on until its CRLF."""
+
+    verb: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """Octets of a line no supported verb owns, its CR LF not among them."""
+
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """An oddity, `count` times. `detail` says more where it is logged; it never holds a credential."""
+
+    oddity: Oddity
+    offset: int
+    count: int = 1
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A rule was broken; `offset` is the first octet the peer must not get."""
+
+    rule: Rule
+    detail: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """`quantity` is more than `limit` (one of the limits the session was told), from the octet at `offset` on."""
+
+    quantity: Quantity
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """An octet that has no place where it is in a command: a stray angle bracket, a control octet (row 8)."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidAddress:
+    """A MAIL, RCPT, SEND, SOML or SAML line that had misplaced octets came to its end; its first octets as sent."""
+
+    line: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """``|`` behind the colon of a mail address command (row 8); what was seen of the address, as sent."""
+
+    address: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Octets of the text of a 220 greeting, line ends and the first four octets of each line not among them."""
+
+    offset: int
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """A 220 greeting has begun."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class EhloReply:
+    """A 250 reply to EHLO has begun."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class EhloParameter:
+    """A parameter line of an EHLO reply: `word` is its keyword's ASA word, ``others`` if it has none.
+
+    `offset` and `length` cover keyword and arguments, not the code and not the line end. `starttls` tells the one
+    keyword a parameter of the map speaks of. `whole` is False of a piece of a line that stalled; a piece whose
+    keyword is not known yet has no word (``""``).
+    """
+
+    word: str
+    offset: int
+    length: int
+    starttls: bool = False
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBegun:
+    """The 354 to DATA was seen whole: the next client octet, at `offset`, is the message's first."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEnded:
+    """``.`` CRLF: `offset` is the octet behind it."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class TlsStarted:
+    """Behind the 220 to STARTTLS both sides began with a TLS record."""
+
+    offset: int
+
+
+Fact = (
+    Command
+    | Unsupported
+    | Odd
+    | Breach
+    | Exceeded
+    | Misplaced
+    | InvalidAddress
+    | Pipe
+    | Greeting
+    | Greeted
+    | EhloReply
+    | EhloParameter
+    | MessageBegun
+    | MessageEnded
+    | TlsStarted
+)
