@@ -1,0 +1,122 @@
+"""What the machine was like before us, so that a stop puts exactly that back.
+
+Each change is written down before it is made, in a file that outlives us: after ``kill -9``, `fixup cleanup` reads
+the same record and undoes the same changes. Only what we changed is in it: an address that was there already is
+nobody's to remove. The record is a list in the order of the changes and is undone from its end.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from appliance.kernel.errors import KernelError
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl:
+    """A kernel setting, by its path below /proc/sys, and the value it had."""
+
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """A device that was down."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAddress:
+    """An address (``192.0.2.1/24``) the device did not have."""
+
+    device: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """A route that was not there; `gateway` is empty for one to the device itself."""
+
+    destination: str
+    device: str
+    gateway: str
+    metric: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoProxy:
+    """An address the device did not answer ARP for."""
+
+    address: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoTable:
+    """A netfilter table that was not there; `family` is ``ip`` or ``ip6``."""
+
+    family: str
+    name: str
+
+
+Change = Sysctl | LinkDown | NoAddress | NoRoute | NoProxy | NoTable
+_KINDS: dict[str, type[Change]] = {
+    kind.__name__: kind for kind in (Sysctl, LinkDown, NoAddress, NoRoute, NoProxy, NoTable)
+}
+
+
+class Found:
+    """The record in the file `path`; what a killed run left there is taken over as its own.
+
+    Of a sysctl the first value noted stays: what a run after a crash finds is that run's own work.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._changes = _read(path)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Everything noted, oldest first."""
+        return tuple(self._changes)
+
+    def note(self, change: Change) -> None:
+        """Write `change` down; call this before making it."""
+        same = [each for each in self._changes if isinstance(each, Sysctl) and isinstance(change, Sysctl)]
+        if change in self._changes or any(each.path == getattr(change, "path", None) for each in same):
+            return
+        self._changes.append(change)
+        self._write()
+
+    def forget(self, change: Change) -> None:
+        """`change` is undone; the file goes with the last one."""
+        self._changes.remove(change)
+        self._write()
+
+    def _write(self) -> None:
+        if not self._changes:
+            self._path.unlink(missing_ok=True)
+            return
+        text = json.dumps([{"kind": type(each).__name__, **asdict(each)} for each in self._changes], indent=1)
+        beside = self._path.with_suffix(".new")
+        try:
+            beside.write_text(text + "\n", encoding="ascii")
+            beside.replace(self._path)
+        except OSError as error:
+            raise KernelError(f"cannot write {self._path}: {error.strerror}; nothing further was changed") from error
+
+
+def _read(path: Path) -> list[Change]:
+    try:
+        rows = json.loads(path.read_text(encoding="ascii"))
+        return [_KINDS[row.pop("kind")](**row) for row in rows]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise KernelError(
+            f"{path} is not a record of what was found ({error}): put the network back by hand and remove the file"
+        ) from error

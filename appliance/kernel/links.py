@@ -1,0 +1,230 @@
+"""Interfaces, addresses, routes, proxy ARP and sysctls, as the configuration wants them and as they were before.
+
+The box becomes a router for its own `nameif` interfaces alone: forwarding is set per device, so that nothing else on
+the machine starts to be routed, and a stop closes it again. A mapped address is nobody's local address: the box
+answers ARP for it on the mapped side and has a route for it towards the real side, so that what no rule translates
+takes the FORWARD path and is dropped there (bpf-notes §4). Everything is IPv4.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from ipaddress import IPv4Interface
+from pathlib import Path
+from typing import Any, assert_never
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from appliance.config.config import Config, Interface, Timeouts
+from appliance.kernel.errors import KernelError
+from appliance.kernel.found import Found, LinkDown, NoAddress, NoProxy, NoRoute, NoTable, Sysctl
+
+_SYSCTL = Path("/proc/sys")
+_CONNTRACK = "net/netfilter/nf_conntrack_tcp_"
+_NTF_PROXY = 8  # linux/neighbour.h
+_IFF_UP = 1  # linux/if.h
+_MAIN_TABLE = 254  # linux/rtnetlink.h RT_TABLE_MAIN
+_SCOPE_LINK = 253  # linux/rtnetlink.h RT_SCOPE_LINK
+#: what the kernel says of something that is gone already
+_GONE = {errno.ESRCH, errno.ENOENT, errno.EADDRNOTAVAIL, errno.ENODEV}
+
+
+def indices(config: Config) -> dict[int, str]:
+    """The kernel's index of each device in use -> its nameif; KernelError if a device does not exist."""
+    with _netlink() as ipr:
+        return {_index(ipr, device): nameif for nameif, device in _devices(config).items()}
+
+
+def apply(config: Config, found: Found) -> None:
+    """Bring the machine to what `config` says, noting in `found` what was otherwise; KernelError if it can't be."""
+    devices = _devices(config)
+    with _netlink() as ipr:
+        for device in devices.values():
+            _index(ipr, device)  # every device is looked for before the first change
+        for interface in _used(config):
+            _raise(ipr, interface, found)
+        for path, value in _sysctls(config.timeouts, list(devices.values())):
+            _set(path, value, found)
+        for static in config.statics:
+            mapped = str(static.mapped)
+            _add_route(ipr, NoRoute(f"{mapped}/32", devices[static.real_interface], "", 0), found)
+            _add_proxy(ipr, NoProxy(mapped, devices[static.mapped_interface]), found)
+        for route in config.routes:
+            change = NoRoute(str(route.network), devices[route.interface], str(route.gateway), route.metric)
+            _add_route(ipr, change, found)
+
+
+def restore(found: Found) -> None:
+    """Undo what is noted, last change first. What is gone already is as good as undone."""
+    with _netlink() as ipr:
+        for change in reversed(found.changes):
+            match change:
+                case Sysctl(path, value):
+                    _write_back(path, value)
+                case LinkDown(device):
+                    _undo(ipr, device, partial(_lower, ipr))
+                case NoAddress(device, address):
+                    _undo(ipr, device, partial(_address, ipr, "del", IPv4Interface(address)))
+                case NoRoute(device=device):
+                    _undo(ipr, device, partial(_route, ipr, "del", change))
+                case NoProxy(address, device):
+                    _undo(ipr, device, partial(_proxy, ipr, "del", address))
+                case NoTable():
+                    continue  # netfilter's
+                case _:
+                    assert_never(change)
+            found.forget(change)
+
+
+def _used(config: Config) -> list[Interface]:
+    return [each for each in config.interfaces if each.nameif and each.hardware and not each.shutdown]
+
+
+def _devices(config: Config) -> dict[str, str]:
+    return {str(each.nameif): str(each.hardware) for each in _used(config)}
+
+
+def _sysctls(timeouts: Timeouts, devices: list[str]) -> Iterator[tuple[str, str]]:
+    for device in devices:
+        yield f"net/ipv4/conf/{device}/forwarding", "1"
+        yield f"net/ipv4/neigh/{device}/proxy_delay", "0"  # else the first answer waits up to 0.8 s
+    # A connection is known from its SYN on or not at all (row 20).
+    yield f"{_CONNTRACK}loose", "0"
+    # A handshake that conntrack still knows must not be taken for TCP Intercept's (bpf-notes §4, trap 1), so
+    # conntrack forgets it before the connection table does.
+    handshake = str(conntrack_handshake(timeouts))
+    yield f"{_CONNTRACK}timeout_syn_sent", handshake
+    yield f"{_CONNTRACK}timeout_syn_recv", handshake
+    yield f"{_CONNTRACK}timeout_established", str(timeouts.conn)
+    yield f"{_CONNTRACK}timeout_fin_wait", str(timeouts.half_closed)
+    yield f"{_CONNTRACK}timeout_close_wait", str(timeouts.half_closed)
+
+
+def conntrack_handshake(timeouts: Timeouts) -> int:
+    """Conntrack's syn_sent and syn_recv timeouts in seconds: four fifths of the embryonic one."""
+    return max(1, timeouts.embryonic * 4 // 5)
+
+
+@contextlib.contextmanager
+def _netlink() -> Iterator[IPRoute]:
+    try:
+        with IPRoute() as ipr:
+            yield ipr
+    except NetlinkError as error:
+        if error.code == errno.EPERM:
+            raise KernelError("changing addresses and routes needs root: run it with sudo") from error
+        raise KernelError(f"the kernel refused a change of addresses or routes: {error}") from error
+
+
+def _index(ipr: Any, device: str) -> int:
+    found: list[int] = ipr.link_lookup(ifname=device)
+    if not found:
+        raise KernelError(f"no such device: {device} (see ip link; `hardware` in the rule file names it)")
+    return found[0]
+
+
+def _raise(ipr: Any, interface: Interface, found: Found) -> None:
+    device = str(interface.hardware)
+    index = _index(ipr, device)
+    if not ipr.get_links(index)[0]["flags"] & _IFF_UP:
+        found.note(LinkDown(device))
+        ipr.link("set", index=index, state="up")
+    address = interface.address
+    if address is not None and not ipr.get_addr(
+        family=2, index=index, address=str(address.ip), prefixlen=address.network.prefixlen
+    ):
+        found.note(NoAddress(device, str(address)))
+        _address(ipr, "add", address, index)
+
+
+def _set(path: str, value: str, found: Found) -> None:
+    file = _SYSCTL / path
+    try:
+        if not file.exists():
+            _load_conntrack(file)
+        before = file.read_text(encoding="ascii").strip()
+        if before != value:
+            found.note(Sysctl(path, before))
+            file.write_text(value, encoding="ascii")
+    except OSError as error:
+        raise KernelError(f"cannot set {path.replace('/', '.')}: {error.strerror}") from error
+
+
+def _load_conntrack(file: Path) -> None:
+    # The settings appear with the module; a kernel that has it built in always shows them.
+    subprocess.run(["modprobe", "nf_conntrack"], check=False, capture_output=True)
+    if not file.exists():
+        raise KernelError(
+            "this kernel has no connection tracking: one with nf_conntrack is needed (modprobe nf_conntrack)"
+        )
+
+
+def _write_back(path: str, value: str) -> None:
+    # The device or the module may be gone, and its settings with it.
+    with contextlib.suppress(FileNotFoundError):
+        (_SYSCTL / path).write_text(value, encoding="ascii")
+
+
+def _add_route(ipr: Any, change: NoRoute, found: Found) -> None:
+    index = _index(ipr, change.device)
+    if (change.destination, change.gateway, change.metric) not in set(_routes(ipr, index)):
+        found.note(change)
+        _route(ipr, "add", change, index)
+
+
+def _routes(ipr: Any, index: int) -> Iterator[tuple[str, str, int]]:
+    """The main table's routes out of a device: destination, gateway (or nothing), metric."""
+    for each in ipr.get_routes(family=2, table=_MAIN_TABLE, oif=index):
+        network = f"{each.get('dst') or '0.0.0.0'}/{each['dst_len']}"
+        yield network, each.get("gateway") or "", each.get("priority") or 0
+
+
+def _add_proxy(ipr: Any, change: NoProxy, found: Found) -> None:
+    index = _index(ipr, change.device)
+    there = ipr.get_neighbours(family=2, flags=_NTF_PROXY, ifindex=index)
+    if change.address not in {each.get("dst") for each in there}:
+        found.note(change)
+        _proxy(ipr, "add", change.address, index)
+
+
+def _undo(ipr: Any, device: str, deed: Callable[[int], object]) -> None:
+    for index in ipr.link_lookup(ifname=device):
+        try:
+            deed(index)
+        except NetlinkError as error:
+            if error.code not in _GONE:
+                raise
+
+
+def _spec(index: int, change: NoRoute) -> dict[str, object]:
+    spec: dict[str, object] = {"dst": change.destination, "oif": index}
+    if change.gateway:
+        return spec | {"gateway": change.gateway, "priority": change.metric}
+    return spec | {"scope": _SCOPE_LINK}
+
+
+def _lower(ipr: Any, index: int) -> None:
+    ipr.link("set", index=index, state="down")
+
+
+def _address(ipr: Any, verb: str, address: IPv4Interface, index: int) -> None:
+    ipr.addr(
+        verb,
+        index=index,
+        address=str(address.ip),
+        prefixlen=address.network.prefixlen,
+        broadcast=str(address.network.broadcast_address),
+    )
+
+
+def _route(ipr: Any, verb: str, change: NoRoute, index: int) -> None:
+    ipr.route(verb, **_spec(index, change))
+
+
+def _proxy(ipr: Any, verb: str, address: str, index: int) -> None:
+    ipr.neigh(verb, dst=address, ifindex=index, flags=_NTF_PROXY)
