@@ -44,6 +44,9 @@ LEVELS = (
     "debugging",
 )
 
+#: Places an engine fault names, innermost first: enough to find it, and the line stays short.
+_PLACES = 8
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # strftime's are local
 
 
@@ -272,7 +275,6 @@ class Reason(enum.Enum):
     CONN_TIMEOUT = "Conn-timeout"
     INSPECTION = "Flow closed by inspection"
     XLATE_CLEAR = "Xlate Clear"
-    DENY_TERMINATE = "Deny Terminate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +374,8 @@ class EngineFault(Record):
     def of(cls, subject: str, error: BaseException) -> EngineFault:
         """The fault `error` was while working on `subject` (``outside:…/… to inside:…/…``)."""
         frames = traceback.extract_tb(error.__traceback__)
-        trace = " < ".join(f"{PurePath(each.filename).name}:{each.lineno} {each.name}" for each in reversed(frames))
+        places = [f"{PurePath(each.filename).name}:{each.lineno} {each.name}" for each in reversed(frames)]
+        trace = " < ".join(places[:_PLACES])
         name = type(error).__name__
         return cls(subject, name, trace, hashlib.sha256(f"{name} {trace}".encode()).hexdigest()[:12])
 

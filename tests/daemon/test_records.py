@@ -1,0 +1,137 @@
+"""The kernel's events as ASA's records: numbers, sides, reasons, durations."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+import pytest
+
+from appliance.config.config import Config, Interface
+from appliance.daemon import records
+from appliance.daemon.records import ConnectionRecords
+from appliance.nat.connection import Built, Ending, Key, Limit, Refused, TornDown
+from appliance.nat.static import Static
+
+OUTSIDE = Interface("Ethernet0/0", nameif="outside", security_level=0)
+INSIDE = Interface("Ethernet0/1", nameif="inside", security_level=100)
+REAL = IPv4Address("192.0.2.25")
+MAPPED = IPv4Address("203.0.113.125")
+STATIC = Static("inside", "outside", MAPPED, REAL, 50, 100)
+CONFIG = Config(interfaces=(OUTSIDE, INSIDE), statics=(STATIC,))
+#: The static turned round: the client is on the more secure side.
+OUTBOUND = Config(interfaces=(OUTSIDE, INSIDE), statics=(Static("outside", "inside", MAPPED, REAL),))
+SECOND = 1_000_000_000
+
+
+def key(port: int = 40000) -> Key:
+    return Key(MAPPED, 25, IPv4Address("203.0.113.10"), port)
+
+
+def built(port: int = 40000) -> Built:
+    return Built(key(port), REAL, SECOND)
+
+
+def torn_down(ending: Ending = Ending.FINS, port: int = 40000, seconds: float = 30, octets: int = 1774) -> TornDown:
+    return TornDown(key(port), REAL, ending, SECOND, int((1 + seconds) * SECOND), octets)
+
+
+def texts(config: Config, *events: Built | TornDown | Refused) -> list[str]:
+    log = ConnectionRecords(config)
+    return [f"{each.id} {each.text()}" for each in map(log.record, events)]
+
+
+def test_an_inbound_connection_from_its_first_record_to_its_last() -> None:
+    assert texts(CONFIG, built(), torn_down()) == [
+        "302013 Built inbound TCP connection 1 for outside:203.0.113.10/40000 (203.0.113.10/40000) "
+        "to inside:192.0.2.25/25 (203.0.113.125/25)",
+        "302014 Teardown TCP connection 1 for outside:203.0.113.10/40000 to inside:192.0.2.25/25 "
+        "duration 0:00:30 bytes 1774 TCP FINs",
+    ]
+
+
+def test_an_outbound_connection_has_the_less_secure_side_first_too() -> None:
+    assert texts(OUTBOUND, built(), torn_down()) == [
+        "302013 Built outbound TCP connection 1 for outside:192.0.2.25/25 (203.0.113.125/25) "
+        "to inside:203.0.113.10/40000 (203.0.113.10/40000)",
+        "302014 Teardown TCP connection 1 for outside:192.0.2.25/25 to inside:203.0.113.10/40000 "
+        "duration 0:00:30 bytes 1774 TCP FINs",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "ending", "words"),
+    [
+        (CONFIG, Ending.FINS, "TCP FINs"),
+        (CONFIG, Ending.RESET_BY_CLIENT, "TCP Reset-O"),
+        (CONFIG, Ending.RESET_BY_SERVER, "TCP Reset-I"),
+        (OUTBOUND, Ending.RESET_BY_CLIENT, "TCP Reset-I"),
+        (OUTBOUND, Ending.RESET_BY_SERVER, "TCP Reset-O"),
+        (CONFIG, Ending.SYN_TIMEOUT, "SYN Timeout"),
+        (CONFIG, Ending.FIN_TIMEOUT, "FIN Timeout"),
+        (CONFIG, Ending.IDLE_TIMEOUT, "Conn-timeout"),
+        (CONFIG, Ending.INSPECTION, "Flow closed by inspection"),
+        (CONFIG, Ending.CLEARED, "Xlate Clear"),
+        (CONFIG, Ending.REPLACED, "TCP FINs"),
+    ],
+)
+def test_reasons(config: Config, ending: Ending, words: str) -> None:
+    (text,) = texts(config, torn_down(ending, octets=0))
+    assert text.endswith(f"duration 0:00:30 bytes 0 {words}")
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_every_ending_has_a_reason(ending: Ending) -> None:
+    assert texts(CONFIG, torn_down(ending))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0:00:00"), (0.9, "0:00:00"), (59, "0:00:59"), (3600, "1:00:00"), (-1, "0:00:00")]
+)
+def test_durations(seconds: float, words: str) -> None:
+    (text,) = texts(CONFIG, torn_down(seconds=seconds))
+    assert f"duration {words} bytes" in text
+
+
+def test_refusals_name_the_real_address_and_the_interface_of_the_syn() -> None:
+    assert texts(
+        CONFIG,
+        Refused(key(), REAL, Limit.MAX_CONNS, 50, 50, SECOND),
+        Refused(key(), REAL, Limit.EMBRYONIC, 20, 20, SECOND),
+    ) == [
+        "201011 Connection limit exceeded 50/50 for input packet from 203.0.113.10/40000 to 192.0.2.25/25 "
+        "on interface outside",
+        "201010 Embryonic connection limit exceeded 20/20 for input packet from 203.0.113.10/40000 to 192.0.2.25/25 "
+        "on interface outside",
+    ]
+
+
+def numbers(log: ConnectionRecords, *events: Built | TornDown) -> list[int]:
+    return [log.record(each).number for each in events]  # type: ignore[union-attr]  # neither is a refusal
+
+
+def test_numbers_belong_to_connections() -> None:
+    log = ConnectionRecords(CONFIG)
+    events = (built(1), built(2), torn_down(port=1), built(1), torn_down(port=2), torn_down(port=1))
+    assert numbers(log, *events) == [1, 2, 1, 3, 2, 3]
+
+
+def test_a_connection_whose_beginning_was_lost_still_gets_a_number() -> None:
+    log = ConnectionRecords(CONFIG)
+    assert numbers(log, torn_down(port=1), built(1), torn_down(port=1)) == [1, 2, 2]
+
+
+def test_lost_ends_do_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "REMEMBERED", 2)
+    log = ConnectionRecords(CONFIG)
+    assert numbers(log, built(1), built(2), built(3), torn_down(port=3), torn_down(port=1)) == [1, 2, 3, 3, 4]
+
+
+def test_a_reload_keeps_numbers_and_may_forget_where_an_address_was() -> None:
+    log = ConnectionRecords(CONFIG)
+    log.record(built())
+    log.configure(Config(interfaces=(OUTSIDE, INSIDE)))
+    assert (
+        log.record(torn_down())
+        .text()
+        .startswith("Teardown TCP connection 1 for unknown:203.0.113.10/40000 to unknown:192.0.2.25/25")
+    )
