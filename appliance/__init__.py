@@ -2,7 +2,7 @@
 
 The map, from the bottom up; a module imports its own package or a lower row, never up or sideways:
 
-    flow marks                        who talks to whom; the bits of a packet's mark
+    flow marks plain                  who talks to whom; the bits of a packet's mark; our values as JSON and back
     tcp          TCP STREAM           segments, sequence numbers, the reassembled stream, edits by offset
     esmtp        ESMTP INSPECTION     bytes of both directions -> facts
     policy       POLICY MAPS          facts -> actions; access lists, class maps, inspect maps

@@ -6,8 +6,9 @@ ids from 900001 up and is marked ``%FIXUP-`` instead of ``%ASA-``, so that no pa
 
 Rules:
 
-* One fact, one record, one line. Octets of a peer are `bytes` fields and pass through `printable`; `Record.text`
-  makes the whole sentence printable once more, so that no field at all can begin a line of its own (row 23).
+* One fact, one record, one line. Octets of a peer are `bytes` fields, of which a record keeps no more than shows
+  that there were more, and pass through `printable`; `Record.text` makes the whole sentence printable once more, so
+  that no field at all can begin a line of its own (row 23).
 * No credential is ever a field (row 12).
 * Every record can be told as JSON and back (`to_message`, `from_message`): unprivileged workers hand theirs to the
   root process, which believes nothing but this vocabulary.
@@ -19,14 +20,14 @@ import enum
 import hashlib
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import AddressValueError, IPv4Address
 from pathlib import PurePath
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar
 
 from appliance.flow import Endpoint, Side
+from appliance.plain import PlainError, from_plain, to_plain
 
 #: Octets of a peer that a record shows at most (row 23).
 SHOWN = 128
@@ -128,6 +129,9 @@ class StringReplaced(Record):
     destination: Endpoint
     data: bytes
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", self.data[: SHOWN + 1])
+
     def sentence(self) -> str:
         return (
             f"SMTP replaced string: out {self.source.address} in {self.destination.address} data: "
@@ -145,6 +149,9 @@ class MaliciousPattern(Record):
     source: Endpoint
     destination: Endpoint
     address: bytes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", self.address[: SHOWN + 1])
 
     def sentence(self) -> str:
         return (
@@ -458,77 +465,19 @@ class MessageError(ValueError):
 
 def to_message(record: Record) -> dict[str, Any]:
     """`record` as a JSON object: its id and its fields by name."""
-    values = {name: codec.put(getattr(record, name)) for name, codec in _CODECS[type(record)].items()}
-    return {"id": record.id, **values}
+    return {"id": record.id, **to_plain(record)}
 
 
 def from_message(message: object) -> Record:
     """The record that `message` tells; MessageError if it is anything else than `to_message` makes."""
     if not isinstance(message, dict):
         raise MessageError("not an object")
-    number = message.get("id")
+    values = dict(message)
+    number = values.pop("id", None)
     kind = CATALOGUE.get(number) if type(number) is int else None
     if kind is None:
         raise MessageError("no record has this id")
-    codecs = _CODECS[kind]
-    if message.keys() != {"id", *codecs}:
-        raise MessageError(f"{kind.__name__} has other fields")
     try:
-        return kind(**{name: codec.take(message[name]) for name, codec in codecs.items()})
-    except (TypeError, ValueError) as error:
-        raise MessageError(f"{kind.__name__}: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Codec:
-    """How a field's type is told as JSON; `take` raises TypeError or ValueError."""
-
-    put: Callable[[Any], Any]
-    take: Callable[[Any], Any]
-
-
-#: The largest number a field holds: octets of a connection are 64 bits wide.
-_NUMBERS = 1 << 64
-
-
-def _take_number(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < _NUMBERS:
-        raise TypeError("not a number in range")
-    return value
-
-
-def _take_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
-
-
-def _take_endpoint(value: Any) -> Endpoint:
-    if not isinstance(value, list) or len(value) != 3:
-        raise TypeError("not an end point")
-    interface, address, port = value
-    if _take_number(port) > 0xFFFF:
-        raise ValueError("no such port")
-    try:
-        return Endpoint(_take_text(interface), IPv4Address(_take_text(address)), port)
-    except AddressValueError as error:
-        raise ValueError("not an address") from error
-
-
-def _codec(kind: Any) -> _Codec:
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return _Codec(lambda value: value.value, lambda value: kind(_take_text(value)))
-    return _PLAIN[kind]
-
-
-_PLAIN: Mapping[Any, _Codec] = {
-    int: _Codec(int, _take_number),
-    str: _Codec(str, _take_text),
-    bytes: _Codec(lambda value: value.decode("latin-1"), lambda value: _take_text(value).encode("latin-1")),
-    Endpoint: _Codec(lambda value: [value.interface, str(value.address), value.port], _take_endpoint),
-}
-
-_CODECS: Mapping[type[Record], Mapping[str, _Codec]] = {
-    kind: {each.name: _codec(hints[each.name]) for each in fields(kind)}  # type: ignore[arg-type]  # all are dataclasses
-    for kind, hints in ((kind, get_type_hints(kind)) for kind in CATALOGUE.values())
-}
+        return from_plain(kind, values)
+    except PlainError as error:
+        raise MessageError(str(error)) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROWS = [
-    {"flow", "marks"},
+    {"flow", "marks", "plain"},
     {"tcp", "esmtp"},
     {"policy", "nat", "syslog", "maillog"},
     {"config", "datapath"},
