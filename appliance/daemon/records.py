@@ -1,8 +1,8 @@
 """What the kernel reports of connections, as log records: 302013, 302014, 201010, 201011.
 
 The kernel speaks of a tuple and a number for the reason; ASA speaks of interfaces, of the side of lower security
-first, and of a number that a connection keeps from its first record to its last. This class knows those three and
-nothing else: no socket, no clock.
+first (`config.topology`), and of a number that a connection keeps from its first record to its last. No socket, no
+clock here.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from appliance.config.config import Config
-from appliance.flow import Endpoint
+from appliance.config.topology import Topology
 from appliance.nat.connection import Built, Ending, Event, Key, Limit, Refused, TornDown
-from appliance.nat.static import Static
 from appliance.syslog import (
     ConnectionBuilt,
     ConnectionLimitExceeded,
@@ -24,8 +23,6 @@ from appliance.syslog import (
     Record,
 )
 
-#: Where an end is of which the configuration knows no more: its static went with a reload.
-UNKNOWN_INTERFACE = "unknown"
 #: Numbers remembered at most: the kernel's table has as many entries. Only lost events ever reach it.
 REMEMBERED = 1 << 20
 
@@ -53,43 +50,27 @@ class ConnectionRecords:
 
     def configure(self, config: Config) -> None:
         """From now on `config` says where an address is; numbers go on."""
-        self._statics = {each.mapped: each for each in config.statics}
-        self._levels = {each.nameif: each.security_level or 0 for each in config.interfaces}
+        self._topology = Topology(config)
 
     def record(self, event: Event) -> Record:
         """The record of `event`."""
-        client, server, mapped = self._ends(event)
-        inbound = self._levels.get(client.interface, 0) <= self._levels.get(server.interface, 0)
-        lower, upper = (client, server) if inbound else (server, client)
+        ends = self._topology.ends(event.key, event.real)
         match event:
             case Built():
-                direction = Direction.INBOUND if inbound else Direction.OUTBOUND
-                maps = {server: mapped}
+                direction = Direction.INBOUND if ends.inbound else Direction.OUTBOUND
                 number = self._number(event.key)
-                return ConnectionBuilt(direction, number, lower, maps.get(lower, lower), upper, maps.get(upper, upper))
+                return ConnectionBuilt(direction, number, ends.lower, ends.lower_mapped, ends.upper, ends.upper_mapped)
             case TornDown():
                 number = self._numbers.pop(event.key, 0) or self._next()
                 seconds = max(0, event.time - event.started) // _NANOSECONDS
-                return ConnectionTornDown(number, lower, upper, seconds, event.octets, _reason(event.ending, inbound))
+                reason = _reason(event.ending, ends.inbound)
+                return ConnectionTornDown(number, ends.lower, ends.upper, seconds, event.octets, reason)
             case Refused(which=Limit.MAX_CONNS):
-                return ConnectionLimitExceeded(event.count, event.limit, client, server)
+                return ConnectionLimitExceeded(event.count, event.limit, ends.client, ends.server)
             case Refused():
-                return EmbryonicLimitExceeded(event.count, event.limit, client, server)
+                return EmbryonicLimitExceeded(event.count, event.limit, ends.client, ends.server)
             case _:
                 assert_never(event)
-
-    def _ends(self, event: Event) -> tuple[Endpoint, Endpoint, Endpoint]:
-        """The client, the server by its real address, the server by its mapped one."""
-        key = event.key
-        static: Static | None = self._statics.get(key.mapped)
-        here, there = (
-            (static.mapped_interface, static.real_interface) if static else (UNKNOWN_INTERFACE, UNKNOWN_INTERFACE)
-        )
-        return (
-            Endpoint(here, key.client, key.client_port),
-            Endpoint(there, event.real, key.port),
-            Endpoint(here, key.mapped, key.port),
-        )
 
     def _next(self) -> int:
         self._last += 1
