@@ -1,0 +1,135 @@
+"""One NFQUEUE with whole packets: NetfilterQueue's queue, and what that library leaves out set over its own socket.
+
+The library clamps copies at 4,016 octets and sets no flags. After its `bind`, one NFQNL_MSG_CONFIG asks for whole
+packets, for GSO super-packets as they are and, if wanted, for FAIL_OPEN; `run_socket` then reads through `Queue.recv`,
+which also lets the worker do what time or a control socket asks of it. Verdicts may be given in any order and long
+after the callback, but the packet's octets must be read in it. A packet given back with other octets is taken as
+complete: its checksums must be right. See linux/netfilter/nfnetlink_queue.h and DESIGN §2.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from netfilterqueue import NetfilterQueue, Packet
+
+from appliance.kernel import queues
+from appliance.kernel.errors import KernelError
+
+MAX_LENGTH = 8192  # packets waiting in the kernel
+_RECV = 66_000  # octets: the largest packet and its attributes; above 128 KiB every read would map memory
+_RECEIVE_BUFFER = 16 << 20  # octets; beyond it the kernel drops (`lost`)
+_BURST = 64  # packets between two ticks at most
+_CONFIG = 3 << 8 | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
+_REQUEST_ACK = 1 | 4  # NLM_F_REQUEST | NLM_F_ACK
+_PARAMS, _MASK, _FLAGS = 2, 4, 5  # NFQA_CFG_*
+_COPY_PACKET = 2
+_FAIL_OPEN, _GSO = 1, 4  # NFQA_CFG_F_*
+
+__all__ = ["MAX_LENGTH", "Packet", "Queue"]
+
+
+class Queue:
+    """Queue `number`; `on_packet` gets each packet, `on_tick` runs when idle and at least every 64 packets.
+
+    `on_tick` returns the milliseconds until it wants to run again, None for "when something comes". `watch` maps other
+    file descriptors to what is to be called when they are readable. KernelError if the queue cannot be had.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        on_packet: Callable[[Packet], None],
+        on_tick: Callable[[], float | None],
+        *,
+        watch: Mapping[int, Callable[[], None]] | None = None,
+        fail_open: bool = False,
+    ) -> None:
+        self.lost = 0  # times the kernel said it had dropped for want of buffer (ENOBUFS)
+        self._on_tick = on_tick
+        self._stopped = False
+        self._burst = 0
+        self._early: deque[bytes] = deque()  # packets that came before the answer to our configuration
+        try:
+            self._queue = NetfilterQueue()
+            self._queue.bind(number, on_packet, max_len=MAX_LENGTH, sock_len=_RECEIVE_BUFFER)
+        except OSError as error:
+            raise KernelError(_refusal(number)) from error
+        self._socket = socket.socket(fileno=os.dup(self._queue.get_fd()))
+        self._watch = {self._socket.fileno(): _nothing, **(watch or {})}
+        self._poll = select.poll()
+        for descriptor in self._watch:
+            self._poll.register(descriptor, select.POLLIN)
+        self._configure(number, fail_open)
+
+    def run(self) -> None:
+        """Serve the queue until `stop`."""
+        self._queue.run_socket(self)
+
+    def stop(self) -> None:
+        """Make `run` return; for a callback to call."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Give the queue back; the kernel drops what still waits for a verdict."""
+        self._queue.unbind()
+        self._socket.close()
+
+    def recv(self, _size: int) -> bytes:
+        """The next netlink message, for `run_socket`; raises EAGAIN, its word for the end, after `stop`."""
+        while not self._stopped:
+            if self._early:
+                return self._early.popleft()
+            self._burst += 1
+            if self._burst < _BURST and (message := self._read()):
+                return message
+            self._burst = 0
+            for descriptor, _ in self._poll.poll(self._on_tick()):
+                self._watch[descriptor]()
+        raise BlockingIOError(errno.EAGAIN, "stopped")
+
+    def _read(self) -> bytes:
+        try:
+            return self._socket.recv(_RECV, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            self._burst = _BURST
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            self.lost += 1
+        return b""
+
+    def _configure(self, number: int, fail_open: bool) -> None:
+        flags = _GSO | (_FAIL_OPEN if fail_open else 0)
+        body = struct.pack("!BBH", 0, 0, number)
+        body += struct.pack("=HH", 9, _PARAMS) + struct.pack("!IB3x", 0xFFFF, _COPY_PACKET)
+        body += b"".join(struct.pack("=HH", 8, kind) + struct.pack("!I", flags) for kind in (_FLAGS, _MASK))
+        self._socket.send(struct.pack("=IHHII", 16 + len(body), _CONFIG, _REQUEST_ACK, 0, 0) + body)
+        while True:
+            message = self._socket.recv(_RECV)
+            if struct.unpack_from("=H", message, 4)[0] != 2:  # NLMSG_ERROR: the answer, 0 for yes
+                self._early.append(message)
+            elif code := struct.unpack_from("=i", message, 16)[0]:
+                reason = os.strerror(-code)
+                raise KernelError(f"NFQUEUE {number}: the kernel refused whole packets and GSO ({reason})")
+            else:
+                return
+
+
+def _refusal(number: int) -> str:
+    if not queues.available():
+        return "this kernel has no NFQUEUE: one with nfnetlink_queue is needed (modprobe nfnetlink_queue)"
+    server = next((each.worker_pid for each in queues.uses() if each.number == number), None)
+    if server is not None:
+        return f"NFQUEUE {number} is served by process {server} already: stop it first"
+    return f"NFQUEUE {number} cannot be had without CAP_NET_ADMIN: run fixup with sudo"
+
+
+def _nothing() -> None:
+    """The queue itself: `recv` reads it next."""
