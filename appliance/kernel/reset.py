@@ -1,0 +1,60 @@
+"""RSTs in a peer's name: how the peers of a connection that inspection closed learn of it.
+
+The segment goes out of a raw socket as the other peer would have sent it, addresses included, so the one that gets it
+sees what it knows: the mapped address where a static translates. Connection tracking finds no entry for such a tuple
+where NAT is between, calls the segment INVALID and leaves its addresses alone (tried live); where there is no NAT it
+is the connection's own RST. The sequence number must be the next one the receiver expects (RFC 5961 §3.2).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+
+from appliance.flow import Flow
+from appliance.kernel.errors import KernelError
+from appliance.nat.static import Static
+
+_RST_ACK = 0x14
+_TTL = 64
+_DONT_FRAGMENT = 0x4000
+
+
+class Resetter:
+    """Sends RSTs for flows given on real addresses; `statics` say who is known by which address where."""
+
+    def __init__(self, statics: Sequence[Static]) -> None:
+        self._mapped = {(each.mapped_interface, each.real): each.mapped for each in statics}
+        try:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
+        except PermissionError as error:
+            raise KernelError("sending resets needs a raw socket: run fixup with sudo") from error
+
+    def reset(self, flow: Flow, to_client: bool, seq: int, ack: int) -> bool:
+        """Send one side an RST with these numbers, as that side counts; False if the kernel would not send it."""
+        receiver, sender = (flow.client, flow.server) if to_client else (flow.server, flow.client)
+        source = self._mapped.get((receiver.interface, sender.address), sender.address)
+        packet = segment(source, sender.port, receiver.address, receiver.port, seq, ack)
+        try:
+            self._socket.sendto(packet, (str(receiver.address), 0))
+        except OSError:
+            return False  # no route or no buffer: the peer's own timeout has to do
+        return True
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+
+def segment(source: IPv4Address, port: int, to: IPv4Address, to_port: int, seq: int, ack: int) -> bytes:
+    """An IPv4 packet with an RST, the TCP checksum complete; the kernel fills in the IP header's."""
+    addresses = source.packed + to.packed
+    tcp = struct.pack("!HHIIBBHHH", port, to_port, seq, ack, 5 << 4, _RST_ACK, 0, 0, 0)
+    pseudo = addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp))
+    checksum = 0xFFFF - int.from_bytes(pseudo + tcp, "big") % 0xFFFF
+    tcp = tcp[:16] + struct.pack("!H", checksum) + tcp[18:]
+    length = 20 + len(tcp)
+    header = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, _DONT_FRAGMENT, _TTL, socket.IPPROTO_TCP, 0)
+    return header + addresses + tcp
