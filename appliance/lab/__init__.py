@@ -1,0 +1,1 @@
+"""The lab: outside - firewall - inside in network namespaces, and the demonstration that runs in it."""
