@@ -21,7 +21,7 @@ class Interface:
     address: IPv4Interface | None = None
     shutdown: bool = False
     description: str = ""
-    line: int = 0
+    line: int = field(default=0, compare=False)  # of the rule file, for errors
 
 
 @dataclass(frozen=True, slots=True)

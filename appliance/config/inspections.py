@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from appliance.config.config import Config
 from appliance.policy.defaults import DEFAULT_MAP
-from appliance.policy.maps import ClassMap, ExemptEsmtp, InspectEsmtp, InspectMap, PolicyMap
+from appliance.policy.maps import CLASS_DEFAULT, ClassMap, ExemptEsmtp, InspectEsmtp, InspectMap, PolicyMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def inspections(config: Config) -> tuple[Inspection, ...]:
 def _of_policy(config: Config, policy: PolicyMap, interface: str | None, number: int) -> list[Inspection]:
     found = []
     for each in policy.classes:
-        class_map = config.class_map(each.name)
+        class_map = CLASS_DEFAULT if each.name == CLASS_DEFAULT.name else config.class_map(each.name)
         if class_map is None:
             continue
         match each.inspect:

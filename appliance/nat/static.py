@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 UNLIMITED = 0
@@ -18,4 +18,4 @@ class Static:
     real: IPv4Address
     max_conns: int = UNLIMITED
     max_embryonic: int = UNLIMITED
-    line: int = 0  # of the rule file, for errors
+    line: int = field(default=0, compare=False)  # of the rule file, for errors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
 ANY = IPv4Network("0.0.0.0/0")
@@ -27,7 +27,7 @@ class Ace:
     source_ports: Ports | None
     destination: IPv4Network
     destination_ports: Ports | None
-    line: int  # of the rule file, for errors
+    line: int = field(default=0, compare=False)  # of the rule file, for errors
 
 
 @dataclass(frozen=True, slots=True)

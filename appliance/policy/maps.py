@@ -45,6 +45,10 @@ class ClassMap:
     description: str = ""
 
 
+#: ``class class-default`` exists without being defined: what no other class of a policy map matches.
+CLASS_DEFAULT = ClassMap("class-default", MatchAny())
+
+
 class Deed(enum.Enum):
     """What a match line does, in ASA's words."""
 

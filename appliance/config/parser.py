@@ -1,0 +1,128 @@
+"""A rule file, statement by statement: a stack of modes over the grammar's trees.
+
+A statement is looked for in the mode it stands in, then in each mode around it; where it is found, the modes inside
+are left. A statement in error is reported and left out; if it would have opened a mode, what stands in that mode is
+read (and reported on) but not done, so that one mistake is one error. Reading ends after `MOST` errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from appliance.config.arguments import Cursor, Reference, Rejected
+from appliance.config.config import Config
+from appliance.config.diagnostics import INCOMPLETE, Diagnostic, Place, Severity
+from appliance.config.draft import Draft
+from appliance.config.grammar import EXIT, TREES
+from appliance.config.lexer import Line, lines
+from appliance.config.syntax import Mode, Reading, Unread, read
+
+#: Errors, and warnings, that are kept: more help nobody.
+MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A file read: the configuration as far as it could be, what was wrong, and what `verify` needs to say where."""
+
+    config: Config
+    diagnostics: tuple[Diagnostic, ...]
+    references: tuple[Reference, ...] = ()
+    lines: dict[int, Line] = field(default_factory=dict)  # the statements that define things with a line number
+
+
+def parse(text: str | bytes) -> Parsed:
+    """Read a rule file. Never raises for what the file holds."""
+    parser = _Parser()
+    for each in lines(text):
+        if isinstance(each, Diagnostic):
+            parser.diagnose(each)
+        else:
+            parser.line(each)
+        if parser.full:
+            break
+    parser.leave(0)
+    return Parsed(parser.draft.config(), tuple(parser.diagnostics), tuple(parser.references), parser.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    mode: Mode
+    opened: Line  # the statement that opened it
+    dead: bool  # opened by a statement in error: nothing in it is done
+
+
+class _Parser:
+    def __init__(self) -> None:
+        self.draft = Draft()
+        self.diagnostics: list[Diagnostic] = []
+        self.references: list[Reference] = []
+        self.lines: dict[int, Line] = {}
+        self._stack = [_Frame(Mode.CONFIGURE, Line(0, "", ()), False)]
+        self._counts = dict.fromkeys(Severity, 0)
+
+    @property
+    def full(self) -> bool:
+        """So many errors that the rest is not read."""
+        return self._counts[Severity.ERROR] >= MOST
+
+    def diagnose(self, diagnostic: Diagnostic) -> None:
+        """Keep a diagnostic, the last one saying that there were too many."""
+        self._counts[diagnostic.severity] += 1
+        if self._counts[diagnostic.severity] < MOST:
+            self.diagnostics.append(diagnostic)
+        elif self._counts[diagnostic.severity] == MOST:
+            severity, place = diagnostic.severity, diagnostic.place
+            message = f"{severity.value}: more than {MOST - 1} of them, the rest is not shown"
+            self.diagnostics.append(Diagnostic(severity, place, message, diagnostic.source))
+
+    def line(self, line: Line) -> None:
+        """Read one statement and do it."""
+        furthest: Unread | None = None
+        for depth in range(len(self._stack) - 1, -1, -1):
+            cursor = Cursor(line)
+            try:
+                reading = read(TREES[self._stack[depth].mode], cursor)
+            except Unread as unread:
+                if furthest is None or unread.reason.column > furthest.reason.column:
+                    furthest, found = unread, depth
+                continue
+            self.leave(depth)
+            self._do(reading, cursor)
+            return
+        if furthest is not None:
+            self._error(line, furthest.reason)
+            if furthest.enters is not None:
+                self.leave(found)
+                self._stack.append(_Frame(furthest.enters, line, dead=True))
+
+    def leave(self, depth: int) -> None:
+        """Leave every mode inside the one at `depth`."""
+        while len(self._stack) > depth + 1:
+            frame = self._stack.pop()
+            if frame.mode is Mode.MATCH:
+                if self.draft.match_waits:
+                    end = frame.opened.words[-1]
+                    self._error(frame.opened, Rejected(end.column + len(end.text), INCOMPLETE))
+                self.draft.no_condition()
+
+    def _do(self, reading: Reading, cursor: Cursor) -> None:
+        line, dead = cursor.line, self._stack[-1].dead
+        self.references.extend(cursor.references)
+        self.draft.at(line, reading.columns)
+        if not dead:
+            self.lines[line.number] = line
+            try:
+                reading.statement.apply(self.draft, **reading.fields)
+            except Rejected as reason:
+                self._error(line, reason)
+                dead = True
+        for column, message in (*cursor.warnings, *self.draft.warnings):
+            self.diagnose(Diagnostic(Severity.WARNING, Place(line.number, column), message, line.text))
+        if reading.statement is EXIT:
+            self.leave(max(0, len(self._stack) - 2))
+        elif reading.statement.enters is not None:
+            self._stack.append(_Frame(reading.statement.enters, line, dead))
+
+    def _error(self, line: Line, reason: Rejected) -> None:
+        self.diagnose(Diagnostic(Severity.ERROR, Place(line.number, reason.column), reason.message, line.text))
