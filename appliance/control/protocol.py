@@ -1,0 +1,150 @@
+"""What is said over the control socket: a frame holds one JSON message, a client sends one request and gets one answer.
+
+A frame is four octets of length, big-endian, and that many octets of JSON. Requests are a closed vocabulary; an
+answer is a report, or a refusal with its sentence. Whatever else arrives is a `ProtocolError`. Framing is pure:
+octets in, messages out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from appliance.plain import PlainError, from_plain, to_plain
+from appliance.show import ConnectionsReport, LoggingReport, Report, RunningConfigReport, ServicePolicyReport
+
+#: Octets of a request at most (design §4).
+MAX_REQUEST = 64 * 1024
+#: Octets of an answer at most: some 200,000 connections.
+MAX_ANSWER = 64 * 1024 * 1024
+
+_HEAD = 4  # octets of length
+
+T = TypeVar("T")
+
+
+class ProtocolError(Exception):
+    """The other side does not speak this protocol; the text says how one can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowServicePolicy:
+    """Ask for a `ServicePolicyReport`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowConnections:
+    """Ask for a `ConnectionsReport`; `count_only` leaves the connections themselves out."""
+
+    count_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRunningConfig:
+    """Ask for a `RunningConfigReport`; `everything` includes what is at its default."""
+
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLogging:
+    """Ask for a `LoggingReport`."""
+
+
+Request = ShowServicePolicy | ShowConnections | ShowRunningConfig | ShowLogging
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The request was understood and could not be met; one sentence."""
+
+    message: str
+
+
+Answer = Report | Refusal
+
+_REQUESTS: Mapping[str, type[Request]] = {
+    "show service-policy": ShowServicePolicy,
+    "show conn": ShowConnections,
+    "show running-config": ShowRunningConfig,
+    "show logging": ShowLogging,
+}
+_ANSWERS: Mapping[str, type[Answer]] = {
+    "service-policy": ServicePolicyReport,
+    "conn": ConnectionsReport,
+    "running-config": RunningConfigReport,
+    "logging": LoggingReport,
+    "refusal": Refusal,
+}
+
+
+def request_frame(request: Request) -> bytes:
+    """`request` as a frame."""
+    return _frame("request", _REQUESTS, request)
+
+
+def answer_frame(answer: Answer) -> bytes:
+    """`answer` as a frame; a refusal in its place if it is too large."""
+    frame = _frame("answer", _ANSWERS, answer)
+    if len(frame) > _HEAD + MAX_ANSWER:
+        return answer_frame(Refusal("the answer is too large"))
+    return frame
+
+
+def request_of(octets: bytes) -> Request:
+    """The request in a frame's octets."""
+    return _message("request", _REQUESTS, octets)
+
+
+def answer_of(octets: bytes) -> Answer:
+    """The answer in a frame's octets."""
+    return _message("answer", _ANSWERS, octets)
+
+
+class Framing:
+    """Octets of a connection, in any pieces, to the octets of its frames."""
+
+    def __init__(self, limit: int) -> None:
+        """`limit`: octets of a frame at most."""
+        self._limit = limit
+        self._octets = bytearray()
+
+    def receive(self, octets: bytes) -> list[bytes]:
+        """The frames that are complete with `octets`; ProtocolError as soon as one announces more than the limit."""
+        self._octets += octets
+        frames = []
+        while len(self._octets) >= _HEAD:
+            length = int.from_bytes(self._octets[:_HEAD], "big")
+            if length > self._limit:
+                raise ProtocolError(f"a message of {length} octets; {self._limit} is the most")
+            if len(self._octets) < _HEAD + length:
+                break
+            frames.append(bytes(self._octets[_HEAD : _HEAD + length]))
+            del self._octets[: _HEAD + length]
+        return frames
+
+
+def _frame(what: str, names: Mapping[str, type], value: Any) -> bytes:
+    name = next(name for name, kind in names.items() if kind is type(value))
+    octets = json.dumps({what: name, "fields": to_plain(value)}, separators=(",", ":")).encode()
+    return len(octets).to_bytes(_HEAD, "big") + octets
+
+
+def _message(what: str, names: Mapping[str, type[T]], octets: bytes) -> T:
+    try:
+        message = json.loads(octets)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("not JSON") from error
+    match message:
+        case {"fields": fields, **rest} if rest.keys() == {what}:
+            name = rest[what]
+        case _:
+            raise ProtocolError(f"not a {what}")
+    if not isinstance(name, str) or name not in names:
+        raise ProtocolError(f"unknown {what}")
+    try:
+        return from_plain(names[name], fields)
+    except PlainError as error:
+        raise ProtocolError(str(error)) from error
