@@ -96,7 +96,7 @@ class Lab:
         self.require(host)
         namespaces.enter(self.network.namespace(host))
         try:
-            os.execvp(command[0], command)
+            os.execvp(command[0], list(command))
         except OSError as error:
             raise KernelError(f"cannot run {command[0]}: {error.strerror}") from error
 
@@ -118,19 +118,20 @@ class Lab:
         self.log.unlink(missing_ok=True)
 
     def _end(self, host: str) -> None:
-        """SIGTERM to all of a host's processes, SIGKILL to those that will not go."""
+        """End a host's processes, parents first: SIGTERM, and SIGKILL for those that will not go."""
         name = self.network.namespace(host)
         for number, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, 2.0)):
             deadline = time.monotonic() + patience
             asked = set[int]()
             while namespaces.exists(name) and time.monotonic() < deadline:
-                living = _living(name)
+                living = set(namespaces.processes(name)) - {os.getpid()}
                 if not living:
                     return
                 for pid in living - asked:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, number)
-                asked |= living
+                    if _parent(pid) not in living:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, number)
+                        asked.add(pid)
                 time.sleep(0.02)
 
     def _last_words(self) -> str:
@@ -138,11 +139,11 @@ class Lab:
         return lines[-1] if lines else "it said nothing"
 
 
-def _living(name: str) -> set[int]:
-    """The processes of a namespace but ourselves, our dead children reaped."""
-    living = set(namespaces.processes(name)) - {os.getpid()}
-    for pid in list(living):
-        with contextlib.suppress(ChildProcessError):
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                living.discard(pid)
-    return living
+def _parent(pid: int) -> int:
+    """The parent's process id; 0 if the process has ended."""
+    try:
+        return int(
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]
+        )
+    except OSError:
+        return 0
