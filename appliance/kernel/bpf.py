@@ -1,0 +1,386 @@
+"""The connection table in the kernel: bpf/connlimit.bpf.c loaded, attached, configured and read.
+
+The program keeps the table; this only says what the statics, timeouts and workers are, and reads entries, counts and
+events. It writes no entry: what user space wants changed it has ``reap`` change, under the entry's own lock. Structures
+are read as bcc found them in the C; there is no second description of them.
+
+The order that loses nothing: construct, set_statics, set_timeouts, set_workers, attach. A new table on the pins of an
+old one adopts its connections, and attaching swaps the program without a gap (design row 20; bpf-notes sections 1, 6).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import errno
+import os
+import struct
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import IPRoute, NetlinkError
+
+from appliance import marks
+from appliance.config.config import Timeouts
+from appliance.datapath.snapshot import StaticUse
+from appliance.flow import Side
+from appliance.kernel import bpf_pins, headers
+from appliance.kernel.bpf_program import Module, Program
+from appliance.kernel.errors import KernelError
+from appliance.kernel.links import conntrack_handshake
+from appliance.nat.connection import Built, Connection, Ending, Event, Key, Limit, Refused, State, TornDown
+from appliance.nat.limits import lifetimes
+from appliance.nat.static import Static
+
+SOURCE = Path(__file__).parents[2] / "bpf" / "connlimit.bpf.c"
+CONNECTIONS = 131_072  # entries; 17 MiB
+STATICS = 1_024
+RING_PAGES = 256  # 1 MiB: some 14,000 events
+CHUNK = 256  # entries in one look or one order: 0.27 ms at most (bpf-notes section 3)
+
+PRIORITY = 1
+HANDLE = 0xF1  # of our filter at its priority
+PARENTS = {"ingress": "ffff:fff2", "egress": "ffff:fff3"}  # program → clsact's hook
+ETH_P_ALL = 3
+
+#: bits of struct conn's flags (bpf/structs.h)
+_FIN = {Side.CLIENT: 0x01, Side.SERVER: 0x02}
+_DATA = {Side.CLIENT: 0x04, Side.SERVER: 0x08}
+_BYPASS = 0x10
+_TICK_SHIFT = 23  # a tick is 2^23 ns
+
+
+class _Order(enum.IntEnum):
+    """``enum order`` in bpf/structs.h."""
+
+    SWEEP = 0
+    KILL = 1
+    RELEASE = 2
+    CLEAR = 3
+
+
+class _Kind(enum.IntEnum):
+    """``enum event_kind`` in bpf/structs.h."""
+
+    BUILT = 0
+    TORN_DOWN = 1
+    REFUSED = 2
+
+
+class ConnectionTable:
+    """The loaded program and its maps. KernelError, one line, when the kernel or a package refuses."""
+
+    def __init__(
+        self,
+        pins: Path | None = None,
+        *,
+        size: int = CONNECTIONS,
+        source: Path = SOURCE,
+        cache: Path = headers.CACHE,
+    ) -> None:
+        """Compile and load; `pins` is a directory in a BPF file system (``bpf_pins.mount``), None pins nothing."""
+        macros = [
+            f"CONNECTIONS={size}",
+            f"STATICS={STATICS}",
+            f"RING_PAGES={RING_PAGES}",
+            f"ORDERS={CHUNK}",
+            f"MARK_OURS={marks.OURS:#x}u",
+            f"MARK_SKIP={marks.DISPOSITION.put(marks.Disposition.SKIP):#x}u",
+            f"WORKER_SHIFT={marks.WORKER.shift}",
+        ]
+        if pins is not None:
+            macros.append(f'PINS="{bpf_pins.versioned(pins, _layout(source, size))}"')
+        self._module = Module(source, macros, (*PARENTS, "reap"), cache)
+        self._conns, self._counts, self._limits, self._faces = map(
+            self._module.table, ("conns", "counts", "limits", "faces")
+        )
+        self._settings = self._module.table("settings")
+        self._told = self._settings.Leaf()
+        self._statics: tuple[Static, ...] = ()
+        self._events: list[Event] = []
+        self._module.listen("events", self._hear)
+        self.set_workers(1)
+        self.set_timeouts(Timeouts())
+
+    @property
+    def programs(self) -> Mapping[str, Program]:
+        """The programs by name: ingress, egress, reap."""
+        return self._module.programs
+
+    # what it is told
+
+    def set_statics(self, statics: Sequence[Static], interfaces: Mapping[str, int]) -> None:
+        """Make `statics` the ones that count, `interfaces` the ifindex of each nameif.
+
+        Living connections keep their places; a static that is gone keeps its count until they are gone too.
+        """
+        if len(statics) > STATICS:
+            raise KernelError(f"{len(statics)} statics: the connection table holds {STATICS}")
+        faces = {}
+        for static in statics:
+            mapped, real = _word(static.mapped), _word(static.real)
+            outside, inside = interfaces[static.mapped_interface], interfaces[static.real_interface]
+            faces[outside, mapped] = (mapped, real, inside, 0)
+            faces[inside, real] = (mapped, real, outside, 1)
+            if self._counts.Key(mapped) not in self._counts:
+                self._counts[self._counts.Key(mapped)] = self._counts.Leaf()
+            self._limits[self._limits.Key(mapped)] = self._limits.Leaf(static.max_conns, static.max_embryonic)
+        for row, face in faces.items():
+            self._faces[self._faces.Key(*row)] = self._faces.Leaf(*face)
+        self._statics = tuple(statics)
+        self._forget(faces.keys(), {_word(static.mapped) for static in statics})
+
+    def _forget(self, faces: Iterable[tuple[int, int]], mapped: set[int]) -> None:
+        kept = set(faces)
+        for row in [row for row in self._faces if (row.ifindex, row.address) not in kept]:
+            del self._faces[row]
+        for key in [key for key in self._limits if key.value not in mapped]:
+            del self._limits[key]
+        for key, count in self._counts.items():
+            if key.value not in mapped and count.total == 0:
+                del self._counts[key]
+
+    def set_timeouts(self, timeouts: Timeouts) -> None:
+        """What the next sweep goes by."""
+        handshake = conntrack_handshake(timeouts)
+        for state, seconds in lifetimes(timeouts.conn, timeouts.half_closed, timeouts.embryonic, handshake).items():
+            self._told.timeout[state] = (seconds * 10**9) >> _TICK_SHIFT
+        self._tell()
+
+    def set_workers(self, workers: int) -> None:
+        """How many workers connections are spread over, 1-32; what lives changes its worker too."""
+        if not 1 <= workers <= marks.WORKER.top + 1:
+            raise KernelError(f"{workers} workers: the mark has room for 1 to {marks.WORKER.top + 1}")
+        self._told.workers = workers
+        self._tell()
+
+    def set_clock_offset(self, nanoseconds: int) -> None:
+        """Add to the program's clock; for tests."""
+        self._told.clock_offset = nanoseconds
+        self._tell()
+
+    def _tell(self) -> None:
+        self._settings[self._settings.Key(0)] = self._told
+
+    # where it runs
+
+    def attach(self, devices: Iterable[str]) -> None:
+        """Run at ingress and egress of `devices` of this network namespace, in place of an earlier program of ours."""
+        with IPRoute() as netlink:
+            for device in devices:
+                index = _index(netlink, device)
+                try:
+                    netlink.tc("add", "clsact", index)
+                except NetlinkError as error:
+                    if error.code != errno.EEXIST:
+                        raise KernelError(f"{device} takes no clsact: {os.strerror(error.code)}") from error
+                for name, parent in PARENTS.items():
+                    _replace(netlink, device, index, parent, self.programs[name])
+
+    @staticmethod
+    def detach(devices: Iterable[str]) -> None:
+        """Take our filters off `devices`, those of a run that was killed too, and clsact where it is empty then."""
+        with IPRoute() as netlink:
+            for device in devices:
+                for index in netlink.link_lookup(ifname=device):
+                    _take_off(netlink, index)
+
+    def close(self) -> None:
+        """Let go of programs and maps; attached ones go on, pinned ones stay."""
+        self._module.close()
+
+    # what it knows
+
+    def counts(self) -> tuple[StaticUse, ...]:
+        """What is used of each static's limits."""
+        rows = ((static, self._counts[self._counts.Key(_word(static.mapped))]) for static in self._statics)
+        return tuple(
+            StaticUse(static, row.total, row.embryonic, row.refused_max, row.refused_embryonic) for static, row in rows
+        )
+
+    def connections(self) -> list[Connection]:
+        """Every entry but tombstones; taken bucket by bucket while the table lives."""
+        now = time.monotonic_ns() + self._told.clock_offset
+        return [
+            _connection(key, leaf, now)
+            for keys, leaves, count in self._chunks()
+            for key, leaf in zip(keys[:count], leaves[:count], strict=True)
+            if leaf.state != State.CLOSED
+        ]
+
+    def events(self) -> list[Event]:
+        """What happened since the last call, in order."""
+        self._module.consume()
+        heard, self._events = self._events, []
+        return heard
+
+    def lost_events(self) -> int:
+        """Events that found the ring full, since the program was loaded."""
+        return int(self._totals().lost_events)
+
+    def refused_full(self) -> int:
+        """SYNs refused because the table had no room, since the program was loaded."""
+        return int(self._totals().table_full)
+
+    # what it is asked to do
+
+    def sweep(self) -> int:
+        """End every connection whose time is over; how many."""
+        return sum(
+            self._order(_Order.SWEEP, bytes(keys)[: count * ctypes.sizeof(self._conns.Key)])
+            for keys, _, count in self._chunks()
+        )
+
+    def kill(self, key: Key) -> bool:
+        """Make a connection DEAD: nothing passes any more, its place is held until the server lets go (row 14)."""
+        return self._order(_Order.KILL, bytes(self._key(key))) == 1
+
+    def release(self, key: Key) -> bool:
+        """Let a connection's packets pass uninspected (BYPASS)."""
+        return self._order(_Order.RELEASE, bytes(self._key(key))) == 1
+
+    def clear(self, keys: Iterable[Key]) -> int:
+        """Remove connections (``clear conn``); how many there were."""
+        packed = [bytes(self._key(key)) for key in keys]
+        chunks = (packed[start : start + CHUNK] for start in range(0, len(packed), CHUNK))
+        return sum(self._order(_Order.CLEAR, b"".join(chunk)) for chunk in chunks)
+
+    def _order(self, order: _Order, keys: bytes) -> int:
+        return self.programs["reap"].run(bytes(14) + struct.pack("=H", order) + keys).value
+
+    def _key(self, key: Key) -> Any:
+        return self._conns.Key(_word(key.mapped), _word(key.client), _swap(key.port), _swap(key.client_port))
+
+    def _totals(self) -> Any:
+        return self._module.table("totals")[0]
+
+    def _chunks(self) -> Iterator[tuple[Any, Any, int]]:
+        """The table in chunks of keys, values, and how many of them count."""
+        from bcc.libbcc import lib
+
+        room = CHUNK
+        keys, leaves = (self._conns.Key * room)(), (self._conns.Leaf * room)()
+        position, at = ctypes.c_uint32(), None
+        while True:
+            count = ctypes.c_uint32(room)
+            result = lib.bpf_lookup_batch(
+                self._conns.get_fd(),
+                at,
+                ctypes.byref(position),
+                ctypes.byref(keys),
+                ctypes.byref(leaves),
+                ctypes.byref(count),
+            )
+            if result < 0 and ctypes.get_errno() != errno.ENOENT:
+                raise KernelError(f"the connection table cannot be read: {os.strerror(ctypes.get_errno())}")
+            if count.value:
+                yield keys, leaves, count.value
+            if result < 0:
+                return
+            at = ctypes.byref(position)
+
+    def _hear(self, event: Any) -> None:
+        key, real = _unkey(event), _address(event.real)
+        match _Kind(event.kind):
+            case _Kind.BUILT:
+                self._events.append(Built(key, real, event.time))
+            case _Kind.TORN_DOWN:
+                self._events.append(TornDown(key, real, Ending(event.why), event.started, event.time, event.octets))
+            case _Kind.REFUSED:
+                self._events.append(Refused(key, real, Limit(event.why), event.count, event.limit, event.time))
+
+
+def _layout(source: Path, size: int) -> str:
+    """What a pinned map's shape depends on."""
+    return f"{size} {STATICS}" + "".join((source.parent / name).read_text() for name in ("structs.h", "maps.h"))
+
+
+def _word(address: IPv4Address) -> int:
+    """The address as the C has it: network order in a machine word."""
+    return int.from_bytes(address.packed, sys.byteorder)
+
+
+def _address(word: int) -> IPv4Address:
+    return IPv4Address(word.to_bytes(4, sys.byteorder))
+
+
+def _swap(port: int) -> int:
+    """A port into network order in a machine word, or back."""
+    return int.from_bytes(port.to_bytes(2, "big"), sys.byteorder)
+
+
+def _unkey(key: Any) -> Key:
+    return Key(_address(key.mapped), _swap(key.port), _address(key.client), _swap(key.client_port))
+
+
+def _connection(key: Any, leaf: Any, now: int) -> Connection:
+    flags = leaf.flags
+    return Connection(
+        key=_unkey(key),
+        real=_address(leaf.real),
+        state=State(leaf.state),
+        started=_moment(leaf.started, now),
+        last=_moment(leaf.last, now),
+        octets=leaf.octets,
+        from_client=bool(flags & _DATA[Side.CLIENT]),
+        from_server=bool(flags & _DATA[Side.SERVER]),
+        fin=frozenset(side for side in Side if flags & _FIN[side]),
+        bypass=bool(flags & _BYPASS),
+    )
+
+
+def _moment(tick: int, now: int) -> int:
+    """The time in ns of a tick that is less than 417 days old."""
+    return ((now >> _TICK_SHIFT) - (((now >> _TICK_SHIFT) - tick) & 0xFFFFFFFF)) << _TICK_SHIFT
+
+
+def _index(netlink: IPRoute, device: str) -> int:
+    found = netlink.link_lookup(ifname=device)
+    if not found:
+        raise KernelError(f"there is no network device {device}")
+    return int(found[0])
+
+
+def _replace(netlink: IPRoute, device: str, index: int, parent: str, program: Program) -> None:
+    """Put `program` on a hook in one step: with the same handle and priority there is never none and never two."""
+    try:
+        netlink.tc(
+            "replace-filter",
+            "bpf",
+            index,
+            HANDLE,
+            fd=program.fd,
+            name=f"fixup-{program.name}",
+            parent=parent,
+            classid=1,
+            direct_action=True,
+            prio=PRIORITY,
+            protocol=ETH_P_ALL,
+        )
+    except NetlinkError as error:
+        raise KernelError(f"{device} does not take the {program.name} program: {os.strerror(error.code)}") from error
+
+
+def _take_off(netlink: IPRoute, index: int) -> None:
+    for parent in PARENTS.values():
+        try:
+            netlink.tc("del-filter", "bpf", index, HANDLE, parent=parent, prio=PRIORITY, protocol=ETH_P_ALL)
+        except NetlinkError:
+            continue  # no clsact, or no filter of ours
+    hooks = (_handle(parent) for parent in PARENTS.values())
+    if any(netlink.get_filters(index, parent=hook) for hook in hooks):
+        return
+    try:
+        netlink.tc("del", "clsact", index)
+    except NetlinkError as error:
+        if error.code not in (errno.ENOENT, errno.EINVAL):
+            raise KernelError(f"clsact cannot be removed: {os.strerror(error.code)}") from error
+
+
+def _handle(parent: str) -> int:
+    major, minor = parent.split(":")
+    return int(major, 16) << 16 | int(minor, 16)

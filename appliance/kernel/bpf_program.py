@@ -1,0 +1,135 @@
+"""A BPF source file compiled and loaded by bcc, and its programs run by hand.
+
+bcc is Debian's ``python3-bpfcc`` and is imported when it is first needed, so that its absence is an error that
+says what to install, not a traceback. It aborts the process on some errors of its compiler; ours is one file, tested.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.kernel import headers
+from appliance.kernel.errors import KernelError
+
+_TEST_RUN = 10  # enum bpf_cmd, uapi/linux/bpf.h
+_SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}  # bpf(2), by machine
+_CONTEXT = 192  # octets, at least struct __sk_buff
+_PACKET = 4096  # octets; a test run takes less than a page
+_ROOM = ctypes.create_string_buffer  # memory the kernel writes to
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Skb(ctypes.Structure):
+    """The head of ``struct __sk_buff`` (uapi/linux/bpf.h): what a test run may set and tells back."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_uint32)
+        for name in (
+            *("len", "pkt_type", "mark", "queue_mapping", "protocol", "vlan_present", "vlan_tci", "vlan_proto"),
+            *("priority", "ingress_ifindex", "ifindex"),
+        )
+    )
+
+
+class _TestRun(ctypes.Structure):
+    """``union bpf_attr`` of BPF_PROG_TEST_RUN (uapi/linux/bpf.h)."""
+
+    _fields_ = (
+        *((name, ctypes.c_uint32) for name in ("prog_fd", "retval", "data_size_in", "data_size_out")),
+        *((name, ctypes.c_uint64) for name in ("data_in", "data_out")),
+        *((name, ctypes.c_uint32) for name in ("repeat", "duration", "ctx_size_in", "ctx_size_out")),
+        *((name, ctypes.c_uint64) for name in ("ctx_in", "ctx_out")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run of a program came to: its return value, the mark it left, ns per repetition."""
+
+    value: int
+    mark: int
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One loaded program of type SCHED_CLS."""
+
+    name: str
+    fd: int
+
+    def run(self, frame: bytes, *, mark: int = 0, ifindex: int = 0, ingress_ifindex: int = 0, repeat: int = 1) -> Run:
+        """Run it on an Ethernet frame of 14 to some 3,700 octets (BPF_PROG_TEST_RUN); KernelError if the kernel won't.
+
+        `ifindex` (0: loopback) must be a device of the current network namespace.
+        """
+        context = Skb(mark=mark, ifindex=ifindex, ingress_ifindex=ingress_ifindex)
+        given, told = _ROOM(bytes(context), _CONTEXT), _ROOM(_CONTEXT)
+        data, out = _ROOM(frame, len(frame)), _ROOM(_PACKET)
+        attributes = _TestRun(
+            prog_fd=self.fd,
+            data_size_in=len(frame),
+            data_size_out=_PACKET,
+            data_in=ctypes.addressof(data),
+            data_out=ctypes.addressof(out),
+            repeat=repeat,
+            ctx_size_in=_CONTEXT,
+            ctx_size_out=_CONTEXT,
+            ctx_in=ctypes.addressof(given),
+            ctx_out=ctypes.addressof(told),
+        )
+        number = _SYSCALL.get(os.uname().machine)
+        if number is None:
+            raise KernelError(f"BPF programs cannot be run on a {os.uname().machine}: its bpf(2) is not known here")
+        if _libc.syscall(number, _TEST_RUN, ctypes.byref(attributes), ctypes.sizeof(attributes)) < 0:
+            raise KernelError(f"the kernel did not run BPF program {self.name}: {os.strerror(ctypes.get_errno())}")
+        value = ctypes.c_int32(attributes.retval).value
+        return Run(value, Skb.from_buffer(told).mark, attributes.duration)
+
+
+class Module:
+    """A compiled source file: its programs and, as bcc tables, its maps. Raises KernelError, one line."""
+
+    def __init__(self, source: Path, macros: Iterable[str], programs: Iterable[str], cache: Path) -> None:
+        try:
+            import bcc
+        except ImportError as error:
+            raise KernelError("bcc is missing: apt-get install python3-bpfcc (PyPI's bcc is another thing)") from error
+        headers.provide(cache)
+        flags = [f"-I{source.parent}", "-Wno-macro-redefined", *(f"-D{macro}" for macro in macros)]
+        try:
+            self._bpf: Any = bcc.BPF(text=source.read_text(), cflags=flags)
+            self.programs = {
+                name: Program(name, self._bpf.load_func(name.encode(), bcc.BPF.SCHED_CLS).fd) for name in programs
+            }
+        except OSError as error:
+            raise KernelError(f"{source}: {error.strerror}") from error
+        except Exception as error:  # bcc raises nothing more precise
+            raise KernelError(f"{source.name} could not be loaded: {error}") from error
+
+    def table(self, name: str) -> Any:
+        """The map called `name`."""
+        return self._bpf[name.encode()] if name.encode() in self._bpf.tables else self._bpf.get_table(name.encode())
+
+    def listen(self, name: str, hear: Any) -> None:
+        """Call `hear(event)` for every event of ring `name` when `consume` runs; `event` is valid during the call."""
+        ring = self._bpf[name]
+
+        def raw(_context: object, data: Any, _size: int) -> None:
+            hear(ring.event(data))
+
+        ring.open_ring_buffer(raw)
+
+    def consume(self) -> None:
+        """Hear what the rings hold."""
+        self._bpf.ring_buffer_consume()
+
+    def close(self) -> None:
+        """Let go of programs and maps; what is attached or pinned stays in the kernel."""
+        self._bpf.cleanup()
