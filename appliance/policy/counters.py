@@ -19,7 +19,7 @@ class Slot(enum.IntEnum):
     DROP = 1  # packets dropped
     RESET_DROP = 2  # packets dropped by a reset
     MASK_BANNER = 3  # greetings masked
-    SPECIAL_CHARACTER = 4  # lines of which octets were replaced (108002)
+    INVALID_ADDRESS = 4  # address lines of which octets were replaced (108002)
     MALICIOUS_ADDRESS = 5  # 108003
     ALLOW_TLS = 6  # 108007
     COMMAND = 7  # supported commands

@@ -1,0 +1,214 @@
+"""The server's reply lines: their codes, the greeting's text, and the parameters of an EHLO reply (rows 1, 2, 7).
+
+LF ends a line, with CR before it or without; a CR elsewhere is an ordinary octet. The first four octets of a line are
+its code and the sign whether more lines follow (only ``-`` says so); the rest is its text. Replies go on as they
+come, but for two things that can't be decided yet: a CR at the end of what has come of a greeting line, and, behind
+the first line of a 250 reply to EHLO, the text of a line without its LF. `undecided` is where they begin.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from appliance.esmtp.commands import OTHERS, PARAMETERS
+from appliance.esmtp.events import (
+    Breach,
+    EhloParameter,
+    EhloReply,
+    Fact,
+    Greeted,
+    Greeting,
+    Odd,
+    Oddity,
+    Rule,
+)
+from appliance.esmtp.states import GREETING, Dialogue, Expectation
+
+#: What of an EHLO reply may be held (design §2): octets a line with its end, octets and lines a reply.
+LINE = 1024
+REPLY = 65536
+LINES = 100
+
+_HEAD = 4  # code and separator
+_CODE = 3
+
+
+class Text(enum.Enum):
+    """What is done with the text of the reply's lines."""
+
+    PASSING = "passing"
+    GREETING = "greeting"
+    PARAMETERS = "parameters"
+
+
+class ReplyLines:
+    """Reads reply lines piece by piece."""
+
+    __slots__ = (
+        "_code",
+        "_dialogue",
+        "_expected",
+        "_head",
+        "_held",
+        "_line_octets",
+        "_lines",
+        "_pipelining",
+        "_reply_octets",
+        "_stalled",
+        "_text",
+        "undecided",
+    )
+
+    def __init__(self, dialogue: Dialogue) -> None:
+        self._dialogue = dialogue
+        #: Stream offset of the first octet that waits for a decision, None if none does.
+        self.undecided: int | None = None
+        self._begin_reply()
+        self._begin_line()
+
+    def _begin_reply(self) -> None:
+        self._code = 0
+        self._expected = True  # the reply is the oldest outstanding command's
+        self._text = Text.PASSING
+        self._lines = 0
+        self._reply_octets = 0
+        self._pipelining = False
+
+    def _begin_line(self) -> None:
+        self._head = b""
+        self._line_octets = 0
+        self._held = b""  # text of an EHLO line, or a greeting's CR, that is undecided
+        self._stalled: str | None = None  # the keyword of a line that stalled; "" if not even that had come
+
+    def feed(self, octets: bytes, pos: int, base: int, facts: list[Fact]) -> int:
+        """Read on from `octets[pos]` to the end of the line or of `octets`; `base` is the offset of `octets[0]`.
+
+        Returns where the next line begins, or the end of `octets`; behind a Breach nothing is to be fed any more.
+        """
+        line_feed = octets.find(b"\n", pos)
+        end = len(octets) if line_feed < 0 else line_feed + 1
+        text = pos
+        missing = _HEAD - len(self._head)
+        if missing:
+            self._head += octets[pos : min(pos + missing, end)]
+            text = min(pos + missing, end)
+            if not self._judge(base + text - len(self._head), missing, facts):
+                return len(octets)
+        self._line_octets += end - pos
+        if self._text is not Text.PASSING:
+            stop = line_feed if 0 <= line_feed >= text else min(end, len(octets))
+            whole = line_feed >= 0
+            if self._text is Text.GREETING:
+                self._greeting(octets[text:stop], base + text, whole, facts)
+            elif not self._parameters(octets[text:stop], base + text, whole, end - pos, base + end, facts):
+                return len(octets)
+        if line_feed >= 0:
+            self._end()
+        return end
+
+    def _judge(self, start: int, missing: int, facts: list[Fact]) -> bool:
+        """Look at what has come of the line's first four octets; `start` is the line's offset. False: a Breach."""
+        head = self._head
+        code = head[:_CODE]
+        if not code.isdigit():
+            wrong = next(at for at, octet in enumerate(code) if not 0x30 <= octet <= 0x39)
+            facts.append(Breach(Rule.SERVER_TRANSITION, "a line without a reply code", start + wrong))
+            return False
+        if len(head) < _CODE or missing == 1:  # not whole yet, or judged before
+            return True
+        number = int(code)
+        if not self._lines:
+            return self._begin_code(number, start, facts)
+        if number != self._code:
+            detail = f"{code.decode()} inside a {self._code:03} reply"
+            facts.append(Breach(Rule.SERVER_TRANSITION, detail, start + _CODE - 1))
+            return False
+        return True
+
+    def _begin_code(self, code: int, start: int, facts: list[Fact]) -> bool:
+        """A reply has begun: what is `code` now?"""
+        self._code = code
+        oldest = self._dialogue.oldest
+        expectation = self._dialogue.expects(code)
+        if expectation is Expectation.TRANSITION:
+            detail = f"{code:03} without {_OWNERS[code]}"
+            facts.append(Breach(Rule.SERVER_TRANSITION, detail, start + _CODE - 1))
+            return False
+        self._expected = expectation is Expectation.EXPECTED
+        if not self._expected:
+            facts.append(Odd(Oddity.UNEXPECTED_REPLY, start, detail=f"{code:03}"))
+        elif code == 220 and oldest == GREETING:
+            self._text = Text.GREETING
+            facts.append(Greeted(start))
+        elif code == 250 and oldest == "EHLO":
+            self._text = Text.PARAMETERS
+            facts.append(EhloReply(start))
+        return True
+
+    def _greeting(self, text: bytes, offset: int, whole: bool, facts: list[Fact]) -> None:
+        """A piece of a greeting's text, without its LF; `whole`: the LF is right behind it."""
+        text, offset = self._held + text, offset - len(self._held)
+        self._held, self.undecided = b"", None
+        if text.endswith(b"\r"):
+            text = text[:-1]
+            if not whole:
+                self._held, self.undecided = b"\r", offset + len(text)
+        if text:
+            facts.append(Greeting(offset, text))
+
+    def _parameters(self, text: bytes, offset: int, whole: bool, read: int, end: int, facts: list[Fact]) -> bool:
+        """A piece of an EHLO reply line, without its LF. False: more than may be held, a Breach."""
+        self._reply_octets += read
+        excess = max(self._line_octets - LINE, self._reply_octets - REPLY, self._lines + 1 > LINES)
+        if excess > 0:
+            facts.append(Breach(Rule.EHLO_REPLY, "more than can be held", end - excess))
+            return False
+        if not self._lines:
+            return True
+        if self._stalled is not None:
+            if whole:
+                text = text.removesuffix(b"\r")
+            if text:
+                facts.append(EhloParameter(self._stalled, offset, len(text), whole=False))
+            return True
+        text, offset = self._held + text, offset - len(self._held)
+        if whole:
+            self._held, self.undecided = b"", None
+            text = text.removesuffix(b"\r")
+            if text:
+                keyword = text.split(b" ", 1)[0].upper()
+                word = PARAMETERS.get(keyword, OTHERS)
+                self._pipelining = self._pipelining or word == "pipelining"
+                facts.append(EhloParameter(word, offset, len(text), starttls=keyword == b"STARTTLS"))
+        elif text:
+            self._held, self.undecided = text, offset
+        return True
+
+    def _end(self) -> None:
+        """The line's LF has come."""
+        more = self._head[_CODE:] == b"-"
+        self._begin_line()
+        self._lines += 1
+        if more:
+            return
+        if self._expected:
+            self._dialogue.replied(self._code, self._pipelining)
+        self._begin_reply()
+
+    def stalled(self, facts: list[Fact]) -> None:
+        """What is undecided can wait no longer: say what is known of it; the rest of its line will follow piecemeal."""
+        if self.undecided is None:
+            return
+        offset = self.undecided
+        text, self._held, self.undecided = self._held, b"", None
+        facts.append(Odd(Oddity.STALLED, offset))
+        if self._text is Text.GREETING:  # a CR: its LF is late
+            return
+        keyword, blank, _ = text.upper().partition(b" ")
+        self._stalled = PARAMETERS.get(keyword, OTHERS) if blank else ""
+        text = text.removesuffix(b"\r")
+        if text:
+            facts.append(EhloParameter(self._stalled, offset, len(text), starttls=keyword == b"STARTTLS", whole=False))
+
+
+_OWNERS = {220: "STARTTLS", 334: "AUTH", 354: "DATA"}

@@ -1,0 +1,161 @@
+"""One SMTP session, seen from between its peers: octets of both directions in, facts out. The only class callers use.
+
+Sans-IO: it is fed the new, in-order octets of either side at first sight and keeps no more of them than it must (the
+line in progress, bounded; four octets of a message). It never says what to do. What a peer does wrong is a fact; an
+exception is a bug of ours. The facts are the same for every segmentation of the input, row 4 and a stalled line aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from appliance.esmtp.events import (
+    Breach,
+    Fact,
+    MessageBegun,
+    Odd,
+    Oddity,
+    Quantity,
+    Rule,
+    TlsStarted,
+)
+from appliance.esmtp.lines import CommandLines, SaslLine
+from appliance.esmtp.message import Message
+from appliance.esmtp.replies import ReplyLines
+from appliance.esmtp.states import END_OF_DATA, Dialogue, Phase
+from appliance.flow import Side
+
+#: How a TLS connection begins (RFC 8446 §5.1): record type and major version; a server may answer with an alert.
+_TLS_BEGINNINGS = {Side.CLIENT: (b"\x16\x03",), Side.SERVER: (b"\x16\x03", b"\x15\x03")}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a session must know of its policy to state the facts: where to measure, and which verbs go through."""
+
+    limits: Mapping[Quantity, tuple[int, ...]] = field(default_factory=dict)  # ascending
+    starttls: bool = False  # STARTTLS reaches the server
+
+    def of(self, quantity: Quantity) -> tuple[int, ...]:
+        """The limits set on `quantity`."""
+        return self.limits.get(quantity, ())
+
+
+class Session:
+    """The session of one connection from its first octet on."""
+
+    __slots__ = ("_client_end", "_commands", "_dialogue", "_message", "_over", "_replies", "_sasl", "_settings", "_tls")
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._dialogue = dialogue = Dialogue()
+        self._commands = CommandLines(
+            dialogue,
+            settings.starttls,
+            settings.of(Quantity.COMMAND_LINE),
+            settings.of(Quantity.SENDER_ADDRESS),
+            settings.of(Quantity.RECIPIENTS),
+        )
+        self._replies = ReplyLines(dialogue)
+        self._message: Message | None = None
+        self._sasl = SaslLine()
+        self._tls = {Side.CLIENT: b"", Side.SERVER: b""}  # the first octets behind the 220 to STARTTLS
+        self._client_end = 0  # offset behind the client's last octet
+        self._over = False  # a rule was broken: nothing more is to be said
+
+    @property
+    def undecided(self) -> int | None:
+        """Offset of the first server octet that can't be judged yet, None if all can."""
+        return self._replies.undecided
+
+    @property
+    def phase(self) -> Phase:
+        """What the client's next octet is."""
+        return self._dialogue.phase
+
+    def feed(self, side: Side, offset: int, octets: bytes) -> list[Fact]:
+        """New octets of `side`, the first of them at stream offset `offset`, right behind what was fed before."""
+        facts: list[Fact] = []
+        if side is Side.CLIENT:
+            message = self._message
+            if message is None:
+                self._client(octets, 0, offset, facts)
+            else:
+                end = message.feed(octets, 0, offset, facts)
+                if end >= 0:
+                    self._end_message()
+                    self._client(octets, end, offset, facts)
+            self._client_end = offset + len(octets)
+        else:
+            self._server(octets, offset, facts)
+        return facts
+
+    def finish(self, side: Side) -> list[Fact]:
+        """The FIN of `side`: all its octets were fed."""
+        facts: list[Fact] = []
+        if side is Side.SERVER:
+            self._replies.stalled(facts)
+        elif self._commands.unfinished or self._sasl.unfinished:
+            facts.append(Odd(Oddity.UNTERMINATED, self._client_end))
+        return facts
+
+    def stalled(self) -> list[Fact]:
+        """The server octets from `undecided` on can wait no longer."""
+        facts: list[Fact] = []
+        self._replies.stalled(facts)
+        return facts
+
+    def _client(self, octets: bytes, pos: int, base: int, facts: list[Fact]) -> None:
+        dialogue = self._dialogue
+        while pos < len(octets) and not self._over:
+            phase = dialogue.phase
+            if phase is Phase.COMMAND:
+                pos = self._commands.feed(octets, pos, base, facts)
+                self._over = bool(facts) and type(facts[-1]) is Breach
+            elif phase is Phase.SASL:
+                pos = self._sasl.feed(octets, pos, base, facts)
+                if self._sasl.unfinished:
+                    self._over = bool(facts) and type(facts[-1]) is Breach
+                else:
+                    dialogue.sent_sasl()
+            elif phase is Phase.WAITING:
+                facts.append(Breach(Rule.EARLY_DATA, dialogue.awaited, base + pos))
+                self._over = True
+            elif phase is Phase.TLS:
+                self._begin_tls(Side.CLIENT, octets[pos:], base + pos, facts)
+                return
+            else:
+                return
+
+    def _server(self, octets: bytes, base: int, facts: list[Fact]) -> None:
+        dialogue = self._dialogue
+        pos = 0
+        while pos < len(octets) and not self._over:
+            phase = dialogue.phase
+            if phase is Phase.TLS:
+                self._begin_tls(Side.SERVER, octets[pos:], base + pos, facts)
+                return
+            if phase is Phase.BYPASS:
+                return
+            pos = self._replies.feed(octets, pos, base, facts)
+            self._over = bool(facts) and type(facts[-1]) is Breach
+            if dialogue.phase is Phase.MESSAGE and self._message is None:
+                settings = self._settings
+                self._message = Message(settings.of(Quantity.HEADER_LINE), settings.of(Quantity.BODY_LINE))
+                facts.append(MessageBegun(self._client_end))
+
+    def _end_message(self) -> None:
+        self._message = None
+        self._dialogue.sent(END_OF_DATA)
+
+    def _begin_tls(self, side: Side, octets: bytes, offset: int, facts: list[Fact]) -> None:
+        """The first octets of either side behind the 220 to STARTTLS."""
+        seen = self._tls[side]
+        self._tls[side] = seen = seen + octets[: 2 - len(seen)]
+        if not any(beginning.startswith(seen) for beginning in _TLS_BEGINNINGS[side]):
+            facts.append(Breach(Rule.TLS, "no TLS record behind STARTTLS", offset))
+            self._over = True
+        elif all(len(each) == 2 for each in self._tls.values()):
+            self._dialogue.began_tls()
+            facts.append(TlsStarted(offset))
