@@ -174,7 +174,19 @@ def _add_route(ipr: Any, change: NoRoute, found: Found) -> None:
     index = _index(ipr, change.device)
     if (change.destination, change.gateway, change.metric) not in set(_routes(ipr, index)):
         found.note(change)
-        _route(ipr, "add", change, index)
+        try:
+            _route(ipr, "add", change, index)
+        except NetlinkError as error:
+            found.forget(change)
+            if error.code == errno.EEXIST:
+                raise KernelError(
+                    f"there is another route to {change.destination} already: ip route del {change.destination}"
+                ) from error
+            if error.code == errno.ENETUNREACH:
+                raise KernelError(
+                    f"no way to the gateway {change.gateway}: it is not in a network of {change.device}"
+                ) from error
+            raise
 
 
 def _routes(ipr: Any, index: int) -> Iterator[tuple[str, str, int]]:
@@ -186,8 +198,11 @@ def _routes(ipr: Any, index: int) -> Iterator[tuple[str, str, int]]:
 
 def _add_proxy(ipr: Any, change: NoProxy, found: Found) -> None:
     index = _index(ipr, change.device)
-    there = ipr.get_neighbours(family=2, flags=_NTF_PROXY, ifindex=index)
-    if change.address not in {each.get("dst") for each in there}:
+    try:
+        _proxy(ipr, "get", change.address, index)
+    except NetlinkError as error:
+        if error.code != errno.ENOENT:
+            raise
         found.note(change)
         _proxy(ipr, "add", change.address, index)
 

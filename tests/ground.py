@@ -1,0 +1,118 @@
+"""Ground for tests that need a real network: three namespaces of the test's own, and work done inside them."""
+
+import os
+import pickle
+import select
+import signal
+import subprocess
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from appliance.config.config import Config, Interface
+from appliance.kernel import links, namespaces
+from appliance.kernel.found import Found
+from appliance.lab.lab import Lab
+from appliance.lab.network import INSIDE, OUTSIDE, Network
+
+#: Interfaces alone: a router between outside and inside.
+ROUTER = Config(
+    interfaces=(
+        Interface("Ethernet0/0", "outside0", "outside", 0, OUTSIDE),
+        Interface("Ethernet0/1", "inside0", "inside", 100, INSIDE),
+    )
+)
+
+
+class Child:
+    """A function that runs in another process, and what it returned."""
+
+    def __init__(self, namespace: str, work: Callable[[], Any]) -> None:
+        self._answer, theirs = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                namespaces.enter(namespace)
+                answer = (True, work())
+            except BaseException:
+                answer = (False, traceback.format_exc())
+            os.write(theirs, pickle.dumps(answer))
+            os._exit(0)
+        os.close(theirs)
+
+    def result(self, timeout: float = 30.0) -> Any:
+        """What the function returned; fails with its traceback if it raised, or after `timeout` s."""
+        ready, _, _ = select.select([self._answer], [], [], timeout)
+        if not ready:
+            self.kill()
+            raise AssertionError(f"no answer from the child within {timeout} s")
+        data = b""
+        while piece := os.read(self._answer, 1 << 16):
+            data += piece
+        os.close(self._answer)
+        os.waitpid(self.pid, 0)
+        self.pid = 0
+        ok, answer = pickle.loads(data) if data else (False, "the child was killed")
+        assert ok, answer
+        return answer
+
+    def kill(self) -> None:
+        """End it, if it has not ended."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            os.close(self._answer)
+            self.pid = 0
+
+
+class Ground:
+    """The three hosts, and children that are ended with them."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._children: list[Child] = []
+
+    def beside(self, host: str, work: Callable[[], Any]) -> Child:
+        """Start `work` in a host, in a process of its own."""
+        child = Child(self.network.namespace(host), work)
+        self._children.append(child)
+        return child
+
+    def within(self, host: str) -> Any:
+        """`with ground.within(host)`: this process is in that host."""
+        return namespaces.within(self.network.namespace(host))
+
+    def run(self, host: str, *command: str, text: str = "") -> str:
+        """A command's output in a host; fails with its errors."""
+        with self.within(host):
+            done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    def end(self) -> None:
+        """End the children."""
+        for child in self._children:
+            child.kill()
+
+
+@contextmanager
+def ground(prefix: str, *, mtu: int = 1500, offloads: bool = True) -> Iterator[Ground]:
+    """Three hosts whose firewall has bare devices."""
+    here = Ground(Network(prefix, mtu, offloads))
+    here.network.build()
+    try:
+        yield here
+    finally:
+        here.end()
+        Lab(here.network, Path("/nonexistent")).down()
+
+
+@contextmanager
+def router(prefix: str, record: Path) -> Iterator[Ground]:
+    """Three hosts whose firewall forwards everything."""
+    with ground(prefix) as here:
+        with here.within("firewall"):
+            links.apply(ROUTER, Found(record))
+        yield here
