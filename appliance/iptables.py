@@ -1,0 +1,323 @@
+"""A configuration as iptables rules: text for iptables-restore, nothing executed.
+
+Ours are chains called FIXUP_…, each table's hooked into the built-in chains by one jump that stands first; no rule of
+anyone else is read, moved or removed. Only packets that come in *and* go out by one of our interfaces are ours, and
+of those what we accept is accepted; all others return untouched. The tables, in the order they are applied (marks
+before what relies on them, doors last):
+
+* **mangle** decides the class of a connection on its first packet, on real addresses (DNAT lies behind), and keeps
+  class, generation and worker in the connmark; later packets get them back. A generation is never 0: a mark without
+  one is undecided.
+* **filter** drops what conntrack can't place, asks the access list or the security levels about a connection's first
+  packet, and queues every TCP packet of an inspected connection to its worker unless the BPF marked it SKIP.
+* **nat** translates the statics.
+
+Between two tables of one packet's way: mangle FORWARD runs before filter FORWARD. Chain names are shorter than the
+kernel's 29 octets. Source: DESIGN §2, rows 15-21; asa.md §6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import assert_never
+
+from appliance.config.config import Config, Interface
+from appliance.config.inspections import Inspection, inspections
+from appliance.marks import CLASS, CONNECTION, DISPOSITION, GENERATION, WORKER, Disposition
+from appliance.nat.static import Static
+from appliance.policy.acl import ANY, AccessList, Ace, Ports
+from appliance.policy.maps import MatchAccessList, MatchAny, MatchDefaultInspectionTraffic, MatchPort
+
+#: What every chain of ours is called.
+PREFIX = "FIXUP_"
+#: What `match default-inspection-traffic` is for ESMTP (asa.md §6.1).
+SMTP = Ports("eq", 25, 25)
+
+#: A rule is its words without ``-A CHAIN``; a table is its chains in order, and its hooks built-in chain -> ours.
+_Rule = list[str]
+_DROP, _ACCEPT, _RETURN = ["-j", "DROP"], ["-j", "ACCEPT"], ["-j", "RETURN"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    name: str
+    hooks: Mapping[str, str]
+    chains: Mapping[str, list[_Rule]]
+
+
+def rules(config: Config, *, generation: int, workers: int, queue_base: int, saved: str = "") -> str:
+    """The text for ``iptables-restore --noflush`` that makes the rules those of a verified `config`.
+
+    `generation` (1-63) is the policy generation new connections get; worker n of `workers` (1-32) listens on queue
+    `queue_base` + n. `saved` is what iptables-save prints now: what it holds of ours is replaced, in the same
+    transaction. ValueError for a number out of range.
+    """
+    if not 1 <= generation <= GENERATION.top:
+        raise ValueError(f"generation {generation} is not between 1 and {GENERATION.top}")
+    if not 1 <= workers <= WORKER.top + 1 or not 0 <= queue_base <= 65536 - workers:
+        raise ValueError(f"{workers} workers from queue {queue_base} on")
+    ours = [each for each in config.interfaces if each.nameif is not None and each.hardware is not None]
+    classes = inspections(config)
+    tables = (
+        _mangle(config, ours, classes, generation),
+        _filter(config, ours, _queues(classes, generation, workers, queue_base)),
+        _nat(config, ours),
+    )
+    return "".join(_text(table, _found(saved).get(table.name, _Found({}, []))) for table in tables)
+
+
+def rules6(config: Config, *, saved: str = "") -> str:
+    """The text for ``ip6tables-restore --noflush``: IPv6 between our interfaces is dropped (DESIGN §6)."""
+    ours = [each for each in config.interfaces if each.nameif is not None and each.hardware is not None]
+    table = _Table("filter", {"FORWARD": "FIXUP_FORWARD"}, {**_between(ours), "FIXUP_BETWEEN": [_DROP]})
+    return _text(table, _found(saved).get(table.name, _Found({}, [])))
+
+
+def removal(saved: str) -> str:
+    """The text that removes everything of ours that `saved`, iptables-save's output, holds; empty if there is none."""
+    found = _found(saved)
+    doors_first = sorted(found, key=("nat", "filter", "mangle").index)
+    return "".join(_text(_Table(name, {}, {}), found[name]) for name in doors_first)
+
+
+# -- what is there, and the text that replaces it
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a table holds of ours: chains, and jumps to them as iptables-save writes them, ``FORWARD -j FIXUP_…``."""
+
+    chains: dict[str, None]
+    jumps: list[str]
+
+
+_TABLE = re.compile(r"\*(mangle|filter|nat)")
+_CHAIN = re.compile(rf":({PREFIX}\S+) ")
+_JUMP = re.compile(rf"-A ((?!{PREFIX})\S+ .*-[jg] {PREFIX}\S+)")
+
+
+def _found(saved: str) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    here = _Found({}, [])
+    for line in saved.splitlines():
+        if line.startswith("*"):
+            table = _TABLE.fullmatch(line.strip())
+            here = _Found({}, [])
+            if table:
+                found[table[1]] = here
+        elif chain := _CHAIN.match(line):
+            here.chains[chain[1]] = None
+        elif jump := _JUMP.fullmatch(line):
+            here.jumps.append(jump[1])
+    return {name: each for name, each in found.items() if each.chains or each.jumps}
+
+
+def _text(table: _Table, found: _Found) -> str:
+    """One table's transaction: every chain of ours emptied, the hooks put first, the rules, the chains of old gone."""
+    old = [chain for chain in found.chains if chain not in table.chains]
+    lines = [f"*{table.name}"]
+    lines += [f":{chain} - [0:0]" for chain in (*table.chains, *old)]
+    lines += [f"-D {jump}" for jump in found.jumps]
+    lines += [f"-I {builtin} 1 -j {chain}" for builtin, chain in table.hooks.items()]
+    lines += [" ".join(["-A", chain, *rule]) for chain, chain_rules in table.chains.items() for rule in chain_rules]
+    lines += [f"-X {chain}" for chain in old]
+    return "\n".join([*lines, "COMMIT", ""])
+
+
+def _between(ours: Iterable[Interface]) -> dict[str, list[_Rule]]:
+    """The way into FIXUP_BETWEEN for what comes in and goes out by an interface of ours; all else returns."""
+    devices = [_device(each) for each in ours]
+    return {
+        "FIXUP_FORWARD": [["-i", device, "-g", "FIXUP_OUT"] for device in devices],
+        "FIXUP_OUT": [["-o", device, "-g", "FIXUP_BETWEEN"] for device in devices],
+    }
+
+
+def _device(interface: Interface) -> str:
+    assert interface.hardware is not None, "only interfaces with a device are rendered"
+    return interface.hardware
+
+
+# -- mangle: the class of a connection
+
+
+def _mangle(config: Config, ours: list[Interface], classes: tuple[Inspection, ...], generation: int) -> _Table:
+    decided = CLASS.mask | GENERATION.mask
+    undecided = ["-m", "mark", "--mark", GENERATION.match(0)]
+    devices = {each.nameif: _device(each) for each in ours}
+    first: list[_Rule] = [["-j", "MARK", "--set-xmark", f"0x0/{decided:#x}"]]
+    chains: dict[str, list[_Rule]] = {}
+    for number, each in enumerate(classes, 1):
+        chain = f"{PREFIX}CLASS_{number}"
+        mark = CLASS.put(each.number) | GENERATION.put(generation)
+        chains[chain] = list(_class(config, each, ["-j", "MARK", "--set-xmark", f"{mark:#x}/{decided:#x}"]))
+        if each.interface is None:
+            first.append([*undecided, "-j", chain])
+        elif each.interface in devices:
+            first += [[*undecided, way, devices[each.interface], "-j", chain] for way in ("-i", "-o")]
+    first.append([*undecided, "-j", "MARK", "--set-xmark", f"{GENERATION.put(generation):#x}/{decided:#x}"])
+    masks = ["--nfmask", f"{CONNECTION:#x}", "--ctmask", f"{CONNECTION:#x}"]
+    first.append(["-j", "CONNMARK", "--save-mark", *masks])
+    between = [
+        # RELATED is a first packet too: a connection that someone's conntrack helper expected.
+        ["-p", "tcp", "-m", "conntrack", "--ctstate", "NEW,RELATED", "-g", "FIXUP_FIRST"],
+        ["-j", "CONNMARK", "--restore-mark", *masks],
+    ]
+    ways = {**_between(ours), "FIXUP_BETWEEN": between, "FIXUP_FIRST": first}
+    return _Table("mangle", {"FORWARD": "FIXUP_FORWARD"}, {**ways, **chains})
+
+
+def _class(config: Config, inspection: Inspection, target: _Rule) -> Iterator[_Rule]:
+    """The rules of a class's chain: `target` where it matches. An entry that denies ends the class, not the search."""
+    match inspection.class_map.match:
+        case MatchAny():
+            yield target
+        case MatchDefaultInspectionTraffic():
+            yield ["-p", "tcp", *_ports("--dport", SMTP), *target]
+        case MatchPort(protocol=protocol, ports=ports):
+            yield ["-p", protocol, *_ports("--dport", ports), *target]
+        case MatchAccessList(name=name):
+            found = config.access_list(name)
+            for ace in found.aces if found else ():
+                for words in _ace(ace, config.statics):
+                    yield [*words, *(target if ace.permit else _RETURN)]
+        case None:
+            return
+        case other:
+            assert_never(other)
+
+
+# -- filter: who may connect, and what is queued
+
+
+def _filter(config: Config, ours: list[Interface], queues: dict[str, list[_Rule]]) -> _Table:
+    between = [[way, _device(each), *_DROP] for each in ours if each.shutdown for way in ("-i", "-o")]
+    between += [
+        ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED", *_DROP],
+        ["-p", "tcp", "!", "--syn", "-m", "conntrack", "--ctstate", "NEW", *_DROP],
+        ["-m", "conntrack", "--ctstate", "NEW", "-j", "FIXUP_ACCESS"],
+        ["-m", "mark", "--mark", CLASS.match(0), *_ACCEPT],
+        # An error that ICMP reports of an inspected connection: not a part of its stream.
+        ["!", "-p", "tcp", *_ACCEPT],
+        ["-m", "mark", "--mark", DISPOSITION.match(Disposition.SKIP), *_ACCEPT],
+        ["-j", "FIXUP_QUEUE"],
+        _DROP,
+    ]
+    chains = {**_between(ours), "FIXUP_BETWEEN": between, **_access(config, ours), **queues}
+    return _Table("filter", {"FORWARD": "FIXUP_FORWARD"}, chains)
+
+
+def _access(config: Config, ours: list[Interface]) -> dict[str, list[_Rule]]:
+    """FIXUP_ACCESS: a first packet returns if it may pass, else it is dropped (asa.md §6.5)."""
+    access = list(_untranslated(config.statics, ours))
+    lists: dict[str, list[_Rule]] = {}
+    access += [
+        ["-i", _device(source), "-o", _device(destination), *_DROP]
+        for source in ours
+        for destination in ours
+        if source.security_level == destination.security_level
+    ]
+    for each in ours:
+        group = next((group for group in config.access_groups if group.interface == each.nameif), None)
+        found = config.access_list(group.access_list) if group else None
+        if found is not None:
+            chain = f"{PREFIX}IN_{_device(each)}"
+            access.append(["-i", _device(each), "-g", chain])
+            lists[chain] = [*_list(found, config.statics), _DROP]
+        else:
+            access += [
+                ["-i", _device(each), "-o", _device(other), *_RETURN]
+                for other in ours
+                if (each.security_level or 0) > (other.security_level or 0)
+            ]
+    return {"FIXUP_ACCESS": [*access, _DROP], **lists}
+
+
+def _untranslated(statics: Iterable[Static], ours: list[Interface]) -> Iterator[_Rule]:
+    """A host behind a static is reached by its mapped address alone: its real one would go round the limits."""
+    devices = {each.nameif: _device(each) for each in ours}
+    for each in statics:
+        if each.mapped_interface in devices and each.real_interface in devices:
+            way = ["-i", devices[each.mapped_interface], "-o", devices[each.real_interface], "-d", f"{each.real}/32"]
+            yield [*way, "-m", "conntrack", "!", "--ctorigdst", str(each.mapped), *_DROP]
+
+
+def _list(access_list: AccessList, statics: tuple[Static, ...]) -> Iterator[_Rule]:
+    for ace in access_list.aces:
+        for words in _ace(ace, statics):
+            yield [*words, *(_RETURN if ace.permit else _DROP)]
+
+
+def _queues(classes: Iterable[Inspection], generation: int, workers: int, base: int) -> dict[str, list[_Rule]]:
+    """One rule a worker. A class that fails open has rules that let pass where nobody listens (row 19)."""
+
+    def by_worker(*options: str) -> list[_Rule]:
+        return [
+            ["-m", "mark", "--mark", WORKER.match(number), "-j", "NFQUEUE", "--queue-num", str(base + number), *options]
+            for number in range(workers)
+        ]
+
+    decided = CLASS.mask | GENERATION.mask
+    # Class numbers of an older generation mean other classes: those connections stay closed.
+    opening = [
+        f"{CLASS.put(each.number) | GENERATION.put(generation):#x}/{decided:#x}" for each in classes if each.fail_open
+    ]
+    gates = [["-m", "mark", "--mark", mark, "-g", "FIXUP_FAIL_OPEN"] for mark in opening]
+    chains = {"FIXUP_QUEUE": [*gates, *by_worker()]}
+    return {**chains, "FIXUP_FAIL_OPEN": by_worker("--queue-bypass")} if opening else chains
+
+
+# -- nat: the statics
+
+
+def _nat(config: Config, ours: list[Interface]) -> _Table:
+    devices = {each.nameif: _device(each) for each in ours}
+    prerouting: list[_Rule] = []
+    output: list[_Rule] = []
+    postrouting: list[_Rule] = []
+    for each in config.statics:
+        device = devices.get(each.mapped_interface)
+        if device is None or each.real_interface not in devices:
+            continue
+        dnat = ["-d", f"{each.mapped}/32", "-j", "DNAT", "--to-destination", str(each.real)]
+        prerouting.append(["-i", device, *dnat])
+        output.append(dnat)
+        snat = ["-j", "SNAT", "--to-source", str(each.mapped)]
+        postrouting.append(["-s", f"{each.real}/32", "-o", device, *snat])
+    chains = {"FIXUP_PREROUTING": prerouting, "FIXUP_OUTPUT": output, "FIXUP_POSTROUTING": postrouting}
+    return _Table("nat", {chain.removeprefix(PREFIX): chain for chain in chains}, chains)
+
+
+# -- one entry of an access list
+
+
+def _ace(ace: Ace, statics: tuple[Static, ...]) -> Iterator[_Rule]:
+    """The matches of an entry, on real addresses: an entry that names a mapped address is each real one's (row 17)."""
+    protocol = [] if ace.protocol == "ip" else ["-p", ace.protocol]
+    source_ports = _ports("--sport", ace.source_ports)
+    destination_ports = _ports("--dport", ace.destination_ports)
+    for source in _real(ace.source, statics):
+        for destination in _real(ace.destination, statics):
+            addresses = [*_address("-s", source), *_address("-d", destination)]
+            yield [*addresses, *protocol, *source_ports, *destination_ports]
+
+
+def _real(network: IPv4Network, statics: tuple[Static, ...]) -> list[IPv4Network]:
+    host: IPv4Address | None = network.network_address if network.prefixlen == 32 else None
+    reals = dict.fromkeys(IPv4Network(each.real) for each in statics if each.mapped == host)
+    return list(reals) or [network]
+
+
+def _address(option: str, network: IPv4Network) -> _Rule:
+    return [] if network == ANY else [option, str(network)]
+
+
+def _ports(option: str, ports: Ports | None) -> _Rule:
+    if ports is None:
+        return []
+    spans = {"eq": "{low}", "neq": "{low}", "lt": "0:{below}", "gt": "{above}:65535", "range": "{low}:{high}"}
+    span = spans[ports.operator].format(low=ports.low, high=ports.high, below=ports.low - 1, above=ports.low + 1)
+    return ["!", option, span] if ports.operator == "neq" else [option, span]
