@@ -1,0 +1,187 @@
+"""The one table of commands: words, operands, options, help with an example, and what does it.
+
+A new command is one row. Parsing (`cli/arguments.py`) and help (`cli/help.py`) iterate the table and know no command
+by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appliance.cli import commands
+from appliance.cli.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option: its names, and the word that stands for what it takes (None: it takes nothing)."""
+
+    names: tuple[str, ...]
+    takes: str | None
+    help: str
+
+    @property
+    def key(self) -> str:
+        """What `Call.options` knows it by: the longest name without dashes."""
+        return max(self.names, key=len).lstrip("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row. `operands` is for help; between `least` and `most` of them are taken (`most` None: any number).
+
+    `foreign`: the operands behind ``--`` are somebody else's command line.
+    """
+
+    words: tuple[str, ...]
+    help: str
+    example: str
+    handler: Callable[[Call], int]
+    operands: str = ""
+    least: int = 0
+    most: int | None = 0
+    options: tuple[Option, ...] = ()
+    foreign: bool = False
+
+
+RUN_DIR = Option(("--run-dir",), "DIR", "the instance's directory (default /run/fixup)")
+HELP = Option(("--help", "-h"), None, "say what there is, with examples")
+VERSION = Option(("--version",), None, "say which Fixup this is")
+#: Options of every command.
+GLOBAL = (RUN_DIR, HELP, VERSION)
+
+_JSON = Option(("--json",), None, "as JSON; '| json' as last words of a show does the same")
+_CONFIG = Option(("-c", "--config"), "FILE", "the rule file; a lab's is examples/mail.cfg, replay has the default map")
+_NAME = Option(("--name",), "PREFIX", "the lab's name (default fixup)")
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        ("run",),
+        "be the firewall, in the foreground; SIGTERM ends it and puts everything back",
+        "fixup run /etc/fixup/fixup.cfg",
+        commands.run,
+        "CONFIG",
+        1,
+        1,
+    ),
+    Command(
+        ("check",),
+        "read a rule file and say what is wrong with it: exit 0, or 2 with every error's line and column",
+        "fixup check examples/mail.cfg",
+        commands.check,
+        "CONFIG",
+        1,
+        1,
+    ),
+    Command(
+        ("show", "service-policy"),
+        "the inspecting classes, with what they counted",
+        "fixup show service-policy",
+        commands.show_service_policy,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "service-policy", "inspect", "esmtp"),
+        "the same, with every rule of the inspect map",
+        "fixup show service-policy inspect esmtp",
+        commands.show_service_policy_esmtp,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "conn"),
+        "the TCP connections of mapped addresses",
+        "fixup show conn",
+        commands.show_conn,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "conn", "count"),
+        "how many connections there are",
+        "fixup show conn count",
+        commands.show_conn_count,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "conn", "detail"),
+        "the connections with mapped addresses, uptime and timeout, and what the flags mean",
+        "fixup show conn detail",
+        commands.show_conn_detail,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "running-config"),
+        "the configuration in force, as it would be typed",
+        "fixup show running-config",
+        commands.show_running_config,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "running-config", "all"),
+        "the same with what is at its default",
+        "fixup show running-config all",
+        commands.show_running_config_all,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "logging"),
+        "where log messages go, and the latest of them",
+        "fixup show logging",
+        commands.show_logging,
+        options=(_JSON,),
+    ),
+    Command(
+        ("replay",),
+        "what the firewall would have done with captured packets, offline, without root",
+        "fixup replay -w out.pcap capture.pcap",
+        commands.replay,
+        "IN.pcap…",
+        1,
+        None,
+        (
+            _CONFIG,
+            Option(("-w", "--write"), "OUT.pcap", "write what would have gone on (0600: it holds what the wire held)"),
+            _JSON,
+            Option(("--port",), "N", "inspect this TCP port (default 25)"),
+            Option(("--checksums",), None, "drop packets with wrong checksums, as the firewall does"),
+        ),
+    ),
+    Command(
+        ("lab", "up"),
+        "outside, firewall and inside as network namespaces, the firewall running",
+        "sudo fixup lab up --config examples/mail.cfg",
+        commands.lab_up,
+        options=(_NAME, _CONFIG),
+    ),
+    Command(
+        ("lab", "down"),
+        "end every process of the lab and remove it",
+        "sudo fixup lab down",
+        commands.lab_down,
+        options=(_NAME,),
+    ),
+    Command(
+        ("lab", "exec"),
+        "run a command in outside, firewall or inside",
+        "sudo fixup lab exec outside -- swaks --server 203.0.113.125 --to root@example.com",
+        commands.lab_exec,
+        "HOST -- CMD…",
+        2,
+        None,
+        options=(_NAME,),
+        foreign=True,
+    ),
+    Command(
+        ("lab", "demo"),
+        "a lab of its own, and in it what an ASA does to mail, told step by step",
+        "sudo fixup lab demo",
+        commands.lab_demo,
+        options=(_NAME, _CONFIG),
+    ),
+    Command(
+        ("cleanup",),
+        "remove what a killed firewall left: rules, programs, addresses, settings",
+        "sudo fixup cleanup",
+        commands.cleanup,
+    ),
+)
