@@ -1,0 +1,75 @@
+"""The engine's own counters: names and, by their place in `ENGINE`, slots of the worker's block.
+
+They count facts and only grow. Octets inspected are octets released plus octets refused once nothing waits: the
+invariant of design §2 as three numbers.
+"""
+
+from __future__ import annotations
+
+ENGINE = (
+    "packets",  # that the queue gave
+    "modified",  # that went on changed
+    "dropped",  # that did not go on, for whatever reason
+    "octets_inspected",  # of payload, each offset once
+    "octets_released",
+    "octets_refused",  # inspected, and then the connection was closed
+    "retransmitted",  # packets without an octet that was not seen before
+    "early",  # packets that waited behind a gap
+    "undecided",  # packets that waited for a decision
+    "expired",  # packets that waited too long
+    "evicted",  # packets that made room for others
+    "no_room",  # packets that found no room to wait
+    "full",  # packets with new data at the cap of unacknowledged octets
+    "stalled",  # held lines decided by the clock
+    "malformed",  # packets that are no TCP segment
+    "truncated",  # copies shorter than the packet
+    "syn_data",
+    "syn_elsewhere",
+    "rst_elsewhere",
+    "beyond_end",
+    "beyond_window",
+    "urgent_cleared",
+    "options_cleared",  # SYN-ACKs that offered Multipath TCP or Fast Open
+    "connections",  # adopted
+    "table_full",  # SYN-ACKs that found no room in the flow table
+    "unknown_flows",  # packets of connections whose beginning was not seen
+    "unknown_classes",  # packets whose mark names no inspection
+    "killed",  # connections closed by inspection
+    "bypassed",  # connections that went over to TLS
+    "idled",  # connections forgotten because nothing came
+    "exceptions",  # faults of the engine, each closing its connection
+)
+
+(
+    PACKETS,
+    MODIFIED,
+    DROPPED,
+    OCTETS_INSPECTED,
+    OCTETS_RELEASED,
+    OCTETS_REFUSED,
+    RETRANSMITTED,
+    EARLY,
+    UNDECIDED,
+    EXPIRED,
+    EVICTED,
+    NO_ROOM,
+    FULL,
+    STALLED,
+    MALFORMED,
+    TRUNCATED,
+    SYN_DATA,
+    SYN_ELSEWHERE,
+    RST_ELSEWHERE,
+    BEYOND_END,
+    BEYOND_WINDOW,
+    URGENT_CLEARED,
+    OPTIONS_CLEARED,
+    CONNECTIONS,
+    TABLE_FULL,
+    UNKNOWN_FLOWS,
+    UNKNOWN_CLASSES,
+    KILLED,
+    BYPASSED,
+    IDLED,
+    EXCEPTIONS,
+) = range(len(ENGINE))

@@ -1,0 +1,74 @@
+"""A connection under inspection: the TCP connection, its inspector, and where its two ends are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableSequence, Sequence
+from ipaddress import IPv4Address
+from typing import Protocol
+
+from appliance.flow import Endpoint, Flow, Side
+from appliance.policy.actions import Action
+from appliance.policy.maps import InspectMap
+from appliance.tcp.connection import Connection, reverse
+from appliance.tcp.segment import Segment
+from appliance.tcp.seq import first_octet
+from appliance.tcp.stream import Stream
+
+#: What stands for the name of an interface that has none.
+_NO_NAME = "unknown"
+
+
+class Reads(Protocol):
+    """What inspects one connection: `policy.inspector.Inspector`, or what a test puts in its place."""
+
+    def inspect(self, side: Side, offset: int, octets: bytes) -> Sequence[Action]:
+        """`octets` of `side` from `offset` on, at first sight and in order."""
+
+    def finish(self, side: Side) -> Sequence[Action]:
+        """`side` has sent its FIN; all its octets were seen."""
+
+    def stalled(self) -> Sequence[Action]:
+        """Nothing more came of what is held: decide it."""
+
+
+class Makes(Protocol):
+    """Makes the inspector of one connection."""
+
+    def __call__(self, inspect_map: InspectMap, counters: MutableSequence[int], /) -> Reads:
+        """An inspector under `inspect_map` that counts in the block `counters`."""
+
+
+class Inspected(Connection):
+    """A connection, adopted at its SYN-ACK. `devices` are the interface indices of client and server."""
+
+    __slots__ = ("block", "devices", "inspector", "stalls")
+
+    def __init__(
+        self,
+        syn_ack: Segment,
+        inspector: Reads,
+        block: MutableSequence[int],
+        devices: tuple[int, int],
+        now: int,
+    ) -> None:
+        super().__init__(reverse(syn_ack.key), Stream(syn_ack.ack), Stream(first_octet(syn_ack.seq)), now)
+        self.inspector = inspector
+        self.block = block
+        self.devices = devices
+        self.stalls: int | None = None  # when what is undecided will be decided by the clock (ns)
+
+    def due(self) -> int:
+        """When the clock has something to do with its packets that wait (ns); only while some do."""
+        expires = self.expires()
+        if self.stalls is None:
+            return expires or 0
+        return self.stalls if expires is None else min(expires, self.stalls)
+
+
+def flow_of(key: bytes, devices: tuple[int, int], interfaces: Mapping[int, str]) -> Flow:
+    """The flow whose client writes `key`; `devices` are the indices of the interfaces of client and server."""
+    client, server = (interfaces.get(each, _NO_NAME) for each in devices)
+    return Flow(
+        Endpoint(client, IPv4Address(key[0:4]), int.from_bytes(key[8:10], "big")),
+        Endpoint(server, IPv4Address(key[4:8]), int.from_bytes(key[10:12], "big")),
+    )

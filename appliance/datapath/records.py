@@ -1,0 +1,63 @@
+"""The log records that actions leave: who sent it, to whom, what was done, why (asa.md §4.2)."""
+
+from __future__ import annotations
+
+from appliance.flow import Flow, Side
+from appliance.policy.actions import (
+    Cause,
+    DropConnection,
+    Log,
+    MaliciousAddress,
+    Matched,
+    Replaced,
+    ResetConnection,
+)
+from appliance.syslog import (
+    ActionClass,
+    ActionTaken,
+    EsmtpAction,
+    EsmtpReceived,
+    FlowTerminated,
+    MaliciousPattern,
+    Message,
+    Record,
+    StringReplaced,
+    Termination,
+)
+
+
+def closed(flow: Flow, action: DropConnection | ResetConnection | MaliciousAddress) -> list[Record]:
+    """What is said of a connection that inspection closes."""
+    source, destination = flow.sender(action.side), flow.sender(action.side.peer)
+    if isinstance(action, MaliciousAddress):
+        return [MaliciousPattern(source, destination, action.address)]
+    reset = isinstance(action, ResetConnection)
+    ended = FlowTerminated(source, destination, Termination.RESET if reset else Termination.DISCONNECTED)
+    if not action.log:
+        return [ended]
+    taken = ActionTaken.RESET_CONNECTION if reset else ActionTaken.DROPPED_CONNECTION
+    cause = action.cause
+    return [
+        EsmtpAction(_class(cause), taken, Message.of(action.side), source, destination, str(cause)),
+        ended,
+    ]
+
+
+def logged(flow: Flow, action: Log) -> Record:
+    """What is said of something that only has to be said."""
+    source, destination = flow.sender(action.side), flow.sender(action.side.peer)
+    return EsmtpReceived(_class(action.cause), Message.of(action.side), source, destination, str(action.cause))
+
+
+def replaced(flow: Flow, action: Replaced) -> Record:
+    """What is said of a mail address in which octets became spaces."""
+    return StringReplaced(flow.sender(action.side), flow.sender(action.side.peer), action.line)
+
+
+def _class(cause: Cause) -> ActionClass:
+    return ActionClass.CLASSIFICATION if isinstance(cause, Matched) else ActionClass.PARAMETER
+
+
+def stranger(flow: Flow, side: Side) -> Record:
+    """What is said of a connection that is reset because its beginning was not seen (rows 19, 20)."""
+    return FlowTerminated(flow.sender(side), flow.sender(side.peer), Termination.RESET)

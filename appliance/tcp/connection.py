@@ -1,0 +1,164 @@
+"""A TCP connection as the worker sees it: two streams and the rules that keep them two (row 21 of the design).
+
+A connection is adopted at its SYN-ACK: that carries both initial numbers, and the plain SYN before it stays in the
+kernel. What comes of a connection nobody adopted is a stranger; the datapath resets it (rows 19, 20).
+
+Rules:
+
+* A SYN carries no data and comes from the client; Multipath TCP and Fast Open end at the SYN-ACK.
+* An RST counts at exactly the next expected octet; data behind a FIN does not exist; nothing is urgent.
+* The packets that wait on either stream are bounded together.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+
+from appliance.flow import Side
+from appliance.tcp.segment import ACK, FIN, RST, SYN, Segment
+from appliance.tcp.seq import first_octet
+from appliance.tcp.stream import MAX_WINDOW, Parcel, Stream
+
+#: What may wait, of one connection: packets, octets of payload, ns (design §2).
+MAX_WAITING = 256
+MAX_WAITING_OCTETS = 4 << 20
+MAX_WAIT = 5_000_000_000
+
+#: Octets a connection may have released and not acknowledged; beyond, new data is dropped unreleased (design §2).
+MAX_KEPT = 1 << 20
+
+
+class State(enum.Enum):
+    """What becomes of the connection's packets."""
+
+    OPEN = "open"
+    CLOSED = "closed"  # both FINs or an RST went through; whatever still comes is treated as before
+    BYPASS = "bypass"  # all pass, unread
+    DEAD = "dead"  # none pass
+
+
+class Refusal(enum.Enum):
+    """Why a segment is dropped without its payload having been read."""
+
+    SYN_DATA = "a SYN with data"
+    SYN_ELSEWHERE = "a SYN of the server, or a SYN-ACK with other numbers"
+    RST_ELSEWHERE = "an RST that is not at the next expected octet"
+    BEYOND_END = "octets behind the FIN"
+    BEYOND_WINDOW = "octets further ahead than any window"
+
+
+class Connection:
+    """Two streams. `key` is the client's addresses and ports, `last` when a packet came (ns)."""
+
+    __slots__ = ("client", "key", "last", "server", "state", "waiting", "waiting_octets")
+
+    def __init__(self, key: bytes, client: Stream, server: Stream, now: int) -> None:
+        self.key = key
+        self.client = client
+        self.server = server
+        self.state = State.OPEN
+        self.last = now
+        self.waiting = 0
+        self.waiting_octets = 0
+
+    @property
+    def server_key(self) -> bytes:
+        """Addresses and ports as the server writes them."""
+        return reverse(self.key)
+
+    @property
+    def kept(self) -> int:
+        """Octets released and not acknowledged, and octets undecided, of both streams."""
+        return len(self.client.edits) + len(self.server.edits)
+
+    def stream(self, side: Side) -> Stream:
+        """What `side` sends."""
+        return self.client if side is Side.CLIENT else self.server
+
+    def numbered_by(self, syn_ack: Segment) -> bool:
+        """Whether a SYN-ACK is this connection's own."""
+        return syn_ack.ack == self.client.first and first_octet(syn_ack.seq) == self.server.first
+
+    def replaceable(self, side: Side) -> bool:
+        """Whether a SYN or SYN-ACK of `side` may begin another connection on the tuple.
+
+        It may if this one is over (whether one in BYPASS is, nobody here knows), or if its server numbers it anew
+        before anything of it was read.
+        """
+        return self.state is not State.OPEN or (side is Side.SERVER and not self.client.next and not self.server.next)
+
+    def refusal(self, side: Side, segment: Segment, start: int, end: int) -> Refusal | None:
+        """Why `segment`, whose payload is at `start` to before `end`, may not pass; None if it may."""
+        flags = segment.flags
+        stream = self.stream(side)
+        if flags & SYN:
+            if segment.end > segment.start:
+                return Refusal.SYN_DATA
+            if flags & ACK:
+                own = side is Side.SERVER and self.numbered_by(segment)
+                return None if own else Refusal.SYN_ELSEWHERE
+            return Refusal.SYN_ELSEWHERE if side is Side.SERVER else None
+        if flags & RST:
+            return None if stream.expects(start) else Refusal.RST_ELSEWHERE
+        if stream.beyond_end(end, bool(flags & FIN)):
+            return Refusal.BEYOND_END
+        return Refusal.BEYOND_WINDOW if start - stream.next > MAX_WINDOW else None
+
+    # --- packets that wait --------------------------------------------------------------------------------------
+
+    def has_room(self, octets: int) -> bool:
+        """Whether one more packet may wait."""
+        return self.waiting < MAX_WAITING and self.waiting_octets + octets <= MAX_WAITING_OCTETS
+
+    def hold(self, side: Side, parcel: Parcel) -> bool:
+        """Let a packet beyond a gap wait; False, and nothing changed, if there is no room or nothing new in it."""
+        if not self.has_room(len(parcel)) or not self.stream(side).hold(parcel):
+            return False
+        self._count(parcel, 1)
+        return True
+
+    def hold_undecided(self, side: Side, parcel: Parcel) -> None:
+        """Let a packet wait whose octets were read and are not decided."""
+        self.stream(side).undecided.append(parcel)
+        self._count(parcel, 1)
+
+    def take_ready(self, stream: Stream) -> Parcel | None:
+        """The next early packet of `stream` if its turn has come."""
+        return self._taken(stream.take_ready())
+
+    def take_decided(self, stream: Stream) -> Parcel | None:
+        """The next packet of `stream` that was undecided and may go."""
+        return self._taken(stream.take_decided())
+
+    def take_expired(self, now: int) -> Parcel | None:
+        """A packet that has waited too long."""
+        before = now - MAX_WAIT
+        return self._taken(self.client.take_oldest(before) or self.server.take_oldest(before))
+
+    def take_oldest(self) -> Parcel | None:
+        """The packet that has waited longest."""
+        oldest = min(self._waiting(), key=lambda each: each.arrived, default=None)
+        return None if oldest is None else self.take_expired(oldest.arrived + MAX_WAIT)
+
+    def expires(self) -> int | None:
+        """When the next packet will have waited too long (ns)."""
+        return min((each.arrived + MAX_WAIT for each in self._waiting()), default=None)
+
+    def _waiting(self) -> Iterator[Parcel]:
+        yield from self.client.waiting
+        yield from self.server.waiting
+
+    def _taken(self, parcel: Parcel | None) -> Parcel | None:
+        if parcel is not None:
+            self._count(parcel, -1)
+        return parcel
+
+    def _count(self, parcel: Parcel, sign: int) -> None:
+        self.waiting += sign
+        self.waiting_octets += sign * len(parcel)
+
+
+def reverse(key: bytes) -> bytes:
+    """The same tuple as the other side writes it."""
+    return key[4:8] + key[:4] + key[10:12] + key[8:10]

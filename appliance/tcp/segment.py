@@ -1,0 +1,206 @@
+"""An IPv4 packet with a TCP segment in it, viewed by `struct` over its octets.
+
+`read` looks at the two headers and judges nothing but their form; what is no segment comes back as the reason. Where
+the payload ends is what the IP header's total length says, never the packet's (a capture's padding is not payload).
+A segment is never changed: every `with_…` and `without_…` makes another, of the same length, that knows it differs
+from what arrived; only such a one is ever rebuilt, with its full TCP checksum, because a packet of a virtual link
+comes with the sum not computed yet and one given back modified is taken as complete (design §2).
+Sources: RFC 791 §3.1, RFC 9293 §3.1, RFC 8684 §3 (Multipath TCP), RFC 7413 §4.1.1 and RFC 6994 (Fast Open).
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+
+FIN = 0x01
+SYN = 0x02
+RST = 0x04
+ACK = 0x10
+URG = 0x20
+
+_IP_HEADER = 20  # octets, without options
+_TCP_HEADER = 20
+_TCP = 6  # the protocol's number
+_FRAGMENT = 0x3FFF  # More Fragments and the fragment offset; Don't Fragment is none of ours
+
+#: version and length, total length, flags and fragment offset, protocol
+_IP = struct.Struct("!BxH2xHxB")
+#: sequence number, acknowledgment number, data offset, flags
+_PORTS_TO_FLAGS = struct.Struct("!4xIIBB")
+
+_CHECKSUM = 16  # where the TCP header keeps it
+_URGENT = 18
+
+_END_OF_OPTIONS = 0
+_NOP = 1
+_MPTCP = 30
+_FAST_OPEN = 34
+_EXPERIMENTS = frozenset({253, 254})
+_FAST_OPEN_EXPERIMENT = b"\xf9\x89"
+
+
+class Malformed(enum.Enum):
+    """Why a packet is no segment that can be inspected."""
+
+    SHORT = "shorter than an IPv4 header"
+    NOT_IPV4 = "not IPv4"
+    IP_HEADER = "IPv4 header length or total length impossible"
+    TRUNCATED = "the copy ends before the packet does"
+    FRAGMENT = "a fragment"
+    NOT_TCP = "not TCP"
+    TCP_HEADER = "TCP header cut off or its length impossible"
+
+
+class Segment:
+    """A whole segment: where things are in `packet`, and the header's numbers."""
+
+    __slots__ = ("ack", "changed", "end", "flags", "packet", "seq", "start", "tcp")
+
+    packet: bytes
+    tcp: int  # where the TCP header begins
+    start: int  # where the payload begins
+    end: int  # where it ends: the IP header's total length
+    seq: int
+    ack: int
+    flags: int
+    changed: bool  # `packet` differs from what arrived: its checksum is not right yet
+
+    def __init__(
+        self, packet: bytes, tcp: int, start: int, end: int, seq: int, ack: int, flags: int, changed: bool = False
+    ) -> None:
+        self.packet = packet
+        self.tcp = tcp
+        self.start = start
+        self.end = end
+        self.seq = seq
+        self.ack = ack
+        self.flags = flags
+        self.changed = changed
+
+    @property
+    def payload(self) -> bytes:
+        """The octets of the stream that the segment carries."""
+        return self.packet[self.start : self.end]
+
+    @property
+    def key(self) -> bytes:
+        """Addresses and ports as the sender writes them: what a flow table looks up."""
+        return self.packet[12:20] + self.packet[self.tcp : self.tcp + 4]
+
+    def _with(self, at: int, octets: bytes, flags: int) -> Segment:
+        packet = self.packet[:at] + octets + self.packet[at + len(octets) :]
+        return Segment(packet, self.tcp, self.start, self.end, self.seq, self.ack, flags, changed=True)
+
+    def with_payload(self, octets: bytes) -> Segment:
+        """Another payload of the same length; this very segment if it is the one it has."""
+        if octets == self.packet[self.start : self.end]:
+            return self
+        if len(octets) != self.end - self.start:
+            raise ValueError("an edit keeps the length")
+        return self._with(self.start, octets, self.flags)
+
+    def without_urgent(self) -> Segment:
+        """URG and the urgent pointer cleared: every octet is read in its place."""
+        flags = self.flags & ~URG
+        at = self.tcp + 13
+        head = bytes((flags,)) + self.packet[at + 1 : self.tcp + _URGENT] + b"\0\0"
+        return self._with(at, head, flags)
+
+    def without_bypasses(self) -> Segment:
+        """Multipath TCP and Fast Open options made NOP; this very segment if it has none.
+
+        Either would carry octets of the stream where nobody looks: over another path, or in a SYN.
+        """
+        at = self.tcp + _TCP_HEADER
+        options = self.packet[at : self.start]
+        harmless = _harmless(options)
+        return self if harmless == options else self._with(at, harmless, self.flags)
+
+    def finished(self) -> bytes:
+        """The packet with its full TCP checksum; the IP header is never touched."""
+        packet, tcp = self.packet, self.tcp
+        before, behind = packet[tcp : tcp + _CHECKSUM], packet[tcp + _CHECKSUM + 2 : self.end]
+        summed = checksum(_pseudo_header(packet, self.end - tcp) + before + b"\0\0" + behind)
+        return packet[: tcp + _CHECKSUM] + summed.to_bytes(2, "big") + packet[tcp + _CHECKSUM + 2 :]
+
+    def intact(self) -> bool:
+        """Whether both checksums are right."""
+        tcp = self.tcp
+        segment = self.packet[tcp : self.end]
+        return not checksum(self.packet[:tcp]) and not checksum(_pseudo_header(self.packet, len(segment)) + segment)
+
+
+def read(packet: bytes) -> Segment | Malformed:
+    """The segment in an IPv4 packet, or why there is none."""
+    size = len(packet)
+    if size < _IP_HEADER:
+        return Malformed.SHORT
+    version, end, fragment, protocol = _IP.unpack_from(packet)
+    if version == 0x45:  # without IP options: as good as always
+        tcp = _IP_HEADER
+    elif version >> 4 != 4:
+        return Malformed.NOT_IPV4
+    else:
+        tcp = (version & 0xF) * 4
+    if tcp < _IP_HEADER or end < tcp:
+        return Malformed.IP_HEADER
+    if size < end:
+        return Malformed.TRUNCATED
+    if fragment & _FRAGMENT:
+        return Malformed.FRAGMENT
+    if protocol != _TCP:
+        return Malformed.NOT_TCP
+    if end < tcp + _TCP_HEADER:
+        return Malformed.TCP_HEADER
+    seq, ack, length, flags = _PORTS_TO_FLAGS.unpack_from(packet, tcp)
+    length = (length >> 4) * 4
+    start = tcp + length
+    if length < _TCP_HEADER or start > end:
+        return Malformed.TCP_HEADER
+    return Segment(packet, tcp, start, end, seq, ack, flags)
+
+
+def checksum(octets: bytes) -> int:
+    """The Internet checksum (RFC 1071) at C speed: 2**16 is 1 modulo 0xffff, so a remainder is the folded sum.
+
+    Octets that hold their own right checksum give 0. The sum of anything that is not all zeros is never +0: where
+    the remainder is 0 the folded sum is 0xffff, whose complement is 0.
+    """
+    if len(octets) & 1:
+        octets += b"\0"
+    remainder = int.from_bytes(octets, "big") % 0xFFFF
+    return 0xFFFF - remainder if remainder else 0
+
+
+def with_ip_checksum(packet: bytes, header: int) -> bytes:
+    """`packet` with the checksum of its IP header of `header` octets put right."""
+    blank = packet[:10] + b"\0\0" + packet[12:header]
+    return packet[:10] + checksum(blank).to_bytes(2, "big") + packet[12:]
+
+
+def _pseudo_header(packet: bytes, length: int) -> bytes:
+    return packet[12:20] + b"\0\x06" + length.to_bytes(2, "big")
+
+
+def _harmless(options: bytes) -> bytes:
+    """TCP options with those that would take octets past inspection made NOP, and all behind an impossible length."""
+    edited = bytearray(options)
+    at = 0
+    while at < len(options) and options[at] != _END_OF_OPTIONS:
+        if options[at] == _NOP:
+            at += 1
+            continue
+        length = options[at + 1] if at + 1 < len(options) else 0
+        if length < 2 or at + length > len(options):
+            edited[at:] = bytes((_NOP,)) * (len(options) - at)  # nobody knows what a peer would make of it
+            break
+        if _bypasses(options[at : at + length]):
+            edited[at : at + length] = bytes((_NOP,)) * length
+        at += length
+    return bytes(edited)
+
+
+def _bypasses(option: bytes) -> bool:
+    kind = option[0]
+    return kind in (_MPTCP, _FAST_OPEN) or (kind in _EXPERIMENTS and option[2:4] == _FAST_OPEN_EXPERIMENT)

@@ -1,0 +1,166 @@
+"""One direction of a connection: what has been read of it, what may go on, which packets wait.
+
+Four offsets, never out of order, say it all::
+
+    acknowledged  <=  decided  <=  next
+         |               |           |  ... a gap ...  early packets
+         |               |           the next octet to be read; all before it were seen exactly once, in order
+         |               octets before this one may go on; from here to `next` their packets wait, undecided
+         octets before this one are the peer's: they are not kept
+
+Rules:
+
+* An octet is read once, when all before it were. From then on its value is settled: a packet's payload is always
+  taken from what is kept, so a retransmission carries what was released at first, whatever it brought (first data
+  wins), and NULs below the acknowledged offset.
+* A packet beyond a gap waits and is read, in order of offsets, the moment the gap fills. While it waits its receiver
+  sends no duplicate ACK for it; a loss before the firewall is repaired by the sender's timers.
+* After the FIN the stream has no more octets.
+
+Source: design §2.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any
+
+from appliance.tcp.assembler import Assembler
+from appliance.tcp.edits import Edits
+from appliance.tcp.segment import FIN, Segment
+from appliance.tcp.seq import to_offset, to_seq
+
+#: How far beyond the next octet a packet may be: the largest window there is (RFC 7323 §2.3), in octets.
+MAX_WINDOW = 1 << 30
+
+_by_start = attrgetter("start")
+
+
+class Parcel:
+    """A packet that waits: its handle, the offsets of its payload, when it arrived (ns)."""
+
+    __slots__ = ("arrived", "end", "handle", "segment", "start")
+
+    def __init__(self, handle: Any, segment: Segment, start: int, end: int, arrived: int) -> None:
+        self.handle = handle
+        self.segment = segment
+        self.start = start
+        self.end = end
+        self.arrived = arrived
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+class Stream:
+    """One direction. `first` is the sequence number of offset 0; `fin` the offset of the FIN once it was read."""
+
+    __slots__ = ("_held", "acked", "decided", "early", "edits", "fin", "first", "next", "undecided")
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.acked: int | None = None  # the last acknowledgment number looked at
+        self.next = 0
+        self.decided = 0
+        self.fin: int | None = None
+        self.edits = Edits()
+        self.early: list[Parcel] = []  # beyond a gap, by offset, then by arrival
+        self.undecided: list[Parcel] = []  # read, not decided, by arrival
+        self._held: Assembler | None = None  # the offsets of `early`; None: to be made of it when needed
+
+    @property
+    def waiting(self) -> Iterator[Parcel]:
+        """Every packet that waits."""
+        yield from self.undecided
+        yield from self.early
+
+    def acknowledge(self, ack: int) -> int:
+        """The peer sent this acknowledgment number. How many octets need not be kept any more.
+
+        What was never let go cannot have been received: a number beyond that says nothing.
+        """
+        self.acked = ack
+        offset = to_offset(ack, self.first, self.decided)
+        if offset > self.decided:
+            if offset - 1 != self.fin:
+                return 0
+            offset = self.decided
+        return self.edits.acknowledge(offset)
+
+    def beyond_end(self, end: int, fin: bool) -> bool:
+        """Whether a segment ending at `end` contradicts the end: octets behind the FIN, or a FIN before octets."""
+        if self.fin is None:
+            return fin and end < self.next
+        return end > self.fin or (fin and end < self.fin)
+
+    @property
+    def expected_seq(self) -> int:
+        """The sequence number its receiver expects next."""
+        return to_seq(self.decided + (self.fin is not None), self.first)
+
+    def expects(self, start: int) -> bool:
+        """Whether an RST at offset `start` is at the next expected octet: the receiver's, or the sender's own."""
+        return start == self.decided or start == self.next + (self.fin is not None)
+
+    def hold(self, parcel: Parcel) -> bool:
+        """Keep a packet that is beyond a gap; False if it has nothing that is not waiting already."""
+        held = self._held
+        if held is None:
+            held = self._held = Assembler()
+            for each in self.early:
+                held.add(each.start, each.end)
+        fin = parcel.segment.flags & FIN
+        if not fin and held.holds(parcel.start, parcel.end):
+            return False
+        if fin and any(each.end == parcel.end and each.segment.flags & FIN for each in self.early):
+            return False
+        held.add(parcel.start, parcel.end)
+        insort(self.early, parcel, key=_by_start)
+        return True
+
+    def take_ready(self) -> Parcel | None:
+        """The first early packet, if the gap before it is filled; it does not wait any more."""
+        if not self.early or self.early[0].start > self.next:
+            return None
+        parcel = self.early.pop(0)
+        if self._held is not None and self.early:
+            self._held.pass_by(self.early[0].start)
+        else:
+            self._held = None
+        return parcel
+
+    def take_decided(self) -> Parcel | None:
+        """The first packet whose octets have been decided; it does not wait any more."""
+        for at, parcel in enumerate(self.undecided):
+            if parcel.end <= self.decided:
+                return self.undecided.pop(at)
+        return None
+
+    def take_oldest(self, before: int | None = None) -> Parcel | None:
+        """The packet that has waited longest (if it arrived at `before` or earlier); it does not wait any more."""
+        oldest = min(self.waiting, key=attrgetter("arrived"), default=None)
+        if oldest is None or (before is not None and oldest.arrived > before):
+            return None
+        if oldest in self.undecided:
+            self.undecided.remove(oldest)
+        else:
+            self.early.remove(oldest)
+            self._held = None
+        return oldest
+
+    def append(self, octets: bytes) -> None:
+        """The octets from `next` on are read."""
+        self.edits.append(octets)
+        self.next += len(octets)
+
+    def mask(self, start: int, octets: bytes) -> None:
+        """Write `octets` over the stream; ValueError if some of it has been decided before."""
+        if start < self.decided:
+            raise ValueError(f"offset {start} is decided, {self.decided} is not")
+        self.edits.write(start, octets)
+
+    def released(self, segment: Segment, start: int, end: int) -> Segment:
+        """`segment` as it may go on: its payload, which is at `start` to before `end`, is what was released there."""
+        return segment.with_payload(self.edits.read(start, end))

@@ -1,0 +1,70 @@
+"""The flow table: connections by their real addresses and ports, as either side writes them.
+
+Rules:
+
+* A connection leaves it when it was idle for as long as its state allows, or when its tuple begins another one.
+* It is bounded: at the bound the one that has been over for longest makes room; if none is over, none is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
+
+from appliance.flow import Side
+from appliance.tcp.connection import Connection, State, reverse
+
+#: Connections at once, of one worker.
+MAX_CONNECTIONS = 1 << 17
+
+C = TypeVar("C", bound=Connection)
+
+
+class Table(Generic[C]):
+    """Connections of one worker; `lifetimes` says how long one in that state may be idle, in ns."""
+
+    def __init__(self, lifetimes: Mapping[State, int], limit: int = MAX_CONNECTIONS) -> None:
+        self._lifetimes = lifetimes
+        self._limit = limit
+        self._sides: dict[bytes, tuple[C, Side]] = {}
+        self._over: dict[bytes, C] = {}  # CLOSED and DEAD, in the order they ended
+        #: `find(key)`: the connection a packet belongs to and the side that sent it, or None
+        self.find = self._sides.get
+
+    def __len__(self) -> int:
+        return len(self._sides) // 2
+
+    def __iter__(self) -> Iterator[C]:
+        return (connection for connection, side in self._sides.values() if side is Side.CLIENT)
+
+    def add(self, connection: C) -> C | None:
+        """A connection begins. Which one was forgotten for it, `connection` itself if there is no room."""
+        key = connection.key
+        forgotten = None
+        if key in self._sides:
+            forgotten = self._sides[key][0]
+        elif len(self) >= self._limit:
+            forgotten = next(iter(self._over.values()), connection)
+        if forgotten is connection:
+            return connection
+        if forgotten is not None:
+            self.remove(forgotten)
+        self._sides[key] = (connection, Side.CLIENT)
+        self._sides[reverse(key)] = (connection, Side.SERVER)
+        return forgotten
+
+    def end(self, connection: C, state: State) -> None:
+        """The connection is CLOSED or DEAD from now on."""
+        connection.state = state
+        self._over.pop(connection.key, None)
+        self._over[connection.key] = connection
+
+    def remove(self, connection: C) -> None:
+        """Forget a connection."""
+        del self._sides[connection.key], self._sides[connection.server_key]
+        self._over.pop(connection.key, None)
+
+    def idle(self, now: int) -> list[C]:
+        """The connections that have been idle for too long."""
+        lifetimes = self._lifetimes
+        return [each for each in self if now - each.last > lifetimes[each.state]]
