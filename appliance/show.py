@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from appliance.config import render
 from appliance.config.config import Config, Timeouts
 from appliance.config.inspections import Inspection, inspections
 from appliance.config.topology import Topology
@@ -251,6 +252,11 @@ class RunningConfigReport:
     """``show running-config [all]``: the configuration as it would be typed."""
 
     lines: tuple[str, ...]
+
+
+def running_config(config: Config, everything: bool = False) -> RunningConfigReport:
+    """The configuration in force; `everything` with what is at its default."""
+    return RunningConfigReport(tuple(render.running_config(config, everything).splitlines()))
 
 
 Report = ServicePolicyReport | ConnectionsReport | LoggingReport | RunningConfigReport

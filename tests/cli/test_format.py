@@ -1,0 +1,132 @@
+"""Reports as text, to the octet: the golden files hold what asa.md §3 shows of real devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from appliance import show
+from appliance.cli import format
+from appliance.config.config import Config
+from appliance.datapath.snapshot import HostUse, LogUse, Snapshot
+from appliance.flow import Side
+from appliance.nat.connection import State
+from appliance.policy.maps import Banner, Parameters
+from tests.appliances import PLAIN, SEED, TWO_COUNTS, connection, under
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "show"
+
+
+def golden(name: str) -> str:
+    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def printed(lines: Iterator[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def test_service_policy_inspect_esmtp_is_the_seeds_listing() -> None:
+    report = show.service_policy(PLAIN, SEED)
+    assert printed(format.service_policy_esmtp(report)) == golden("service-policy-inspect-esmtp")
+
+
+def test_service_policy() -> None:
+    assert printed(format.service_policy(show.service_policy(PLAIN, SEED))) == golden("service-policy")
+
+
+def test_an_interface_policy_follows_the_global_one_and_an_exempt_class_says_so() -> None:
+    report = show.service_policy(under(Parameters(banner=Banner.OFF, allow_tls=True)), TWO_COUNTS)
+    assert printed(format.service_policy_esmtp(report)) == golden("service-policy-two")
+
+
+BOTH = frozenset(Side)
+CLIENT = frozenset({Side.CLIENT})
+
+
+def test_connections_through_their_life() -> None:
+    life = (
+        connection(State.SYN, 40000),
+        connection(State.SYN_ACK, 40001),
+        connection(State.ESTABLISHED, 40002),
+        connection(State.ESTABLISHED, 40003, octets=39, sent=frozenset({Side.SERVER})),
+        connection(State.ESTABLISHED, 40004, octets=1774, sent=BOTH),
+        connection(State.HALF_CLOSED, 40005, octets=1774, sent=BOTH, fin=CLIENT),
+        connection(State.CLOSING, 40006, octets=1774, sent=BOTH, fin=BOTH),
+        connection(State.DEAD, 40007),
+    )
+    report = show.connections(PLAIN, replace(SEED, connections=life))
+    assert printed(format.connections(report)) == golden("conn")
+
+
+def test_connections_in_detail() -> None:
+    entries = (
+        connection(State.ESTABLISHED, idle=0, octets=1774, sent=BOTH),
+        connection(State.SYN, client="203.0.113.11", uptime=1, idle=1),
+    )
+    report = show.connections(PLAIN, replace(SEED, connections=entries))
+    assert printed(format.connections_detail(report)) == golden("conn-detail")
+
+
+def test_every_flag_is_in_the_legend() -> None:
+    legend = printed(format.connections_detail(show.ConnectionsReport(0, 0, ())))
+    for state in (State.SYN, State.SYN_ACK, State.CLOSING):
+        for inbound in (True, False):
+            for letter in show.flags(connection(state, sent=BOTH, fin=BOTH), inbound):
+                assert f" {letter} - " in legend
+
+
+def test_the_count_of_connections() -> None:
+    assert printed(format.connections(show.ConnectionsReport(101, 5589, ()))) == golden("conn-count")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (59, "59s"),
+        (60, "1m0s"),
+        (120, "2m0s"),
+        (3599, "59m59s"),
+        (3600, "1h0m"),
+        (9540, "2h39m"),
+        (86399, "23h59m"),
+        (86400, "1D0h"),
+        (390 * 86400, "1Y25D"),
+    ],
+)
+def test_spans_of_time(seconds: int, text: str) -> None:
+    assert format.span(seconds) == text
+
+
+LINE = (
+    "Nov 21 2026 03:04:28: %ASA-3-201011: Connection limit exceeded 50/50 for input packet from "
+    "203.0.113.10/40000 to 192.0.2.25/25 on interface outside"
+)
+
+
+def test_logging() -> None:
+    host = HostUse("inside", IPv4Address("192.0.2.88"), 323, 0, 1)
+    logs = (LogUse("buffered", 4, 10003), LogUse("trap", 6, 454554, (host,)))
+    config = replace(PLAIN, logging=replace(PLAIN.logging, device_id="hostname"))
+    report = show.logging(config, replace(SEED, logs=logs, log_lines=(LINE,)))
+    assert printed(format.logging(report)) == golden("logging")
+
+
+def test_logging_that_is_off() -> None:
+    assert printed(format.logging(show.logging(Config(), Snapshot(now=0)))) == golden("logging-off")
+
+
+@pytest.mark.parametrize(
+    ("device", "text"), [(None, "disabled"), ("hostname", 'hostname "fixup"'), ("border", 'string "border"')]
+)
+def test_device_id(device: str | None, text: str) -> None:
+    config = replace(PLAIN, logging=replace(PLAIN.logging, device_id=device))
+    assert f"    Device ID: {text}\n" in printed(format.logging(show.logging(config, SEED)))
+
+
+def test_running_config() -> None:
+    assert printed(format.running_config(show.RunningConfigReport(("!", "hostname fw")))) == "!\nhostname fw\n"
