@@ -31,6 +31,7 @@ from appliance.flow import Side
 from appliance.kernel import bpf_pins, headers
 from appliance.kernel.bpf_program import Module, Program
 from appliance.kernel.errors import KernelError
+from appliance.kernel.reset import segment
 from appliance.kernel.links import conntrack_handshake
 from appliance.nat.connection import Built, Connection, Ending, Event, Key, Limit, Refused, State, TornDown
 from appliance.nat.limits import lifetimes
@@ -46,6 +47,7 @@ PRIORITY = 1
 HANDLE = 0xF1  # of our filter at its priority
 PARENTS = {"ingress": "ffff:fff2", "egress": "ffff:fff3"}  # program → clsact's hook
 ETH_P_ALL = 3
+_ETH_P_IP = b"\x08\x00"
 
 #: bits of struct conn's flags (bpf/structs.h)
 _FIN = {Side.CLIENT: 0x01, Side.SERVER: 0x02}
@@ -225,6 +227,12 @@ class ConnectionTable:
     def refused_full(self) -> int:
         """SYNs refused because the table had no room, since the program was loaded."""
         return int(self._totals().table_full)
+
+    def worker(self, key: Key) -> int:
+        """Which worker's queue the connection's packets go to, by asking the program itself of one of them."""
+        packet = segment(key.client, key.client_port, key.mapped, key.port, 0, 0)
+        run = self.programs["ingress"].run(bytes(12) + _ETH_P_IP + packet)  # at loopback, where no static is
+        return marks.WORKER.get(run.mark)
 
     # what it is asked to do
 

@@ -63,9 +63,16 @@ class NoTable:
     name: str
 
 
-Change = Sysctl | LinkDown | NoAddress | NoRoute | NoProxy | NoTable
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A device our BPF programs were not attached to."""
+
+    device: str
+
+
+Change = Sysctl | LinkDown | NoAddress | NoRoute | NoProxy | NoTable | Filter
 _KINDS: dict[str, type[Change]] = {
-    kind.__name__: kind for kind in (Sysctl, LinkDown, NoAddress, NoRoute, NoProxy, NoTable)
+    kind.__name__: kind for kind in (Sysctl, LinkDown, NoAddress, NoRoute, NoProxy, NoTable, Filter)
 }
 
 

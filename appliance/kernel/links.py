@@ -22,7 +22,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from appliance.config.config import Config, Interface, Timeouts
 from appliance.kernel.errors import KernelError
-from appliance.kernel.found import Found, LinkDown, NoAddress, NoProxy, NoRoute, NoTable, Sysctl
+from appliance.kernel.found import Filter, Found, LinkDown, NoAddress, NoProxy, NoRoute, NoTable, Sysctl
 
 _SYSCTL = Path("/proc/sys")
 _CONNTRACK = "net/netfilter/nf_conntrack_tcp_"
@@ -74,8 +74,8 @@ def restore(found: Found) -> None:
                     _undo(ipr, device, partial(_route, ipr, "del", change))
                 case NoProxy(address, device):
                     _undo(ipr, device, partial(_proxy, ipr, "del", address))
-                case NoTable():
-                    continue  # netfilter's
+                case NoTable() | Filter():
+                    continue  # netfilter's, and the connection table's
                 case _:
                     assert_never(change)
             found.forget(change)

@@ -1,0 +1,115 @@
+"""One inspecting process: its queue, its engine, and the little it may ask of root.
+
+It runs as an ordinary user with CAP_NET_ADMIN, which verdicts need, and no way to get more. What it closes it drops
+itself from that verdict on; the kernel's table and the log follow as the root process reads the channel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import NoReturn, assert_never
+
+from appliance.config.inspections import Inspection
+from appliance.daemon import channel, clock
+from appliance.daemon.pages import Page
+from appliance.datapath.datapath import Datapath
+from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset
+from appliance.kernel import privileges
+from appliance.kernel.nfqueue import Packet, Queue
+
+#: Worker n serves queue QUEUE_BASE + n; low numbers are other people's.
+QUEUE_BASE = 2500
+#: Requests that wait while the root process does not read; beyond it the oldest record is given up, never a request
+#: that changes the kernel's table.
+BACKLOG = 4096
+#: How long a full channel is left alone (ms).
+RETRY = 20
+
+_MILLISECOND = 1_000_000  # ns
+
+
+class Worker:
+    """Worker `number`, as the crew's body; `queues_fail_open` asks the kernel to let pass what finds its queue full."""
+
+    def __init__(self, inspections: Mapping[int, Inspection], interfaces: Mapping[int, str], fail_open: bool) -> None:
+        self._inspections = inspections
+        self._interfaces = interfaces
+        self._fail_open = fail_open
+        self._account = privileges.worker_account()
+        self._parent = os.getpid()
+        self._unsent: deque[channel.Request] = deque()
+
+    def __call__(self, number: int, requests: socket.socket, page: Page) -> NoReturn:
+        """Serve queue `number` until the root process ends."""
+        privileges.become(self._account)
+        privileges.die_with_parent(signal.SIGKILL)
+        if os.getppid() != self._parent:
+            os._exit(0)  # it ended before it could be asked to take us along
+        gc.freeze()  # what was imported before the fork stays shared with the root process
+        self._requests = requests
+        blocks = dict(enumerate(page.blocks, 1))
+        self._datapath = Datapath(self._inspections, self._interfaces, blocks, page.engine, clock.monotonic())
+        watch = {requests.fileno(): self._root_spoke}
+        Queue(QUEUE_BASE + number, self._packet, self._tick, watch=watch, fail_open=self._fail_open).run()
+        os._exit(0)
+
+    def _packet(self, packet: Packet) -> None:
+        octets = packet.get_payload()
+        now = clock.monotonic()
+        self._perform(self._datapath.packet(packet, octets, packet.get_mark(), packet.indev, packet.outdev, now))
+
+    def _tick(self) -> float:
+        """What time asks for; the milliseconds until it asks again."""
+        if self._unsent:
+            self._flush()
+        now = clock.monotonic()
+        if now >= self._datapath.next_deadline:
+            self._perform(self._datapath.tick(now))
+            now = clock.monotonic()
+        wait = max(0, self._datapath.next_deadline - now) // _MILLISECOND + 1
+        return min(wait, RETRY) if self._unsent else wait
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Accept(handle):
+                    handle.accept()
+                case Modify(handle, packet):
+                    handle.set_payload(packet)
+                    handle.accept()
+                case Drop(handle):
+                    handle.drop()
+                case Emit() | Kill() | Release() | SendReset():
+                    self._unsent.append(effect)
+                case _:
+                    assert_never(effect)
+        if self._unsent:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what root has to do, oldest first, as far as the channel takes it."""
+        while self._unsent:
+            try:
+                self._requests.send(channel.encode(self._unsent[0]))
+            except BlockingIOError:
+                self._bound()
+                return
+            self._unsent.popleft()
+
+    def _bound(self) -> None:
+        while len(self._unsent) > BACKLOG:
+            record = next((each for each in self._unsent if isinstance(each, Emit)), None)
+            if record is None:
+                return
+            with contextlib.suppress(ValueError):
+                self._unsent.remove(record)
+
+    def _root_spoke(self) -> None:
+        """Root says nothing on the channel, so it is readable only when root is gone."""
+        os._exit(0)
