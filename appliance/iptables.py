@@ -218,7 +218,7 @@ def _access(config: Config, ours: list[Interface]) -> dict[str, list[_Rule]]:
         ["-i", _device(source), "-o", _device(destination), *_DROP]
         for source in ours
         for destination in ours
-        if source.security_level == destination.security_level
+        if _level(source) == _level(destination)
     ]
     for each in ours:
         group = next((group for group in config.access_groups if group.interface == each.nameif), None)
@@ -229,11 +229,13 @@ def _access(config: Config, ours: list[Interface]) -> dict[str, list[_Rule]]:
             lists[chain] = [*_list(found, config.statics), _DROP]
         else:
             access += [
-                ["-i", _device(each), "-o", _device(other), *_RETURN]
-                for other in ours
-                if (each.security_level or 0) > (other.security_level or 0)
+                ["-i", _device(each), "-o", _device(other), *_RETURN] for other in ours if _level(each) > _level(other)
             ]
     return {"FIXUP_ACCESS": [*access, _DROP], **lists}
+
+
+def _level(interface: Interface) -> int:
+    return interface.security_level or 0
 
 
 def _untranslated(statics: Iterable[Static], ours: list[Interface]) -> Iterator[_Rule]:

@@ -79,6 +79,10 @@ class Cursor:
 
 Argument = Callable[[Cursor], Any]
 
+#: The longest name, an ASA's for access lists. With `TEXT_OCTETS` it keeps every line we print within a line's length.
+NAME_OCTETS = 241
+TEXT_OCTETS = 200  # asa.md §2.1
+
 _NAME = re.compile(r"[!-~]+")
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,14}")  # IFNAMSIZ - 1; no iptables wildcard
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -109,7 +113,7 @@ def _naming(kind: Kind) -> Argument:
     return read
 
 
-_name = _matching(_NAME)
+_name = _matching(_NAME, NAME_OCTETS)
 
 
 def number(low: int, high: int) -> Argument:
@@ -145,10 +149,13 @@ def some(words: tuple[str, ...]) -> Argument:
 
 
 def _text(cursor: Cursor) -> str:
-    """The rest of the line, as it is."""
+    """The rest of the line as it is, but for TABs."""
     start = cursor.take().column - 1
     cursor.at = len(cursor.line.words)
-    return cursor.line.text[start:].rstrip(" \t").replace("\t", " ")
+    text = cursor.line.text[start:].rstrip(" \t").replace("\t", " ")
+    if len(text.encode("utf-8", "surrogateescape")) > TEXT_OCTETS:
+        raise Rejected(start + 1, f"ERROR: the text is longer than {TEXT_OCTETS} octets")
+    return text
 
 
 def _address_of(text: str) -> IPv4Address | None:

@@ -29,7 +29,8 @@ def inspections(config: Config) -> tuple[Inspection, ...]:
     """Every class of a verified `config` that says anything of ESMTP, in order of evaluation.
 
     Exemptions come first whatever their place (row 17), then interface policies, then the global one: the first
-    that matches a connection decides.
+    that matches a connection decides. An exempt class-default stays behind the other classes of its policies: it is
+    what they leave.
     """
     found: list[Inspection] = []
     ordered = sorted(config.service_policies, key=lambda each: each.interface is not None)
@@ -37,7 +38,12 @@ def inspections(config: Config) -> tuple[Inspection, ...]:
         policy = config.policy_map(service.policy_map)
         if policy is not None:
             found.extend(_of_policy(config, policy, service.interface, 1 + sum(each.number > 0 for each in found)))
-    return tuple(sorted(found, key=lambda each: (each.number > 0, each.interface is None, each.number)))
+    return tuple(sorted(found, key=_precedence))
+
+
+def _precedence(inspection: Inspection) -> tuple[bool, bool, bool, int]:
+    rest = inspection.number == 0 and inspection.class_map == CLASS_DEFAULT
+    return (inspection.number > 0 or rest, inspection.interface is None, rest, inspection.number)
 
 
 def _of_policy(config: Config, policy: PolicyMap, interface: str | None, number: int) -> list[Inspection]:

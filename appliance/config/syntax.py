@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.config.arguments import ARGUMENTS, Argument, Cursor, Rejected, number, some
-from appliance.config.diagnostics import AMBIGUOUS, INCOMPLETE
+from appliance.config.diagnostics import AMBIGUOUS, INCOMPLETE, INVALID
 
 
 class Mode(enum.Enum):
@@ -176,7 +176,7 @@ def _step(node: Node, cursor: Cursor) -> tuple[_Element, Any, Node]:
         try:
             return element, argument(cursor), following
         except Rejected as reason:
-            furthest = max(furthest, reason, key=lambda each: each.column)
+            furthest = max(furthest, reason, key=lambda each: (each.column, each.message != INVALID))
     cursor.at = start + 1
     begun = [found for name, found in node.keywords.items() if name.startswith(word.text.lower())]
     if len(begun) == 1:
