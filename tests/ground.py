@@ -44,8 +44,7 @@ class Child:
 
     def result(self, timeout: float = 30.0) -> Any:
         """What the function returned; fails with its traceback if it raised, or after `timeout` s."""
-        ready, _, _ = select.select([self._answer], [], [], timeout)
-        if not ready:
+        if not self.done(timeout):
             self.kill()
             raise AssertionError(f"no answer from the child within {timeout} s")
         data = b""
@@ -57,6 +56,10 @@ class Child:
         ok, answer = pickle.loads(data) if data else (False, "the child was killed")
         assert ok, answer
         return answer
+
+    def done(self, timeout: float = 0.0) -> bool:
+        """It has returned, or returns within `timeout` s."""
+        return bool(select.select([self._answer], [], [], timeout)[0])
 
     def kill(self) -> None:
         """End it, if it has not ended."""

@@ -1,10 +1,9 @@
 """The rendered rules in the kernel: put there in one go beside other people's, and taken away without a trace.
 
-Everything of ours is in chains whose names begin with `PREFIX`; of the built-in chains only the jumps to them are
-ours. So what is ours can be told from the rules themselves: replacing and removing need no memory of what a former
-run rendered, and `fixup cleanup` works after any crash. Each table is replaced in one transaction, old jumps and new
-ones in the same. iptables-nft makes a table with its built-in chains at the first rule: a table that was not there
-before (`Found`) is deleted at the end, if nobody put anything into it meanwhile.
+What to put and what to take away `appliance.iptables` tells from the configuration and from what iptables-save prints,
+so `fixup cleanup` works after any crash. Each table is replaced in one transaction, old rules and new ones in the
+same. iptables-nft makes a table with its built-in chains at the first rule: a table that was not there before
+(`Found`) is deleted at the end, if nobody put anything into it meanwhile.
 
 One back end: iptables, nf_tables variant (DESIGN §2).
 """
@@ -20,13 +19,15 @@ from typing import Any
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.nftables.main import NFTables
 
+from appliance import iptables
+from appliance.config.config import Config
 from appliance.kernel.errors import KernelError
 from appliance.kernel.found import Found, NoTable
 
-PREFIX = "FIXUP"
+#: where the programs are looked for
+PROGRAMS_PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin"
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 _FAMILIES = {"ip": 2, "ip6": 10}  # linux/netfilter.h NFPROTO_IPV4, NFPROTO_IPV6
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 #: what iptables-restore says -> what to do about it
 _REMEDIES = (
     (re.compile(r"Permission denied|must be root"), "netfilter rules need root: run it with sudo"),
@@ -41,26 +42,32 @@ _REMEDIES = (
 )
 
 
-def apply(rules: str, rules6: str, found: Found) -> None:
-    """Replace our rules, IPv4 and IPv6, by these texts of iptables-restore; KernelError, and nothing replaced, if not.
+def apply(config: Config, found: Found, *, generation: int, workers: int, queue_base: int) -> None:
+    """Put the rules of `config` in the kernel, in the place of ours that are there; the numbers are `iptables.rules`'s.
 
-    A text that adds a rule to a built-in chain must only jump to a chain of ours from it.
+    KernelError, and nothing replaced, if the kernel or its iptables cannot take them.
     """
-    texts = {"ip": rules, "ip6": rules6}
-    for family, text in texts.items():
-        _restore(family, _replacing(text, _save(family)), test=True)  # both are tried before either is put in
-    for family, text in texts.items():
-        there = _tables(family)
-        for name in re.findall(r"^\*(\w+)", text, re.MULTILINE):
+
+    def text(family: str) -> str:
+        saved = _save(family)
+        if family == "ip6":
+            return iptables.rules6(config, saved=saved)
+        return iptables.rules(config, generation=generation, workers=workers, queue_base=queue_base, saved=saved)
+
+    for family in _PROGRAMS:
+        _restore(family, text(family), "--test")  # both are tried before either is put in
+    for family in _PROGRAMS:
+        rules, there = text(family), _tables(family)
+        for name in re.findall(r"^\*(\w+)", rules, re.MULTILINE):
             if name not in there:
                 found.note(NoTable(family, name))
-        _restore(family, _replacing(text, _save(family)))
+        _restore(family, rules)
 
 
 def remove(found: Found) -> None:
     """Take our rules and chains away, and the tables that are there only because of them."""
     for family in _PROGRAMS:
-        text = _replacing("", _save(family))
+        text = iptables.removal(_save(family))
         if text:
             _restore(family, text)
     for change in reversed(found.changes):
@@ -69,59 +76,17 @@ def remove(found: Found) -> None:
             found.forget(change)
 
 
-def _replacing(text: str, saved: str) -> str:
-    """`text` with what `saved` has of ours taken out first, table by table."""
-    wanted = dict(_sections(text))
-    present = dict(_sections(saved))
-    lines: list[str] = []
-    for table in sorted(wanted.keys() | present.keys()):
-        new, old = wanted.get(table, []), present.get(table, [])
-        declared = [line for line in new if line.startswith(":")]
-        names = {line[1:].split()[0] for line in declared}
-        stale = [name for name in _own_chains(old) if name not in names]
-        if not (new or stale or _own_jumps(old)):
-            continue
-        lines += [f"*{table}", *declared]
-        lines += [f"-D{jump[2:]}" for jump in _own_jumps(old)]
-        lines += [f"-F {name}" for name in stale]
-        lines += [f"-X {name}" for name in stale]
-        lines += [line for line in new if not line.startswith(":")]
-        lines += ["COMMIT"]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
-    """The tables of iptables-save's format and their lines, without comments and COMMIT."""
-    table, lines = "", list[str]()
-    for line in text.splitlines():
-        if line.startswith("*"):
-            table, lines = line[1:].strip(), []
-        elif line == "COMMIT":
-            yield table, lines
-        elif line and not line.startswith("#"):
-            lines.append(line)
-
-
-def _own_chains(lines: list[str]) -> list[str]:
-    return [line[1:].split()[0] for line in lines if line.startswith(f":{PREFIX}")]
-
-
-def _own_jumps(lines: list[str]) -> list[str]:
-    """Rules of chains that are not ours that go to one that is; what a comment says is nobody's rule."""
-    return [line for line in lines if re.match(rf"-A (?!{PREFIX}).* -[jg] {PREFIX}", _QUOTED.sub("", line))]
-
-
 def _save(family: str) -> str:
     return _run(family, "save")
 
 
-def _restore(family: str, text: str, test: bool = False) -> None:
-    _run(family, "restore", "--noflush", *(["--test"] if test else []), text=text)
+def _restore(family: str, text: str, *options: str) -> None:
+    _run(family, "restore", "--noflush", *options, text=text)
 
 
 def _run(family: str, verb: str, *options: str, text: str = "") -> str:
     program = f"{_PROGRAMS[family]}-{verb}"
-    path = shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin")
+    path = shutil.which(program, path=PROGRAMS_PATH)
     if path is None:
         raise KernelError(f"there is no {program}: apt install iptables")
     done = subprocess.run([path, *options], input=text, capture_output=True, text=True, check=False)
