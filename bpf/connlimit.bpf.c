@@ -229,7 +229,7 @@ static __always_inline int replace(struct conn *conn, u8 from, struct place *at,
 	struct count *count = counts.lookup(&at->key.mapped);
 	struct conn was = { .started = conn->started, .octets = conn->octets, .real = conn->real };
 
-	give_back(count, 0, -1);
+	give_back(count, 0, -1); /* half-open once more, before the entry says so */
 	if (!begin_again(conn, from, at, packet, now)) {
 		give_back(count, 0, 1);
 		return DROP; /* it comes again */
@@ -546,8 +546,11 @@ static __always_inline int leaves_to_client(struct __sk_buff *skb, struct place 
 	if (conn && conn->state != CLOSED) {
 		if (opens(packet))
 			return DROP;
-		if (conn->state == DEAD && lets_go(packet))
-			bury(conn, at, now);
+		if (conn->state == DEAD) {
+			if (lets_go(packet))
+				bury(conn, at, now);
+			return DROP;
+		}
 		return follow(conn, at, packet, SERVER, now);
 	}
 	/* a SYN-ACK to nobody we know would open a connection that is not counted */

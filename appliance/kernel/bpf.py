@@ -53,7 +53,8 @@ _ETH_P_IP = b"\x08\x00"
 _FIN = {Side.CLIENT: 0x01, Side.SERVER: 0x02}
 _DATA = {Side.CLIENT: 0x04, Side.SERVER: 0x08}
 _BYPASS = 0x10
-_TICK_SHIFT = 23  # a tick is 2^23 ns
+_TICK_SHIFT = 23  # a tick is 2^23 ns, of which the table keeps 32 bits
+_HALF = 1 << 31
 
 
 class _Order(enum.IntEnum):
@@ -342,8 +343,9 @@ def _connection(key: Any, leaf: Any, now: int) -> Connection:
 
 
 def _moment(tick: int, now: int) -> int:
-    """The time in ns of a tick that is less than 417 days old."""
-    return ((now >> _TICK_SHIFT) - (((now >> _TICK_SHIFT) - tick) & 0xFFFFFFFF)) << _TICK_SHIFT
+    """The time in ns of a tick within 208 days of `now`; it may be a little later, the table lives while it is read."""
+    ahead = (tick - (now >> _TICK_SHIFT) + _HALF) % (2 * _HALF) - _HALF
+    return ((now >> _TICK_SHIFT) + ahead) << _TICK_SHIFT
 
 
 def _index(netlink: IPRoute, device: str) -> int:

@@ -104,7 +104,7 @@ class Module:
         headers.provide(cache)
         flags = [f"-I{source.parent}", "-Wno-macro-redefined", *(f"-D{macro}" for macro in macros)]
         try:
-            self._bpf: Any = bcc.BPF(text=source.read_text(), cflags=flags)
+            self._bpf: Any = bcc.BPF(text=source.read_bytes(), cflags=flags)
             self.programs = {
                 name: Program(name, self._bpf.load_func(name.encode(), bcc.BPF.SCHED_CLS).fd) for name in programs
             }
@@ -115,11 +115,11 @@ class Module:
 
     def table(self, name: str) -> Any:
         """The map called `name`."""
-        return self._bpf[name.encode()] if name.encode() in self._bpf.tables else self._bpf.get_table(name.encode())
+        return self._bpf[name.encode()]
 
     def listen(self, name: str, hear: Any) -> None:
         """Call `hear(event)` for every event of ring `name` when `consume` runs; `event` is valid during the call."""
-        ring = self._bpf[name]
+        ring = self.table(name)
 
         def raw(_context: object, data: Any, _size: int) -> None:
             hear(ring.event(data))

@@ -1,10 +1,43 @@
-"""temporary"""
+"""Admission and the life of a connection to a static, as a pure model: the specification of bpf/connlimit.bpf.c.
 
-from appliance.nat.connection import State
+`ingress` is what the kernel's program does with a packet before the rules, `egress` what it does with one they let
+through. Ingress only looks; places are taken and states change at egress, so that what was dropped between the two
+has changed nothing. The model keeps no count: a place is taken by an entry that holds one, and the counts are the
+table's own recount. That makes it the oracle the kernel's locked counters are tested against.
+
+Rules: design section 2 (look at ingress, count at egress; WAITING), section 3 rows 14 (DEAD), 15 (max_conns), 16
+(embryonic; refused until there is TCP Intercept), 21 (the server opens nothing towards its client); asa.md 5.4, 5.5
+(timeouts). Times are ns of whatever clock the caller passes.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from appliance.flow import Side
+from appliance.nat.connection import Built, Ending, Event, Key, Limit, Refused, State, TornDown
+from appliance.nat.static import Static
+from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
+from appliance.tcp.seq import first_octet, to_offset, to_seq
+
+#: a pure ACK is queued when what it acknowledges lies in another 64 KiB than what was acknowledged before
+ACK_SHIFT = 16
+
+EMBRYONIC = frozenset({State.SYN, State.SYN_ACK})
+#: the handshake's answer is known, nothing is over: packets that carry nothing need not be inspected
+OPEN = frozenset({State.SYN_ACK, State.ESTABLISHED, State.HALF_CLOSED, State.CLOSING})
+#: over but for the place: a SYN takes it
+REPLACEABLE = frozenset({State.CLOSING, State.DEAD})
 
 
 def lifetimes(conn: int, half_closed: int, embryonic: int, handshake: int) -> dict[State, int]:
-    """How long an entry lives in each state."""
+    """How long an entry lives in each state: since the SYN while embryonic, else since its last packet.
+
+    All in the same unit. `handshake` is how long conntrack remembers a SYN that got no answer.
+    """
     return {
         State.SYN: embryonic,
         State.SYN_ACK: embryonic,
@@ -14,3 +47,288 @@ def lifetimes(conn: int, half_closed: int, embryonic: int, handshake: int) -> di
         State.DEAD: half_closed,
         State.WAITING: handshake,
     }
+
+
+class Verdict(enum.Enum):
+    """What becomes of a packet."""
+
+    PASS = "pass"
+    SKIP = "skip"  # it passes, and need not be inspected
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A TCP packet of a connection to a static; `flags` as in the header, `payload` in octets."""
+
+    key: Key
+    side: Side
+    flags: int
+    seq: int = 0
+    ack: int = 0
+    payload: int = 0
+    whole: bool = True  # not the first fragment of one
+
+    @property
+    def opens(self) -> bool:
+        """It opens a connection, whatever else it carries."""
+        return self.flags & (SYN | ACK | RST) == SYN
+
+    @property
+    def plain_syn(self) -> bool:
+        """A SYN and nothing that would have to be inspected."""
+        return self.opens and self.whole and not self.payload and not self.flags & (FIN | URG)
+
+    @property
+    def pure_ack(self) -> bool:
+        """An ACK and nothing that would have to be inspected."""
+        return self.flags & (SYN | FIN | RST | ACK | URG) == ACK and self.whole and not self.payload
+
+
+@dataclass(slots=True)
+class Entry:
+    """A connection. `next` is the number behind what a side has sent, `acked` the highest it has acknowledged."""
+
+    state: State
+    started: int
+    last: int
+    next: dict[Side, int]
+    acked: dict[Side, int]
+    octets: int = 0
+    spoken: set[Side] = field(default_factory=set)  # payload was seen from
+    fin: set[Side] = field(default_factory=set)
+    bypass: bool = False
+
+
+class Table:
+    """The connections to some statics."""
+
+    def __init__(self, statics: Sequence[Static], lifetimes: Mapping[State, int]) -> None:
+        self.statics = {static.mapped: static for static in statics}
+        self.lifetimes = lifetimes  # ns
+        self.entries: dict[Key, Entry] = {}
+        self.events: list[Event] = []
+
+    def total(self, mapped: IPv4Address) -> int:
+        """Places taken at `mapped`; DEAD connections hold theirs, WAITING ones have none."""
+        return sum(key.mapped == mapped and entry.state is not State.WAITING for key, entry in self.entries.items())
+
+    def embryonic(self, mapped: IPv4Address) -> int:
+        """Half-open connections at `mapped`."""
+        return sum(key.mapped == mapped and entry.state in EMBRYONIC for key, entry in self.entries.items())
+
+    def ingress(self, packet: Packet, now: int) -> Verdict:
+        """A packet arrives: what is dropped before the rules see it, and what need not be inspected."""
+        entry = self.entries.get(packet.key)
+        if packet.opens:
+            if packet.side is Side.SERVER:
+                return Verdict.DROP if entry else Verdict.PASS
+            if not self._look(packet, entry, now):
+                return Verdict.DROP
+            return Verdict.SKIP if packet.plain_syn else Verdict.PASS
+        if entry is None:
+            return Verdict.PASS
+        if entry.state is State.DEAD:
+            self._server_lets_go(packet)
+            return Verdict.DROP
+        return Verdict.SKIP if _skips(entry, packet) else Verdict.PASS
+
+    def egress(self, packet: Packet, now: int) -> Verdict:
+        """A packet was let through: what it changes, and what is dropped after all."""
+        entry = self.entries.get(packet.key)
+        if packet.opens and packet.side is Side.CLIENT:
+            passes = self._admit(packet, entry, now)
+        elif entry is None:
+            passes = not (
+                packet.side is Side.SERVER and packet.flags & SYN and packet.flags & ACK and self._limited(packet)
+            )
+        elif packet.opens:
+            passes = False
+        elif entry.state is State.DEAD:
+            self._server_lets_go(packet)
+            passes = False
+        else:
+            self._follow(packet, entry, now)
+            passes = True
+        return Verdict.PASS if passes else Verdict.DROP
+
+    def kill(self, key: Key, now: int) -> bool:
+        """Inspection closes the connection: it is DEAD, and reported as over."""
+        entry = self.entries.get(key)
+        if entry is None or entry.state in (State.DEAD, State.WAITING):
+            return False
+        self._report(key, entry, Ending.INSPECTION, now)
+        entry.state, entry.last = State.DEAD, now
+        return True
+
+    def release(self, key: Key) -> bool:
+        """Inspection is done with the connection."""
+        entry = self.entries.get(key)
+        if entry is None or entry.bypass:
+            return False
+        entry.bypass = True
+        return True
+
+    def clear(self, keys: Iterable[Key], now: int) -> int:
+        """``clear conn``: how many there were."""
+        found = [key for key in keys if key in self.entries]
+        for key in found:
+            self._end(key, Ending.CLEARED, now)
+        return len(found)
+
+    def sweep(self, now: int) -> int:
+        """End what has outlived its state: how many."""
+        over = []
+        for key, entry in self.entries.items():
+            since = entry.started if entry.state in EMBRYONIC else entry.last
+            if now - since >= self.lifetimes[entry.state]:
+                over.append(key)
+        for key in over:
+            self._end(key, _expiry(self.entries[key].state), now)
+        return len(over)
+
+    def _look(self, packet: Packet, entry: Entry | None, now: int) -> bool:
+        """A SYN before the rules. One that has waited takes its place here: conntrack knows it already."""
+        if entry is None:
+            return not self._refused(packet, now)
+        if entry.state is State.WAITING:
+            return self._admit(packet, entry, now)
+        return True
+
+    def _admit(self, packet: Packet, entry: Entry | None, now: int) -> bool:
+        """A SYN takes a place, or the one that the connection before it on its tuple still holds."""
+        if entry is not None and entry.state is not State.WAITING:
+            if entry.state not in REPLACEABLE:
+                _syn_again(packet, entry, now)
+                return True
+            if entry.state is not State.DEAD:  # of which that was said when it died
+                self._report(packet.key, entry, Ending.REPLACED, now)
+        elif refused := self._refused(packet, now):
+            if entry is None and refused is Limit.MAX_CONNS:
+                self.entries[packet.key] = _fresh(packet, State.WAITING, now)
+            return False
+        self.entries[packet.key] = _fresh(packet, State.SYN, now)
+        self.events.append(Built(packet.key, self._real(packet.key), now))
+        return True
+
+    def _refused(self, packet: Packet, now: int) -> Limit | None:
+        """The limit that has no room for one more, told as an event; max_conns is asked first."""
+        static = self.statics[packet.key.mapped]
+        for which, count, limit in (
+            (Limit.MAX_CONNS, self.total(static.mapped), static.max_conns),
+            (Limit.EMBRYONIC, self.embryonic(static.mapped), static.max_embryonic),
+        ):
+            if limit and count >= limit:
+                self.events.append(Refused(packet.key, static.real, which, count, limit, now))
+                return which
+        return None
+
+    def _follow(self, packet: Packet, entry: Entry, now: int) -> None:
+        if entry.state is State.WAITING:
+            return
+        entry.last = now
+        if packet.flags & RST:
+            if _obeyed(packet, entry):
+                self._end(packet.key, _RESET_BY[packet.side], now)
+            return
+        _shake_hands(packet, entry)
+        if packet.flags & SYN or entry.state in EMBRYONIC:
+            return
+        _exchange(packet, entry)
+        if entry.state is State.CLOSING and all(entry.acked[side] == entry.next[side.peer] for side in Side):
+            self._end(packet.key, Ending.FINS, now)
+
+    def _server_lets_go(self, packet: Packet) -> None:
+        """A FIN or RST of the server gives a DEAD connection's place back (row 14)."""
+        if packet.side is Side.SERVER and packet.flags & (FIN | RST):
+            del self.entries[packet.key]
+
+    def _end(self, key: Key, ending: Ending, now: int) -> None:
+        entry = self.entries.pop(key)
+        if entry.state not in (State.WAITING, State.DEAD):
+            self._report(key, entry, ending, now)
+
+    def _report(self, key: Key, entry: Entry, ending: Ending, now: int) -> None:
+        self.events.append(TornDown(key, self._real(key), ending, entry.started, now, entry.octets))
+
+    def _real(self, key: Key) -> IPv4Address:
+        return self.statics[key.mapped].real
+
+    def _limited(self, packet: Packet) -> bool:
+        static = self.statics[packet.key.mapped]
+        return bool(static.max_conns or static.max_embryonic)
+
+
+_RESET_BY = {Side.CLIENT: Ending.RESET_BY_CLIENT, Side.SERVER: Ending.RESET_BY_SERVER}
+
+
+def _fresh(packet: Packet, state: State, now: int) -> Entry:
+    expected = first_octet(packet.seq)
+    return Entry(state, now, now, {Side.CLIENT: expected, Side.SERVER: 0}, {Side.CLIENT: 0, Side.SERVER: expected})
+
+
+def _syn_again(packet: Packet, entry: Entry, now: int) -> None:
+    """The same SYN again changes nothing; another one begins the handshake anew, in the same place."""
+    if entry.state in EMBRYONIC:
+        entry.last = now
+        if entry.next[Side.CLIENT] != first_octet(packet.seq):
+            entry.state = State.SYN
+            entry.next[Side.CLIENT] = entry.acked[Side.SERVER] = first_octet(packet.seq)
+
+
+def _shake_hands(packet: Packet, entry: Entry) -> None:
+    """The server's SYN-ACK of the client's SYN, then the client's ACK of exactly that; no other ACK establishes."""
+    if packet.flags & (SYN | ACK) == SYN | ACK and packet.side is Side.SERVER and entry.state in EMBRYONIC:
+        if packet.ack == entry.next[Side.CLIENT]:
+            entry.state = State.SYN_ACK
+            entry.next[Side.SERVER] = entry.acked[Side.CLIENT] = first_octet(packet.seq)
+    elif packet.flags & (SYN | ACK) == ACK and packet.side is Side.CLIENT and entry.state is State.SYN_ACK:
+        if packet.ack == entry.next[Side.SERVER]:
+            entry.state = State.ESTABLISHED
+
+
+def _exchange(packet: Packet, entry: Entry) -> None:
+    """Octets, acknowledgments and the FIN of an established connection."""
+    side = packet.side
+    end = to_seq(packet.payload + bool(packet.flags & FIN), packet.seq)
+    if (
+        packet.flags & ACK
+        and _ahead(packet.ack, entry.acked[side]) > 0
+        and _ahead(entry.next[side.peer], packet.ack) >= 0
+    ):
+        entry.acked[side] = packet.ack
+    if packet.payload:
+        entry.octets += packet.payload
+        entry.spoken.add(side)
+    if _ahead(end, entry.next[side]) > 0 and side not in entry.fin:
+        entry.next[side] = end
+        if packet.flags & FIN:
+            entry.fin.add(side)
+            entry.state = State.CLOSING if len(entry.fin) == 2 else State.HALF_CLOSED
+
+
+def _obeyed(packet: Packet, entry: Entry) -> bool:
+    """Whether the receiver obeys an RST: its number is exactly the one expected (RFC 9293 3.10.7, RFC 5961 3.2)."""
+    if entry.state is State.SYN and packet.side is Side.SERVER:
+        return bool(packet.flags & ACK) and packet.ack == entry.next[Side.CLIENT]
+    return packet.seq in (entry.next[packet.side], entry.acked[packet.side.peer])
+
+
+def _skips(entry: Entry, packet: Packet) -> bool:
+    """A packet that need not be inspected. An RST, a FIN and a SYN-ACK always are."""
+    if entry.state not in OPEN or not packet.whole or packet.flags & (SYN | FIN | RST):
+        return False
+    if entry.bypass:
+        return True
+    return packet.pure_ack and packet.ack >> ACK_SHIFT == entry.acked[packet.side] >> ACK_SHIFT
+
+
+def _expiry(state: State) -> Ending:
+    if state in EMBRYONIC:
+        return Ending.SYN_TIMEOUT
+    return Ending.IDLE_TIMEOUT if state is State.ESTABLISHED else Ending.FIN_TIMEOUT
+
+
+def _ahead(of: int, than: int) -> int:
+    """By how much a sequence number lies ahead of another, which may be negative."""
+    return to_offset(of, than, 0)

@@ -1,0 +1,734 @@
+"""The rules of admission as short scripts, each run on the model (tests/nat) and on the kernel's program (tests/bpf).
+
+A rule is a function of a `Subject`: a table with one static, whose packets arrive (ingress) and leave (egress). The
+client's initial number is 100, the server's 500, unless a rule says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any, Protocol
+
+from appliance.flow import Side
+from appliance.nat.connection import Built, Ending, Event, Key, Limit, Refused, State, TornDown
+from appliance.nat.limits import Packet, Table, Verdict, lifetimes
+from appliance.nat.static import Static
+from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
+
+PASS, SKIP, DROP = Verdict
+MAPPED, REAL, CLIENT = IPv4Address("203.0.113.125"), IPv4Address("192.0.2.25"), IPv4Address("203.0.113.10")
+EMBRYONIC, HANDSHAKE, HALF_CLOSED, IDLE = 30, 24, 600, 3600  # seconds, the defaults
+SECOND = 10**9
+
+
+def static(max_conns: int = 0, max_embryonic: int = 0) -> Static:
+    return Static("inside", "outside", MAPPED, REAL, max_conns, max_embryonic)
+
+
+def key(port: int = 1000) -> Key:
+    return Key(MAPPED, 25, CLIENT, port)
+
+
+class Subject(Protocol):
+    """A table under test. Its clock stands still but for `later`."""
+
+    def limit(self, max_conns: int, max_embryonic: int = 0) -> None: ...
+    def arrives(self, packet: Packet) -> Verdict: ...
+    def leaves(self, packet: Packet) -> Verdict: ...
+    def later(self, seconds: float) -> None: ...
+    def sweep(self) -> int: ...
+    def kill(self, key: Key) -> bool: ...
+    def release(self, key: Key) -> bool: ...
+    def clear(self, *keys: Key) -> int: ...
+    def states(self) -> dict[Key, State]: ...
+    def use(self) -> tuple[int, int]: ...
+    def events(self) -> list[Event]: ...
+
+
+class Model:
+    """The model of nat/limits.py as a subject."""
+
+    def __init__(self) -> None:
+        seconds = lifetimes(IDLE, HALF_CLOSED, EMBRYONIC, HANDSHAKE)
+        self.table = Table([static()], {state: value * SECOND for state, value in seconds.items()})
+        self.now = 0
+
+    def limit(self, max_conns: int, max_embryonic: int = 0) -> None:
+        self.table.statics[MAPPED] = static(max_conns, max_embryonic)
+
+    def arrives(self, packet: Packet) -> Verdict:
+        return self.table.ingress(packet, self.now)
+
+    def leaves(self, packet: Packet) -> Verdict:
+        return self.table.egress(packet, self.now)
+
+    def later(self, seconds: float) -> None:
+        self.now += int(seconds * SECOND)
+
+    def sweep(self) -> int:
+        return self.table.sweep(self.now)
+
+    def kill(self, key: Key) -> bool:
+        return self.table.kill(key, self.now)
+
+    def release(self, key: Key) -> bool:
+        return self.table.release(key)
+
+    def clear(self, *keys: Key) -> int:
+        return self.table.clear(keys, self.now)
+
+    def states(self) -> dict[Key, State]:
+        return {key: entry.state for key, entry in self.table.entries.items()}
+
+    def use(self) -> tuple[int, int]:
+        return self.table.total(MAPPED), self.table.embryonic(MAPPED)
+
+    def events(self) -> list[Event]:
+        heard, self.table.events = self.table.events, []
+        return heard
+
+
+def client(flags: int, seq: int = 101, ack: int = 501, *, port: int = 1000, **more: Any) -> Packet:
+    return Packet(key(port), Side.CLIENT, flags, seq, ack if flags & ACK else 0, **more)
+
+
+def server(flags: int, seq: int = 501, ack: int = 101, *, port: int = 1000, **more: Any) -> Packet:
+    return Packet(key(port), Side.SERVER, flags, seq, ack if flags & ACK else 0, **more)
+
+
+def syn(port: int = 1000, seq: int = 100, **more: Any) -> Packet:
+    return client(SYN, seq, port=port, **more)
+
+
+def syn_ack(port: int = 1000) -> Packet:
+    return server(SYN | ACK, 500, 101, port=port)
+
+
+def crosses(box: Subject, packet: Packet) -> Verdict:
+    """The packet arrives and, if it may, leaves; what became of it."""
+    verdict = box.arrives(packet)
+    return DROP if verdict is DROP or box.leaves(packet) is DROP else verdict
+
+
+def handshake(box: Subject, port: int = 1000) -> None:
+    for packet in (syn(port), syn_ack(port), client(ACK, port=port)):
+        assert crosses(box, packet) is not DROP
+
+
+def bring(box: Subject, state: State) -> None:
+    """Port 1000's connection into `state`, its events forgotten."""
+    script = {
+        State.SYN: [syn()],
+        State.SYN_ACK: [syn(), syn_ack()],
+        State.ESTABLISHED: [syn(), syn_ack(), client(ACK)],
+        State.HALF_CLOSED: [syn(), syn_ack(), client(ACK), client(ACK | FIN)],
+        State.CLOSING: [syn(), syn_ack(), client(ACK), client(ACK | FIN), server(ACK | FIN)],
+        State.DEAD: [syn(), syn_ack(), client(ACK)],
+        State.WAITING: [],
+    }[state]
+    for packet in script:
+        assert crosses(box, packet) is not DROP
+    if state is State.DEAD:
+        assert box.kill(key())
+    if state is State.WAITING:
+        box.limit(1)
+        handshake(box, 1999)
+        assert box.leaves(syn()) is DROP
+    assert box.states()[key()] is state
+    box.events()
+
+
+def only(events: list[Event]) -> Event:
+    [event] = events
+    return event
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A script with a name."""
+
+    name: str
+    script: Callable[[Subject], None]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+RULES: list[Rule] = []
+
+
+def rule(script: Callable[[Subject], None]) -> Callable[[Subject], None]:
+    RULES.append(Rule(script.__name__, script))
+    return script
+
+
+# The handshake
+
+
+@rule
+def a_handshake_is_embryonic_until_the_clients_ack(box: Subject) -> None:
+    for packet, state, use in (
+        (syn(), State.SYN, (1, 1)),
+        (syn_ack(), State.SYN_ACK, (1, 1)),
+        (client(ACK), State.ESTABLISHED, (1, 0)),
+    ):
+        crosses(box, packet)
+        assert (box.states()[key()], box.use()) == (state, use)
+    assert isinstance(only(box.events()), Built)
+
+
+@rule
+def ingress_takes_no_place(box: Subject) -> None:
+    assert box.arrives(syn()) is SKIP
+    assert (box.states(), box.use(), box.events()) == ({}, (0, 0), [])
+
+
+@rule
+def what_is_dropped_between_ingress_and_egress_changes_nothing(box: Subject) -> None:
+    bring(box, State.SYN_ACK)
+    for packet in (client(ACK), client(RST), server(RST), client(ACK | FIN)):
+        box.arrives(packet)
+        assert box.states()[key()] is State.SYN_ACK
+
+
+@rule
+def a_retransmitted_syn_counts_once(box: Subject) -> None:
+    for _ in range(3):
+        assert crosses(box, syn()) is SKIP
+    assert box.use() == (1, 1)
+    crosses(box, syn_ack())
+    assert crosses(box, syn()) is SKIP
+    assert (box.states()[key()], box.use()) == (State.SYN_ACK, (1, 1))
+    assert isinstance(only(box.events()), Built)
+
+
+@rule
+def another_syn_begins_the_handshake_anew_in_the_same_place(box: Subject) -> None:
+    bring(box, State.SYN_ACK)
+    crosses(box, syn(seq=900))
+    assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
+    crosses(box, server(SYN | ACK, 700, 901))
+    crosses(box, client(ACK, 901, 701))
+    assert (box.states()[key()], box.use()) == (State.ESTABLISHED, (1, 0))
+
+
+@rule
+def no_other_ack_establishes(box: Subject) -> None:
+    bring(box, State.SYN_ACK)
+    for wrong in (client(ACK, ack=500), client(ACK, ack=502), client(ACK, ack=0), server(ACK, ack=101)):
+        assert crosses(box, wrong) is not DROP
+        assert box.states()[key()] is State.SYN_ACK
+
+
+@rule
+def an_ack_before_the_syn_ack_establishes_nothing(box: Subject) -> None:
+    bring(box, State.SYN)
+    for ack in (0, 1, 501):
+        crosses(box, client(ACK, ack=ack))
+    assert box.states()[key()] is State.SYN
+
+
+@rule
+def a_syn_ack_of_another_syn_is_not_recorded(box: Subject) -> None:
+    bring(box, State.SYN)
+    crosses(box, server(SYN | ACK, 500, 99))
+    assert box.states()[key()] is State.SYN
+
+
+@rule
+def numbers_wrap(box: Subject) -> None:
+    top = 2**32 - 1
+    crosses(box, syn(seq=top))
+    crosses(box, server(SYN | ACK, top, 0))
+    crosses(box, client(ACK, 0, 0))
+    assert box.states()[key()] is State.ESTABLISHED
+
+
+# The limits
+
+
+@rule
+def max_conns_admits_exactly_so_many(box: Subject) -> None:
+    box.limit(3)
+    assert [crosses(box, syn(port)) for port in (1, 2, 3, 4, 5)] == [SKIP, SKIP, SKIP, DROP, DROP]
+    assert box.use() == (3, 3)
+
+
+@rule
+def max_conns_counts_established_ones_too(box: Subject) -> None:
+    box.limit(2)
+    handshake(box, 1)
+    handshake(box, 2)
+    assert box.arrives(syn(3)) is DROP
+    assert box.use() == (2, 0)
+
+
+@rule
+def a_refused_syn_is_told_with_its_limit(box: Subject) -> None:
+    box.limit(1)
+    crosses(box, syn(1))
+    box.events()
+    box.arrives(syn(2))
+    event = only(box.events())
+    assert isinstance(event, Refused)
+    assert (event.key, event.real, event.which, event.count, event.limit) == (key(2), REAL, Limit.MAX_CONNS, 1, 1)
+
+
+@rule
+def an_ended_connection_makes_room(box: Subject) -> None:
+    box.limit(1)
+    handshake(box, 1)
+    assert box.arrives(syn(2)) is DROP
+    crosses(box, client(RST, 101, port=1))
+    assert crosses(box, syn(2)) is SKIP
+    assert box.use() == (1, 1)
+
+
+@rule
+def max_conns_is_exact_when_all_have_passed_ingress(box: Subject) -> None:
+    box.limit(2)
+    ports = (1, 2, 3, 4)
+    assert [box.arrives(syn(port)) for port in ports] == [SKIP] * 4
+    assert [box.leaves(syn(port)) for port in ports] == [PASS, PASS, DROP, DROP]
+    assert box.use() == (2, 2)
+    assert box.states()[key(3)] is State.WAITING
+
+
+@rule
+def the_embryonic_limit_counts_half_open_ones(box: Subject) -> None:
+    box.limit(0, 2)
+    handshake(box, 1)
+    assert [crosses(box, syn(port)) for port in (2, 3, 4)] == [SKIP, SKIP, DROP]
+    assert box.use() == (3, 2)
+    refused = box.events()[-1]
+    assert isinstance(refused, Refused)
+    assert (refused.which, refused.count, refused.limit) == (Limit.EMBRYONIC, 2, 2)
+    crosses(box, syn_ack(2))
+    assert crosses(box, syn(4)) is DROP
+    crosses(box, client(ACK, port=2))
+    assert crosses(box, syn(4)) is SKIP
+
+
+@rule
+def the_embryonic_limit_is_exact_at_egress(box: Subject) -> None:
+    box.limit(0, 1)
+    assert [box.arrives(syn(port)) for port in (1, 2)] == [SKIP, SKIP]
+    assert [box.leaves(syn(port)) for port in (1, 2)] == [PASS, DROP]
+    assert set(box.states()) == {key(1)}
+
+
+@rule
+def with_max_conns_below_the_embryonic_limit_it_bites_first(box: Subject) -> None:
+    box.limit(2, 4)
+    for port in (1, 2, 3):
+        crosses(box, syn(port))
+    refused = box.events()[-1]
+    assert isinstance(refused, Refused)
+    assert refused.which is Limit.MAX_CONNS
+
+
+@rule
+def no_limit_is_no_limit(box: Subject) -> None:
+    box.limit(0, 0)
+    assert {crosses(box, syn(port)) for port in range(1, 300)} == {SKIP}
+    assert box.use() == (299, 299)
+
+
+@rule
+def a_syn_of_a_known_connection_is_never_refused(box: Subject) -> None:
+    box.limit(1, 1)
+    crosses(box, syn())
+    assert crosses(box, syn()) is SKIP
+    crosses(box, syn_ack())
+    crosses(box, client(ACK))
+    assert crosses(box, syn()) is SKIP
+    assert box.states()[key()] is State.ESTABLISHED
+
+
+# WAITING
+
+
+@rule
+def a_waiting_syn_takes_its_place_at_ingress(box: Subject) -> None:
+    bring(box, State.WAITING)
+    assert box.arrives(syn()) is DROP
+    box.clear(key(1999))
+    box.events()
+    assert box.arrives(syn()) is SKIP
+    assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
+    assert isinstance(only(box.events()), Built)
+    assert box.leaves(syn()) is PASS
+    assert box.use() == (1, 1)
+
+
+@rule
+def a_waiting_syn_in_flight_takes_its_place_at_egress(box: Subject) -> None:
+    bring(box, State.WAITING)
+    assert box.leaves(syn()) is DROP
+    box.clear(key(1999))
+    assert box.leaves(syn()) is PASS
+    assert box.use() == (1, 1)
+
+
+@rule
+def waiting_is_forgotten_with_conntracks_handshake(box: Subject) -> None:
+    bring(box, State.WAITING)
+    box.later(HANDSHAKE - 1)
+    assert box.sweep() == 0
+    box.later(2)
+    assert box.sweep() == 1
+    assert (set(box.states()), box.use(), box.events()) == ({key(1999)}, (1, 0), [])
+
+
+# The end
+
+
+def _fins(box: Subject, first: Side) -> None:
+    bring(box, State.ESTABLISHED)
+    if first is Side.CLIENT:
+        exchange = [
+            (client(ACK | FIN, 101, 501), State.HALF_CLOSED),
+            (server(ACK, 501, 102), State.HALF_CLOSED),
+            (server(ACK | FIN, 501, 102), State.CLOSING),
+            (client(ACK, 102, 501), State.CLOSING),
+        ]
+        last = client(ACK, 102, 502)
+    else:
+        exchange = [
+            (server(ACK | FIN, 501, 101), State.HALF_CLOSED),
+            (client(ACK, 101, 502), State.HALF_CLOSED),
+            (client(ACK | FIN, 101, 502), State.CLOSING),
+            (server(ACK, 502, 101), State.CLOSING),
+        ]
+        last = server(ACK, 502, 102)
+    for packet, state in exchange:
+        assert crosses(box, packet) is not DROP
+        assert (box.states()[key()], box.use()) == (state, (1, 0))
+    crosses(box, last)
+    assert (box.states(), box.use()) == ({}, (0, 0))
+    event = only(box.events())
+    assert isinstance(event, TornDown)
+    assert event.ending is Ending.FINS
+
+
+@rule
+def fins_the_client_first(box: Subject) -> None:
+    _fins(box, Side.CLIENT)
+
+
+@rule
+def fins_the_server_first(box: Subject) -> None:
+    _fins(box, Side.SERVER)
+
+
+@rule
+def fins_crossing(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    crosses(box, client(ACK | FIN, 101, 501))
+    crosses(box, server(ACK | FIN, 501, 101))
+    crosses(box, client(ACK, 102, 502))
+    assert box.states()[key()] is State.CLOSING
+    crosses(box, server(ACK, 502, 102))
+    assert box.states() == {}
+
+
+@rule
+def a_retransmitted_fin_is_one_fin(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    for _ in range(3):
+        crosses(box, client(ACK | FIN, 101, 501))
+    assert box.states()[key()] is State.HALF_CLOSED
+
+
+@rule
+def a_reset_ends_it_and_says_whose(box: Subject) -> None:
+    for state, packet, ending in (
+        (State.SYN, server(RST | ACK, 0, 101), Ending.RESET_BY_SERVER),
+        (State.SYN_ACK, client(RST, 101), Ending.RESET_BY_CLIENT),
+        (State.SYN_ACK, server(RST, 501), Ending.RESET_BY_SERVER),
+        (State.ESTABLISHED, client(RST | ACK, 101), Ending.RESET_BY_CLIENT),
+        (State.ESTABLISHED, server(RST | ACK, 501), Ending.RESET_BY_SERVER),
+        (State.HALF_CLOSED, server(RST, 501), Ending.RESET_BY_SERVER),
+        (State.CLOSING, client(RST, 102), Ending.RESET_BY_CLIENT),
+    ):
+        bring(box, state)
+        assert crosses(box, packet) is PASS  # never SKIP
+        assert (box.states(), box.use()) == ({}, (0, 0)), state
+        event = only(box.events())
+        assert isinstance(event, TornDown)
+        assert event.ending is ending
+
+
+@rule
+def a_reset_the_receiver_will_not_obey_ends_nothing(box: Subject) -> None:
+    for state, packet in (
+        (State.SYN, server(RST | ACK, 0, 100)),
+        (State.SYN, server(RST, 0)),
+        (State.SYN_ACK, server(RST, 0)),
+        (State.ESTABLISHED, client(RST, 105)),
+        (State.ESTABLISHED, server(RST, 500)),
+    ):
+        bring(box, state)
+        assert crosses(box, packet) is PASS
+        assert box.states()[key()] is state
+        box.clear(key())
+        box.events()
+
+
+@rule
+def a_reset_behind_lost_data_ends_it(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    crosses(box, client(ACK, 101, 501, payload=10))  # which the server never got, its ACK still says 101
+    assert crosses(box, client(RST, 101)) is PASS
+    assert box.states() == {}
+
+
+@rule
+def octets_are_payload_of_both_sides(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    crosses(box, client(ACK, 101, 501, payload=10))
+    crosses(box, server(ACK, 501, 111, payload=20))
+    crosses(box, client(RST, 111))
+    event = only(box.events())
+    assert isinstance(event, TornDown)
+    assert event.octets == 30
+
+
+@rule
+def a_syn_takes_the_place_of_a_closing_connection(box: Subject) -> None:
+    box.limit(1)
+    bring(box, State.CLOSING)
+    assert crosses(box, syn(seq=900)) is SKIP
+    assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
+    ended, built = box.events()
+    assert isinstance(ended, TornDown)
+    assert ended.ending is Ending.REPLACED
+    assert isinstance(built, Built)
+
+
+@rule
+def a_syn_on_a_living_connection_changes_nothing(box: Subject) -> None:
+    for state in (State.ESTABLISHED, State.HALF_CLOSED):
+        bring(box, state)
+        assert crosses(box, syn(seq=900)) is SKIP
+        assert box.states()[key()] is state
+        box.clear(key())
+        box.events()
+
+
+@rule
+def the_server_opens_nothing_towards_its_client(box: Subject) -> None:
+    for state in State:
+        if state is State.CLOSED:
+            continue
+        bring(box, state)
+        assert box.arrives(server(SYN, 900)) is DROP
+        assert box.leaves(server(SYN, 900)) is DROP
+        assert box.states()[key()] is state
+        box.limit(0)
+        box.clear(key(), key(1999))
+
+
+@rule
+def the_servers_own_connections_pass_uncounted(box: Subject) -> None:
+    box.limit(1, 1)
+    for packet in (server(SYN, 900), client(SYN | ACK, 300, 901), server(ACK, 901, 301), server(ACK | FIN, 901, 301)):
+        assert crosses(box, packet) is PASS
+    assert (box.states(), box.use()) == ({}, (0, 0))
+
+
+@rule
+def a_syn_ack_to_nobody_is_dropped_where_there_are_limits(box: Subject) -> None:
+    assert box.leaves(syn_ack()) is PASS
+    box.limit(1)
+    assert box.leaves(syn_ack()) is DROP
+    box.limit(0, 1)
+    assert box.leaves(syn_ack()) is DROP
+
+
+# Timeouts
+
+
+@rule
+def each_state_has_its_time(box: Subject) -> None:
+    for state, seconds, ending in (
+        (State.SYN, EMBRYONIC, Ending.SYN_TIMEOUT),
+        (State.SYN_ACK, EMBRYONIC, Ending.SYN_TIMEOUT),
+        (State.ESTABLISHED, IDLE, Ending.IDLE_TIMEOUT),
+        (State.HALF_CLOSED, HALF_CLOSED, Ending.FIN_TIMEOUT),
+        (State.CLOSING, HALF_CLOSED, Ending.FIN_TIMEOUT),
+    ):
+        bring(box, state)
+        box.later(seconds - 1)
+        assert box.sweep() == 0
+        box.later(2)
+        assert box.sweep() == 1
+        assert (box.states(), box.use()) == ({}, (0, 0))
+        event = only(box.events())
+        assert isinstance(event, TornDown)
+        assert event.ending is ending
+        assert abs(event.time - event.started - (seconds + 1) * SECOND) < SECOND
+
+
+@rule
+def a_packet_keeps_an_established_connection(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    for _ in range(3):
+        box.later(IDLE - 1)
+        crosses(box, server(ACK))
+        assert box.sweep() == 0
+
+
+@rule
+def retransmissions_do_not_keep_a_half_open_one(box: Subject) -> None:
+    bring(box, State.SYN_ACK)
+    for _ in range(4):
+        box.later(8)
+        crosses(box, syn())
+        crosses(box, syn_ack())
+    assert box.sweep() == 1
+
+
+# DEAD, BYPASS, clear
+
+
+@rule
+def nothing_of_a_dead_connection_passes(box: Subject) -> None:
+    bring(box, State.DEAD)
+    for packet in (
+        client(ACK),
+        client(ACK, payload=5),
+        client(RST),
+        client(ACK | FIN),
+        server(ACK),
+        server(ACK, payload=5),
+    ):
+        assert box.arrives(packet) is DROP
+        assert box.leaves(packet) is DROP
+        assert (box.states()[key()], box.use()) == (State.DEAD, (1, 0))
+
+
+@rule
+def a_killed_connection_is_told_once_and_keeps_its_place(box: Subject) -> None:
+    for state in (State.SYN, State.SYN_ACK, State.ESTABLISHED, State.HALF_CLOSED, State.CLOSING):
+        bring(box, state)
+        assert [box.kill(key()), box.kill(key())] == [True, False]
+        assert (box.states()[key()], box.use()) == (State.DEAD, (1, 0))
+        event = only(box.events())
+        assert isinstance(event, TornDown)
+        assert event.ending is Ending.INSPECTION
+        box.clear(key())
+        assert (box.events(), box.use()) == ([], (0, 0))
+    assert not box.kill(key())
+
+
+@rule
+def the_servers_fin_or_reset_gives_a_dead_place_back(box: Subject) -> None:
+    for flags in (RST, ACK | FIN, RST | ACK):
+        bring(box, State.DEAD)
+        assert box.arrives(server(flags)) is DROP
+        assert (box.states(), box.use(), box.events()) == ({}, (0, 0), [])
+
+
+@rule
+def a_dead_place_comes_back_with_time(box: Subject) -> None:
+    bring(box, State.DEAD)
+    box.later(HALF_CLOSED - 1)
+    box.arrives(server(ACK))
+    assert box.sweep() == 0
+    box.later(2)
+    assert box.sweep() == 1
+    assert (box.use(), box.events()) == ((0, 0), [])
+
+
+@rule
+def a_syn_takes_the_place_of_a_dead_connection(box: Subject) -> None:
+    box.limit(1)
+    bring(box, State.DEAD)
+    assert crosses(box, syn(2000)) is DROP
+    box.events()
+    assert crosses(box, syn(seq=900)) is SKIP
+    assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
+    assert isinstance(only(box.events()), Built)
+
+
+@rule
+def clear_removes_and_tells(box: Subject) -> None:
+    handshake(box, 1)
+    crosses(box, syn(2))
+    box.events()
+    assert box.clear(key(1), key(2), key(3)) == 2
+    assert (box.states(), box.use()) == ({}, (0, 0))
+    endings = [event.ending for event in box.events() if isinstance(event, TornDown)]
+    assert endings == [Ending.CLEARED] * 2
+
+
+# What need not be inspected
+
+
+@rule
+def pure_acks_of_a_known_connection_are_skipped(box: Subject) -> None:
+    assert box.arrives(client(ACK)) is PASS
+    bring(box, State.ESTABLISHED)
+    for packet, verdict in (
+        (client(ACK), SKIP),
+        (server(ACK), SKIP),
+        (client(ACK, payload=1), PASS),
+        (server(ACK, payload=1), PASS),
+        (client(ACK | URG), PASS),
+        (client(ACK | FIN), PASS),
+        (client(RST), PASS),
+        (client(RST | ACK), PASS),
+        (server(SYN | ACK, 500, 101), PASS),
+        (client(0), PASS),
+        (client(ACK, payload=8, whole=False), PASS),
+    ):
+        assert box.arrives(packet) is verdict, packet
+
+
+@rule
+def the_handshakes_ack_is_skipped_the_syn_ack_is_not(box: Subject) -> None:
+    assert [crosses(box, packet) for packet in (syn(), syn_ack(), client(ACK))] == [SKIP, PASS, SKIP]
+
+
+@rule
+def only_a_plain_syn_is_skipped(box: Subject) -> None:
+    for packet in (syn(payload=5), client(SYN | URG, 100), client(SYN | FIN, 100)):
+        assert box.arrives(packet) is PASS
+
+
+@rule
+def one_pure_ack_in_64_kib_is_queued(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    queued = 0
+    step = 1000
+    for seq in range(501, 501 + 400 * step, step):
+        crosses(box, server(ACK, seq, payload=step))
+        queued += crosses(box, client(ACK, ack=seq + step)) is PASS
+    assert queued == 400 * step // 65536
+
+
+@rule
+def a_released_connection_is_skipped_but_for_its_end(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    assert [box.release(key()), box.release(key()), box.release(key(2))] == [True, False, False]
+    for packet, verdict in (
+        (client(ACK, payload=5), SKIP),
+        (server(ACK, payload=5), SKIP),
+        (client(ACK | URG), SKIP),
+        (client(ACK | FIN), PASS),
+        (server(RST), PASS),
+        (client(ACK, payload=8, whole=False), PASS),
+    ):
+        assert box.arrives(packet) is verdict, packet
+
+
+@rule
+def a_new_connection_on_a_released_tuple_is_inspected(box: Subject) -> None:
+    bring(box, State.CLOSING)
+    box.release(key())
+    for packet in (syn(), syn_ack(), client(ACK)):
+        crosses(box, packet)
+    assert box.arrives(client(ACK, payload=5)) is PASS

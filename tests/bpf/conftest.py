@@ -1,0 +1,133 @@
+"""The kernel's program as a subject: run on frames by BPF_PROG_TEST_RUN, in a namespace whose two devices only lend
+their numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pyroute2 import IPRoute
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+
+from appliance import marks
+from appliance.flow import Side
+from appliance.kernel import namespaces
+from appliance.kernel.bpf import ConnectionTable
+from appliance.kernel.bpf_program import Run
+from appliance.nat.connection import Event, Key, State
+from appliance.nat.limits import Packet, Verdict
+from tests import admission
+from tests.admission import MAPPED, REAL, SECOND
+
+TC_ACT_UNSPEC, TC_ACT_SHOT = -1, 2  # uapi/linux/pkt_cls.h
+NAMESPACE = "bpf-unit"
+
+
+@dataclass
+class Box:
+    """The program with one static, its clock standing at `now`."""
+
+    table: ConnectionTable
+    outside: int  # ifindex
+    inside: int
+    elsewhere: int
+    now: int = field(default_factory=time.monotonic_ns)
+
+    def limit(self, max_conns: int, max_embryonic: int = 0) -> None:
+        interfaces = {"outside": self.outside, "inside": self.inside}
+        self.table.set_statics([admission.static(max_conns, max_embryonic)], interfaces)
+
+    def run(self, program: str, frame: Any, device: int, came_in: int, mark: int = 0) -> Run:
+        """The program on a scapy packet at `device`, which came in at `came_in`."""
+        self.table.set_clock_offset(self.now - time.monotonic_ns())
+        frame = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", type=0x800) / frame)
+        return self.table.programs[program].run(frame, mark=mark, ifindex=device, ingress_ifindex=came_in)
+
+    def arrives(self, packet: Packet) -> Verdict:
+        if packet.side is Side.CLIENT:
+            return verdict(self.run("ingress", frame(packet, MAPPED), self.outside, self.outside))
+        return verdict(self.run("ingress", frame(packet, REAL), self.inside, self.inside))
+
+    def leaves(self, packet: Packet) -> Verdict:
+        if packet.side is Side.CLIENT:
+            return verdict(self.run("egress", frame(packet, REAL), self.inside, self.outside))
+        return verdict(self.run("egress", frame(packet, MAPPED), self.outside, self.inside))
+
+    def later(self, seconds: float) -> None:
+        self.now += int(seconds * SECOND)
+
+    def sweep(self) -> int:
+        return self._at_now(self.table.sweep)
+
+    def kill(self, key: Key) -> bool:
+        return self._at_now(self.table.kill, key)
+
+    def release(self, key: Key) -> bool:
+        return self._at_now(self.table.release, key)
+
+    def clear(self, *keys: Key) -> int:
+        return self._at_now(self.table.clear, keys)
+
+    def states(self) -> dict[Key, State]:
+        return {connection.key: connection.state for connection in self.table.connections()}
+
+    def use(self) -> tuple[int, int]:
+        [use] = self.table.counts()
+        return use.connections, use.embryonic
+
+    def events(self) -> list[Event]:
+        return self.table.events()
+
+    def _at_now(self, call: Any, *arguments: Any) -> Any:
+        self.table.set_clock_offset(self.now - time.monotonic_ns())
+        return call(*arguments)
+
+
+def verdict(run: Run) -> Verdict:
+    if run.value == TC_ACT_SHOT:
+        return Verdict.DROP
+    assert run.value == TC_ACT_UNSPEC
+    skip = marks.DISPOSITION.get(run.mark) == marks.Disposition.SKIP
+    return Verdict.SKIP if skip else Verdict.PASS
+
+
+def frame(packet: Packet, server: object) -> Any:
+    """The packet on the wire where its server side is called `server`."""
+    key = packet.key
+    ends = (str(key.client), key.client_port), (str(server), key.port)
+    (source, sport), (target, dport) = ends if packet.side is Side.CLIENT else reversed(ends)
+    tcp = TCP(sport=sport, dport=dport, flags=packet.flags, seq=packet.seq, ack=packet.ack)
+    return IP(src=source, dst=target, flags=0 if packet.whole else "MF") / tcp / (b"x" * packet.payload)
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """The program, compiled once."""
+    namespaces.create(NAMESPACE)
+    try:
+        with namespaces.within(NAMESPACE), IPRoute() as netlink:
+            for name in ("outside", "inside", "elsewhere"):
+                netlink.link("add", ifname=name, kind="veth", peer={"ifname": f"{name}-peer"})
+            indexes = [netlink.link_lookup(ifname=name)[0] for name in ("outside", "inside", "elsewhere")]
+        table = ConnectionTable(size=4096, cache=tmp_path_factory.mktemp("headers"))
+        yield Box(table, *indexes)
+        table.close()
+    finally:
+        namespaces.remove(NAMESPACE)
+
+
+@pytest.fixture
+def box(loaded: Box) -> Iterator[Box]:
+    """An empty table without limits, in the namespace of its devices."""
+    with namespaces.within(NAMESPACE):
+        loaded.now = time.monotonic_ns()
+        loaded.table.set_workers(1)
+        loaded.limit(0)
+        loaded.clear(*loaded.states())
+        loaded.events()
+        assert loaded.use() == (0, 0)
+        yield loaded

@@ -1,0 +1,117 @@
+"""The same random packets, orders and jumps of the clock through the model and through the kernel's program.
+
+Numbers are drawn from a few, so that handshakes, acknowledgments and resets that fit come up often. Time moves in
+steps of 7 s: no age is ever near a deadline, so the time the test itself takes does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from appliance.flow import Side
+from appliance.nat.connection import Built, Event
+from appliance.nat.limits import Packet
+from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
+from tests.admission import MAPPED, Model, Subject, key
+
+pytestmark = pytest.mark.root
+
+EXAMPLES, STEPS = 150, 60
+
+Step = Callable[[Subject], object]
+
+ports = st.integers(1, 4)
+flags = st.sampled_from((SYN, SYN | ACK, ACK, ACK, ACK, ACK | FIN, RST, RST | ACK, SYN | FIN, ACK | URG, 0))
+numbers = {
+    Side.CLIENT: st.sampled_from((100, 101, 101, 102, 103, 900, 901)),
+    Side.SERVER: st.sampled_from((500, 501, 501, 502, 503, 65536)),
+}
+
+
+@st.composite
+def packets(draw: st.DrawFn) -> Packet:
+    side = draw(st.sampled_from(Side))
+    bits = draw(flags)
+    ack = draw(numbers[side.peer]) if bits & ACK else 0
+    payload = draw(st.sampled_from((0, 0, 1, 8)))
+    whole = bool(payload == 0 or bits & (SYN | FIN | RST) or draw(st.booleans()))
+    return Packet(key(draw(ports)), side, bits, draw(numbers[side]), ack, payload, whole)
+
+
+def handshake(port: int) -> Step:
+    def shake(subject: Subject) -> object:
+        said = []
+        for side, bits, seq, ack in (
+            (Side.CLIENT, SYN, 100, 0),
+            (Side.SERVER, SYN | ACK, 500, 101),
+            (Side.CLIENT, ACK, 101, 501),
+        ):
+            packet = Packet(key(port), side, bits, seq, ack)
+            said += [subject.arrives(packet), subject.leaves(packet)]
+        return said
+
+    return shake
+
+
+def _crossing(packet: Packet) -> Step:
+    return lambda subject: (subject.arrives(packet), subject.leaves(packet))
+
+
+def _arriving(packet: Packet) -> Step:
+    return lambda subject: subject.arrives(packet)
+
+
+def _later(sevens: int) -> Step:
+    return lambda subject: subject.later(7 * sevens)
+
+
+def _sweep(subject: Subject) -> object:
+    return subject.sweep()
+
+
+steps = st.one_of(
+    packets().map(_crossing),
+    packets().map(_crossing),
+    packets().map(_arriving),
+    ports.map(handshake),
+    st.sampled_from((1, 3, 5, 90, 520)).map(_later),
+    st.just(_sweep),
+    ports.map(lambda port: lambda subject: subject.kill(key(port))),
+    ports.map(lambda port: lambda subject: subject.release(key(port))),
+    ports.map(lambda port: lambda subject: subject.clear(key(port))),
+    st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda limits: lambda subject: subject.limit(*limits)),
+)
+
+
+def timeless(events: list[Event]) -> list[str]:
+    """Events of one step, whose order among entries is nobody's business, without the clocks' difference."""
+    bare = [
+        replace(event, time=0)
+        if isinstance(event, Built) or not hasattr(event, "started")
+        else replace(event, time=0, started=0)
+        for event in events
+    ]
+    return sorted(map(repr, bare))
+
+
+@given(script=st.lists(steps, min_size=STEPS, max_size=STEPS))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+def test_program_and_model_agree(box: Subject, script: list[Step]) -> None:
+    model = Model()
+    subjects: tuple[Subject, Subject] = (model, box)
+    box.clear(*box.states())
+    box.events()
+    for subject in subjects:
+        subject.limit(2, 2)
+    for step in script:
+        said, done = step(model), step(box)
+        assert said == done
+        assert model.states() == box.states()
+        assert model.use() == box.use()
+        assert timeless(model.events()) == timeless(box.events())
+    assert model.table.total(MAPPED) == box.use()[0]
