@@ -4,10 +4,11 @@ import os
 import pickle
 import select
 import signal
+import socket
 import subprocess
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,9 @@ class Child:
 class Ground:
     """The three hosts, and children that are ended with them."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, record: Path | None = None) -> None:
         self.network = network
+        self.record = record or Path("/nonexistent")
         self._children: list[Child] = []
 
     def beside(self, host: str, work: Callable[[], Any]) -> Child:
@@ -86,6 +88,22 @@ class Ground:
     def within(self, host: str) -> Any:
         """`with ground.within(host)`: this process is in that host."""
         return namespaces.within(self.network.namespace(host))
+
+    @contextmanager
+    def capture(self, device: str) -> Iterator[Callable[[], list[bytes]]]:
+        """`with ground.capture("eth0") as seen`: what crosses a device of this process's host, as IPv4 packets."""
+        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as tap:
+            tap.bind((device, 0x0800))
+            tap.setblocking(False)
+            packets: list[bytes] = []
+
+            def seen() -> list[bytes]:
+                with suppress(BlockingIOError):
+                    while True:
+                        packets.append(tap.recv(1 << 17))
+                return packets
+
+            yield seen
 
     def run(self, host: str, *command: str, text: str = "") -> str:
         """A command's output in a host; fails with its errors."""
@@ -116,6 +134,7 @@ def ground(prefix: str, *, mtu: int = 1500, offloads: bool = True) -> Iterator[G
 def router(prefix: str, record: Path) -> Iterator[Ground]:
     """Three hosts whose firewall forwards everything."""
     with ground(prefix) as here:
+        here.record = record
         with here.within("firewall"):
             links.apply(ROUTER, Found(record))
         yield here

@@ -1,0 +1,112 @@
+"""Resets in a peer's name reach the peer, through translation, and end its connection."""
+
+import os
+import select
+import socket
+from dataclasses import replace
+
+import pytest
+
+from appliance.flow import Endpoint, Flow
+from appliance.kernel import links
+from appliance.kernel.errors import KernelError
+from appliance.kernel.found import Found
+from appliance.kernel.reset import Resetter, segment
+from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
+from appliance.nat.static import Static
+from tests.ground import ROUTER, Child, Ground
+
+pytestmark = pytest.mark.root
+
+STATIC = Static("inside", "outside", MAPPED_SERVER, SERVER)
+NAT = f"""\
+*nat
+-A PREROUTING -i outside0 -d {MAPPED_SERVER} -j DNAT --to-destination {SERVER}
+-A POSTROUTING -o outside0 -s {SERVER} -j SNAT --to-source {MAPPED_SERVER}
+COMMIT
+"""
+
+
+class Talk:
+    """A connection from outside to the static: the client in this process, the server in a child inside."""
+
+    def __init__(self, ground: Ground) -> None:
+        with ground.within("firewall"):
+            links.apply(replace(ROUTER, statics=(STATIC,)), Found(ground.record))
+        ground.run("firewall", "iptables-restore", "--noflush", text=NAT)
+        self.ground = ground
+        ready, announce = os.pipe()
+        self.server: Child = ground.beside("inside", lambda: self._serve(announce))
+        os.read(ready, 1)
+        with ground.within("outside"), ground.capture("eth0") as seen:
+            self.client = socket.create_connection((str(MAPPED_SERVER), 25), 5, (str(CLIENTS[0]), 0))
+            assert self.client.recv(16) == b"220 \r\n"
+            greeting = next(packet for packet in seen() if packet.endswith(b"220 \r\n"))
+        # What the client's next expected octet is, and what it expects to have acknowledged.
+        self.server_next = int.from_bytes(greeting[24:28], "big") + 6
+        self.client_next = int.from_bytes(greeting[28:32], "big")
+        port = self.client.getsockname()[1]
+        self.flow = Flow(Endpoint("outside", CLIENTS[0], port), Endpoint("inside", SERVER, 25))
+
+    @staticmethod
+    def _serve(announce: int) -> str:
+        with socket.create_server((str(SERVER), 25)) as listener:
+            os.write(announce, b"!")
+            connection, _ = listener.accept()
+            connection.send(b"220 \r\n")
+            connection.settimeout(10)
+            try:
+                return repr(connection.recv(16))
+            except OSError as error:
+                return type(error).__name__
+
+
+def test_both_peers_are_reset(routed: Ground) -> None:
+    talk = Talk(routed)
+    with routed.within("firewall"):
+        resetter = Resetter((STATIC,))
+        assert resetter.reset(talk.flow, True, talk.server_next, talk.client_next)
+        assert resetter.reset(talk.flow, False, talk.client_next, talk.server_next)
+        resetter.close()
+    talk.client.settimeout(5)
+    with pytest.raises(ConnectionResetError):
+        talk.client.recv(16)
+    assert talk.server.result() == "ConnectionResetError"
+
+
+def test_a_reset_with_another_number_ends_nothing(routed: Ground) -> None:
+    """The numbers are what makes it the peer's: the receiver ignores one that is not the next (RFC 5961)."""
+    talk = Talk(routed)
+    with routed.within("firewall"):
+        resetter = Resetter((STATIC,))
+        assert resetter.reset(talk.flow, True, talk.server_next - 1, talk.client_next)
+        resetter.close()
+    assert not select.select([talk.client], [], [], 0.2)[0]
+
+
+def test_a_peer_without_a_route_is_no_exception(routed: Ground) -> None:
+    nowhere = Flow(Endpoint("outside", STATIC.mapped, 1), Endpoint("inside", STATIC.real, 25))
+    nowhere = replace(nowhere, client=replace(nowhere.client, address=type(SERVER)("198.51.100.1")))
+    with routed.within("firewall"):
+        resetter = Resetter((STATIC,))
+        assert not resetter.reset(nowhere, True, 1, 1)
+
+
+def test_the_segment_is_an_rst_with_a_right_checksum() -> None:
+    packet = segment(MAPPED_SERVER, 25, CLIENTS[0], 40000, 0xFFFFFFFF, 7)
+    assert packet[12:20] == MAPPED_SERVER.packed + CLIENTS[0].packed
+    assert packet[20:33] == bytes.fromhex("0019 9c40 ffffffff 00000007 50")
+    assert packet[33] == 0x14
+    pseudo = packet[12:20] + b"\0\6\0\x14"
+    assert int.from_bytes(pseudo + packet[20:], "big") % 0xFFFF == 0
+
+
+def test_without_privilege_one_line_says_so(routed: Ground) -> None:
+    def unprivileged() -> str:
+        os.setgroups([])
+        os.setresuid(65534, 65534, 65534)
+        with pytest.raises(KernelError) as refused:
+            Resetter(())
+        return str(refused.value)
+
+    assert "sudo" in routed.beside("firewall", unprivileged).result()
