@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from appliance import show
 from appliance.config import diagnostics
@@ -51,6 +51,9 @@ from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
 from appliance.nat.connection import Built, Key, TornDown
 from appliance.syslog import EngineFault, EventsLost, WorkerRestarted
+
+if TYPE_CHECKING:
+    from appliance.metrics import MetricsServer
 
 #: Exit codes: the rule file or the command line is bad; the machine cannot or would not.
 BAD_INPUT = 2
@@ -165,6 +168,7 @@ class Daemon:
         self._notifier = Notifier(os.environ)
         self._resetter: Resetter | None = None
         self._control: ControlServer | None = None
+        self._metrics: MetricsServer | None = None
         self._in_use = 0  # connections, as the events say
         self._most_used = 0
         self._events_lost = 0
@@ -194,9 +198,14 @@ class Daemon:
         except OSError as error:
             raise KernelError(f"cannot listen on {self._directory.control}: {error.strerror}") from error
         if self._config.metrics is not None:
-            from appliance import metrics  # only who asks for metrics pays for the library
+            from appliance.metrics import MetricsServer  # only who asks for metrics pays for the library
 
-            metrics.serve(str(self._config.metrics.address), self._config.metrics.port, self._snapshot)
+            listen = self._config.metrics
+            try:
+                self._metrics = MetricsServer(listen, lambda: (self._config, self._snapshot()))
+            except OSError as error:
+                message = f"cannot listen on {listen.address}:{listen.port} for metrics: {error.strerror}"
+                raise KernelError(message) from error
         self._notifier.send(READY=1, MAINPID=os.getpid(), STATUS=f"{len(self._crew.hands)} workers inspecting")
 
     def stop(self) -> None:
@@ -204,6 +213,8 @@ class Daemon:
         self._notifier.send(STOPPING=1)
         if self._control is not None:
             self._control.close()
+        if self._metrics is not None:
+            self._metrics.close()
         try:
             firewall.restore(self._directory)
         finally:
