@@ -359,10 +359,10 @@ class Datapath:
 
     def _elapse(self, connection: Inspected, now: int) -> None:
         """Time has passed for a connection with packets that wait."""
-        self._room.expire(connection, now)
         if connection.stalls is not None and now >= connection.stalls:
             self._count[counters.STALLED] += 1
             self._act(connection, Side.SERVER, connection.server, None, connection.inspector.stalled(), now)
+        self._room.expire(connection, now)
 
     # --- actions ------------------------------------------------------------------------------------------------
 

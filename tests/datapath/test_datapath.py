@@ -1,0 +1,582 @@
+"""Packets of one connection in, effects out: rows 14, 19-21 of the design, holding and its bounds, faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.datapath.datapath import InjectedFault
+from appliance.datapath.effects import Accept, Drop, Emit, Kill, Modify, Release, SendReset
+from appliance.flow import Side
+from appliance.marks import CLASS
+from appliance.policy.counters import Slot
+from appliance.syslog import (
+    EngineFault,
+    EsmtpAction,
+    EsmtpReceived,
+    FlowTerminated,
+    MaliciousPattern,
+    StringReplaced,
+    Termination,
+    TlsStarted,
+)
+from appliance.tcp import connection as tcp_connection
+from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
+from tests.datapath.double import Double
+from tests.wire import CLIENT, MARK, MS, SECOND, SERVER, Wire, count, engine, packet, segment
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire(engine(Double)).open()
+
+
+def records(wire: Wire) -> list[object]:
+    return [each.record for each in wire.effects if isinstance(each, Emit)]
+
+
+def verdict(wire: Wire) -> object:
+    """The last packet's."""
+    return wire.verdicts.get(wire.handle)
+
+
+def modified(wire: Wire) -> bytes:
+    last = verdict(wire)
+    assert isinstance(last, Modify)
+    return last.packet
+
+
+class TestBeginning:
+    def test_a_syn_ack_begins_a_connection(self, wire: Wire) -> None:
+        assert verdict(wire) == Accept(1)
+        assert len(wire.datapath) == 1
+
+    def test_a_plain_syn_passes_and_begins_nothing(self) -> None:
+        wire = Wire(engine(Double))
+        wire.give(packet(wire.client, wire.server, wire.client_isn, 0, SYN), CLIENT)
+        assert verdict(wire) == Accept(1)
+        assert len(wire.datapath) == 0
+
+    @pytest.mark.parametrize("flags", [SYN, SYN | ACK])
+    def test_a_syn_with_data_is_dropped(self, flags: int) -> None:
+        wire = Wire(engine(Double))
+        wire.give(packet(wire.server, wire.client, 1, 2, flags, b"EHLO"), SERVER)
+        assert verdict(wire) == Drop(1)
+        assert count(wire.datapath, "syn_data") == 1
+        assert len(wire.datapath) == 0
+
+    def test_multipath_and_fast_open_never_start(self) -> None:
+        wire = Wire(engine(Double))
+        options = b"\x02\x04\x05\xb4\x1e\x04\x00\x81\x22\x06cook\x01\x01"
+        syn_ack = packet(wire.server, wire.client, wire.server_isn, wire.client_isn + 1, SYN | ACK, options=options)
+        for _ in range(2):  # its retransmission too
+            wire.give(syn_ack, SERVER)
+            assert segment(modified(wire)).packet[40:] == b"\x02\x04\x05\xb4" + b"\x01" * 12
+        assert count(wire.datapath, "options_cleared") == 2
+        assert count(wire.datapath, "connections") == 1
+
+    @pytest.mark.parametrize("number", [0, 2])
+    def test_a_class_that_inspects_nothing_here_does_not_pass(self, number: int) -> None:
+        wire = Wire(engine(Double))
+        wire.give(packet(wire.server, wire.client, 1, 2, SYN | ACK), SERVER, CLASS.put(number))
+        assert verdict(wire) == Drop(1)
+        assert count(wire.datapath, "unknown_classes") == 1
+
+    def test_a_retransmitted_syn_ack_changes_nothing(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"abc")
+        wire.open()
+        assert verdict(wire) == Accept(3)
+        wire.send(CLIENT, 3, b"def")
+        assert wire.got(CLIENT) == b"abcdef"
+
+    def test_other_numbers_in_a_running_connection_are_refused(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"220")
+        wire.give(packet(wire.server, wire.client, 77, 78, SYN | ACK), SERVER)
+        assert verdict(wire) == Drop(3)
+        assert count(wire.datapath, "syn_elsewhere") == 1
+
+    def test_other_numbers_before_anything_was_said_count(self, wire: Wire) -> None:
+        wire.client_isn, wire.server_isn = 70, 80
+        wire.open().send(CLIENT, 0, b"abc")
+        assert wire.got(CLIENT) == b"abc"
+
+    @pytest.mark.parametrize("flags", [SYN, SYN | ACK])
+    def test_a_syn_from_the_wrong_side_is_refused(self, wire: Wire, flags: int) -> None:
+        sender = (wire.server, wire.client) if flags == SYN else (wire.client, wire.server)
+        wire.send(SERVER, 0, b"220")
+        wire.give(packet(*sender, 5, 6, flags), SERVER)
+        assert verdict(wire) == Drop(3)
+
+    def test_the_refusal_of_a_syn_passes(self) -> None:
+        wire = Wire(engine(Double))
+        wire.give(packet(wire.server, wire.client, 0, 1_001, RST | ACK), SERVER)
+        assert verdict(wire) == Accept(1)
+        wire.give(packet(wire.server, wire.client, 0, 1_001, RST | ACK, b"SECRET"), SERVER)
+        assert segment(modified(wire)).payload == bytes(6)
+
+    def test_the_flow_is_named_by_its_interfaces(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"!")
+        kill = wire.effects[-1]
+        assert isinstance(kill, Kill)
+        assert (str(kill.flow.client), str(kill.flow.server)) == ("outside:203.0.113.10/40000", "inside:192.0.2.25/25")
+
+
+class TestUnknown:
+    @pytest.mark.parametrize("side", [CLIENT, SERVER])
+    def test_a_connection_whose_beginning_was_not_seen_is_reset(self, side: Side) -> None:
+        wire = Wire(engine(Double), acked={CLIENT: 50, SERVER: 100})
+        wire.send(side, 50 if side is CLIENT else 100, b"NOOP\r\n")
+        assert verdict(wire) == Drop(1)
+        resets = {each.to_client: (each.seq, each.ack) for each in wire.effects if isinstance(each, SendReset)}
+        client, server = 1_001 + 50, 9_001 + 100
+        if side is CLIENT:
+            assert resets == {True: (server, client + 6), False: (client, server)}
+        else:
+            assert resets == {True: (server, client), False: (client, server + 6)}
+        kill = wire.effects[-1]
+        assert isinstance(kill, Kill)
+        assert (kill.flow.client.port, kill.flow.client.interface) == (40_000, "outside")
+        assert [type(each) for each in records(wire)] == [FlowTerminated]
+        assert count(wire.datapath, "unknown_flows") == 1
+
+    def test_what_is_no_segment_is_dropped_and_counted(self) -> None:
+        wire = Wire(engine(Double))
+        whole = wire.make(CLIENT, 0, b"NOOP\r\n")
+        for octets in (b"", whole[:9] + b"\x11" + whole[10:], whole[:-1]):
+            wire.give(octets, CLIENT)
+            assert verdict(wire) == Drop(wire.handle)
+        assert count(wire.datapath, "malformed") == 2
+        assert count(wire.datapath, "truncated") == 1
+
+
+class TestPassing:
+    def test_what_is_not_changed_is_accepted_as_it_is(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"abc")
+        assert verdict(wire) == Accept(2)
+
+    def test_a_mask_changes_the_packet(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"aSc")
+        assert segment(modified(wire)).payload == b"aXc"
+
+    def test_a_retransmission_is_what_was_released(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"aSc")
+        for again in (b"aSc", b"STARTTLS"[:3], b"aXc"):
+            wire.send(CLIENT, 0, again)
+            assert segment(wire.went(wire.handle) or b"").payload == b"aXc"
+        assert verdict(wire) == Accept(wire.handle)
+        assert count(wire.datapath, "retransmitted") == 3
+
+    def test_a_retransmission_may_merge_and_split_and_go_on(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"aS")
+        wire.send(CLIENT, 2, b"Sb")
+        wire.send(CLIENT, 1, b"zzzSS")
+        assert segment(modified(wire)).payload == b"XXbXX"
+        assert Double.made[-1].seen[CLIENT] == b"aSSbSS"
+
+    def test_below_the_acknowledged_offset_are_nuls(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"abcdef")
+        wire.acked[CLIENT] = 4
+        wire.send(SERVER, 0, b"220")
+        wire.send(CLIENT, 2, b"cdef")
+        assert segment(modified(wire)).payload == b"\0\0ef"
+
+    def test_a_keep_alive_passes_as_a_nul(self, wire: Wire) -> None:
+        wire.send(CLIENT, -1, b"S")
+        assert segment(modified(wire)).payload == b"\0"
+
+    def test_an_acknowledgment_of_what_was_not_released_says_nothing(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"abcdef")
+        wire.acked[CLIENT] = 7
+        wire.send(SERVER, 0, b"220")
+        wire.send(CLIENT, 0, b"abcdef")
+        assert verdict(wire) == Accept(wire.handle)
+
+    def test_a_pure_ack_passes(self, wire: Wire) -> None:
+        wire.send(CLIENT, 500)
+        assert verdict(wire) == Accept(2)
+
+    def test_nothing_is_urgent(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"abS", ACK | URG, urgent=2)
+        went = segment(modified(wire))
+        assert (went.flags, went.packet[38:40], went.payload) == (ACK, b"\0\0", b"abX")
+        assert count(wire.datapath, "urgent_cleared") == 1
+
+    def test_a_super_packet(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"S" * 65_495)
+        assert segment(modified(wire)).payload == b"X" * 65_495
+
+    def test_sequence_numbers_wrap_inside_a_packet(self) -> None:
+        wire = Wire(engine(Double), client_isn=2**32 - 4).open()
+        wire.send(CLIENT, 4, b"ef")
+        wire.send(CLIENT, 0, b"abSd")
+        assert wire.got(CLIENT) == b"abXdef"
+
+
+class TestGaps:
+    def test_a_packet_beyond_a_gap_waits_and_goes_when_it_fills(self, wire: Wire) -> None:
+        wire.send(CLIENT, 6, b"gSi")
+        wire.send(CLIENT, 3, b"def")
+        assert wire.order == [1]
+        wire.send(CLIENT, 0, b"abc")
+        assert wire.order == [1, 4, 3, 2]
+        assert wire.got(CLIENT) == b"abcdefgXi"
+
+    def test_what_waits_twice_is_dropped_once(self, wire: Wire) -> None:
+        wire.send(CLIENT, 3, b"def")
+        wire.send(CLIENT, 4, b"e")
+        assert verdict(wire) == Drop(3)
+
+    def test_it_waits_five_seconds(self, wire: Wire) -> None:
+        wire.send(CLIENT, 3, b"def")
+        assert wire.datapath.next_deadline == 5 * SECOND
+        wire.tick(5 * SECOND - 1)
+        assert verdict(wire) is None
+        wire.tick(5 * SECOND)
+        assert verdict(wire) == Drop(2)
+        assert count(wire.datapath, "expired") == 1
+        wire.send(CLIENT, 0, b"abc")
+        wire.send(CLIENT, 3, b"xyz")
+        assert wire.got(CLIENT) == b"abcxyz"
+
+    def test_a_connection_may_have_256_waiting(self, wire: Wire) -> None:
+        for at in range(257):
+            wire.send(CLIENT, 1 + at, b"a")
+        assert [handle for handle in range(2, 259) if handle in wire.verdicts] == [258]
+        assert count(wire.datapath, "no_room") == 1
+        wire.send(CLIENT, 0, b"a")
+        assert len(wire.got(CLIENT)) == 257
+
+    def test_both_directions_count_together(self, wire: Wire) -> None:
+        for at in range(128):
+            wire.send(CLIENT, 1 + at, b"a")
+            wire.send(SERVER, 1 + at, b"a")
+        wire.send(SERVER, 500, b"a")
+        assert verdict(wire) == Drop(wire.handle)
+
+    def test_a_connection_may_have_four_mebibytes_waiting(self, wire: Wire) -> None:
+        size = 1 << 15
+        for at in range((4 << 20) // size):
+            wire.send(CLIENT, 1 + at * size, b"a" * size)
+        assert count(wire.datapath, "no_room") == 0
+        wire.send(CLIENT, 1 + (4 << 20), b"a")
+        assert verdict(wire) == Drop(wire.handle)
+
+    def test_of_a_worker_who_holds_most_loses_his_oldest(self) -> None:
+        datapath = engine(Double)
+        attackers = [Wire(datapath, client=("203.0.113.66", 1_000 + at), handle=at * 10_000).open() for at in range(4)]
+        for wire in attackers:
+            for at in range(256):
+                wire.send(CLIENT, 1 + at, b"a")
+        assert count(datapath, "evicted") == 0
+        honest = Wire(datapath).open()
+        effects = datapath.packet("honest", honest.make(CLIENT, 3, b"def"), MARK, 2, 3, 0)
+        assert effects == [Drop(2)], "the first attacker's first"
+        assert count(datapath, "evicted") == 1
+
+    def test_a_packet_further_ahead_than_any_window_is_dropped(self, wire: Wire) -> None:
+        wire.send(CLIENT, (1 << 30) + 1, b"a")
+        assert verdict(wire) == Drop(2)
+        assert count(wire.datapath, "beyond_window") == 1
+
+
+class TestDecisions:
+    def test_an_unfinished_line_waits_for_its_end(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"ab\nh")
+        wire.send(SERVER, 4, b"S")
+        assert wire.order == [1]
+        wire.send(SERVER, 5, b"i\n")
+        assert wire.order == [1, 2, 3, 4]
+        assert wire.got(SERVER) == b"ab\nhXi\n"
+
+    def test_a_client_does_not_wait_for_it(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"h")
+        wire.send(CLIENT, 0, b"h")
+        assert wire.order == [1, 3]
+        assert verdict(wire) == Accept(3)
+
+    def test_stalled_it_goes_after_200_ms(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"h1")
+        wire.now = 100 * MS
+        wire.send(SERVER, 2, b"2")
+        assert wire.datapath.next_deadline <= 300 * MS
+        wire.tick(300 * MS - 1)
+        assert wire.order == [1]
+        wire.tick(300 * MS)
+        assert wire.got(SERVER) == b"ZZZ"
+        assert count(wire.datapath, "stalled") == 1
+        assert wire.datapath.next_deadline > SECOND
+
+    def test_a_retransmission_of_it_waits_too(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"hS")
+        wire.send(SERVER, 0, b"hQ")
+        assert wire.order == [1]
+        wire.send(SERVER, 2, b"\n")
+        assert [segment(wire.went(handle) or b"").payload for handle in wire.order[1:]] == [b"hX", b"hX", b"\n"]
+
+    def test_a_fin_decides_it(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"h1")
+        wire.close(SERVER, 2)
+        assert wire.order == [1, 2, 3]
+        assert wire.got(SERVER) == b"ZZ"
+
+    def test_it_may_not_take_all_room(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"h")
+        for _ in range(300):
+            wire.send(SERVER, 0, b"h")
+        assert count(wire.datapath, "undecided") == 256
+        assert count(wire.datapath, "no_room") == 45
+
+    def test_when_closed_nothing_of_it_goes(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"h1")
+        wire.send(CLIENT, 0, b"!")
+        assert wire.verdicts == {1: Accept(1), 2: Drop(2), 3: Drop(3)}
+
+
+class TestKept:
+    def test_beyond_the_cap_new_data_is_dropped_unread(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("appliance.datapath.datapath.MAX_KEPT", 10)
+        wire.send(CLIENT, 0, b"a" * 10)
+        wire.send(CLIENT, 10, b"b")
+        assert verdict(wire) == Drop(3)
+        assert count(wire.datapath, "full") == 1
+        wire.send(CLIENT, 5, b"aaaaa")
+        assert verdict(wire) == Accept(4), "what was released goes again"
+        wire.acked[CLIENT] = 1
+        wire.send(SERVER, 0)
+        wire.send(CLIENT, 10, b"b")
+        assert verdict(wire) == Accept(6)
+        assert Double.made[-1].seen[CLIENT] == b"a" * 10 + b"b"
+
+    def test_the_cap_is_a_mebibyte(self) -> None:
+        assert tcp_connection.MAX_KEPT == 1_048_576
+
+    def test_all_connections_have_one_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("appliance.datapath.datapath.MAX_KEPT_IN_ALL", 10)
+        datapath = engine(Double)
+        one, two = Wire(datapath).open(), Wire(datapath, client=("203.0.113.11", 1_025)).open()
+        one.send(CLIENT, 0, b"a" * 6)
+        two.send(CLIENT, 0, b"a" * 5)
+        assert verdict(two) == Drop(2)
+        one.send(CLIENT, 6, b"!")
+        two.send(CLIENT, 0, b"a" * 5)
+        assert verdict(two) == Accept(3), "a closed connection keeps nothing"
+
+
+class TestActions:
+    def test_drop_connection(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"ab")
+        wire.send(CLIENT, 5, b"late")
+        effects = wire.send(CLIENT, 2, b"cd!")
+        assert [each for each in effects if isinstance(each, Drop)] == [Drop(4), Drop(3)]
+        action, ended = records(wire)
+        assert isinstance(action, EsmtpAction)
+        assert action.text() == (
+            "ESMTP Classification: Dropped connection for ESMTP Request from outside:203.0.113.10/40000 "
+            "to inside:192.0.2.25/25; matched Class 4: header line length gt 998"
+        )
+        assert isinstance(ended, FlowTerminated)
+        assert ended.termination is Termination.DISCONNECTED
+        assert isinstance(wire.effects[-1], Kill)
+        block = wire.datapath._blocks[1]
+        assert (block[Slot.PACKET], block[Slot.DROP], block[Slot.RESET_DROP]) == (2, 2, 0)
+        assert [count(wire.datapath, f"octets_{name}") for name in ("inspected", "released", "refused")] == [5, 2, 3]
+
+    def test_reset_connection(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"220\n")
+        wire.send(CLIENT, 0, b"ab")
+        wire.send(CLIENT, 2, b"c?")
+        resets = {each.to_client: (each.seq, each.ack) for each in wire.effects if isinstance(each, SendReset)}
+        assert resets == {True: (9_005, 1_005), False: (1_003, 9_005)}
+        action, ended = records(wire)
+        assert isinstance(action, EsmtpAction)
+        assert action.text().startswith("ESMTP Parameter: Reset connection for ESMTP Request")
+        assert action.text().endswith("; early-data: DATA")
+        assert isinstance(ended, FlowTerminated)
+        assert ended.termination is Termination.RESET
+        assert wire.datapath._blocks[1][Slot.RESET_DROP] == 1
+
+    def test_a_malicious_address(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"|")
+        (record,) = records(wire)
+        assert isinstance(record, MaliciousPattern)
+        assert record.text().endswith("Mail Address:a|b")
+        assert isinstance(wire.effects[-1], Kill)
+        assert verdict(wire) == Drop(2)
+
+    def test_a_log_lets_it_go(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"=")
+        (record,) = records(wire)
+        assert isinstance(record, EsmtpReceived)
+        assert "Received ESMTP Response from inside:192.0.2.25/25 to outside:203.0.113.10/40000" in record.text()
+        assert verdict(wire) == Accept(2)
+
+    def test_a_replaced_address_is_told(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"a,b")
+        (record,) = records(wire)
+        assert isinstance(record, StringReplaced)
+        assert segment(modified(wire)).payload == b"a b"
+
+    def test_bypass(self, wire: Wire) -> None:
+        wire.send(SERVER, 9, b"late")
+        wire.send(CLIENT, 0, b"~")
+        assert verdict(wire) == Accept(3)
+        assert wire.verdicts[2] == Drop(2)
+        release = wire.effects[-1]
+        assert isinstance(release, Release)
+        assert [type(each) for each in records(wire)] == [TlsStarted]
+        wire.send(SERVER, 0, b"!SSS?")
+        wire.send(CLIENT, 1, b"!SSS?", ACK | URG)
+        assert verdict(wire) == Accept(wire.handle)
+        assert wire.datapath._kept == 0
+
+    def test_behind_a_bypass_a_new_connection_is_inspected(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"~")
+        wire.client_isn = 5
+        wire.open().send(CLIENT, 0, b"S")
+        assert segment(modified(wire)).payload == b"X"
+
+
+class TestEnds:
+    def test_a_fin_is_told_when_all_before_it_was_seen(self, wire: Wire) -> None:
+        wire.close(CLIENT, 2)
+        assert Double.made[-1].finished == []
+        wire.send(CLIENT, 0, b"ab")
+        assert Double.made[-1].finished == [CLIENT]
+        assert wire.order == [1, 3, 2]
+
+    def test_a_fin_may_come_again(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"aS", ACK | FIN)
+        wire.send(CLIENT, 0, b"aS", ACK | FIN)
+        wire.close(CLIENT, 2)
+        assert verdict(wire) == Accept(4)
+        assert segment(wire.went(3) or b"").payload == b"aX"
+        assert Double.made[-1].finished == [CLIENT]
+
+    @pytest.mark.parametrize(("at", "octets", "flags"), [(2, b"c", ACK), (1, b"bc", ACK), (3, b"", ACK | FIN)])
+    def test_behind_a_fin_there_is_nothing(self, wire: Wire, at: int, octets: bytes, flags: int) -> None:
+        wire.send(CLIENT, 0, b"ab", ACK | FIN)
+        wire.send(CLIENT, at, octets, flags)
+        assert verdict(wire) == Drop(3)
+        assert count(wire.datapath, "beyond_end") == 1
+
+    def test_a_fin_before_what_was_seen_is_dropped(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"abc")
+        wire.close(CLIENT, 1)
+        assert verdict(wire) == Drop(3)
+        assert Double.made[-1].finished == []
+
+    def test_what_waited_behind_a_fin_is_dropped(self, wire: Wire) -> None:
+        wire.close(CLIENT, 2)
+        wire.send(CLIENT, 2, b"cde")
+        wire.send(CLIENT, 0, b"ab")
+        assert wire.verdicts == {1: Accept(1), 4: Accept(4), 2: Accept(2), 3: Drop(3)}
+        assert Double.made[-1].seen[CLIENT] == b"ab"
+
+    def test_the_acknowledgment_of_a_fin_counts(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"ab", ACK | FIN)
+        wire.acked[CLIENT] = 3
+        wire.send(SERVER, 0)
+        assert wire.datapath._kept == 0
+
+    @pytest.mark.parametrize("side", [CLIENT, SERVER])
+    def test_an_rst_closes_only_at_the_next_expected_octet(self, wire: Wire, side: Side) -> None:
+        wire.send(side, 0, b"abc")
+        for at in (2, 4, 1_000, -1):
+            wire.send(side, at, b"", RST)
+            assert verdict(wire) == Drop(wire.handle)
+        assert count(wire.datapath, "rst_elsewhere") == 4
+        wire.send(side, 3, b"secret", RST | ACK)
+        assert segment(modified(wire)).payload == bytes(6)
+
+    def test_an_rst_behind_a_fin(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"abc", ACK | FIN)
+        wire.send(CLIENT, 4, b"", RST)
+        assert verdict(wire) == Accept(3)
+
+    @pytest.mark.parametrize("end", ["fins", "rst", "drop"])
+    def test_a_tuple_may_be_used_again(self, wire: Wire, end: str) -> None:
+        wire.send(SERVER, 0, b"220\n")
+        if end == "fins":
+            wire.close(CLIENT, 0)
+            wire.close(SERVER, 4)
+        else:
+            wire.send(CLIENT, 0, b"" if end == "rst" else b"!", RST if end == "rst" else ACK)
+        wire.give(packet(wire.client, wire.server, 77_000, 0, SYN), CLIENT)
+        assert verdict(wire) == Accept(wire.handle)
+        wire.client_isn, wire.server_isn = 77_000, 88_000
+        wire.open().send(SERVER, 0, b"S")
+        assert segment(modified(wire)).payload == b"X"
+        assert len(wire.datapath) == 1
+
+    def test_what_is_dead_stays_dead(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"!")
+        wire.open()
+        assert verdict(wire) == Drop(3), "its own SYN-ACK"
+        for flags in (RST, ACK, ACK | FIN):
+            wire.send(SERVER, 0, b"", flags)
+            assert verdict(wire) == Drop(wire.handle)
+
+    @pytest.mark.parametrize(
+        ("end", "seconds"),
+        [("", 7_200), ("~", 7_200), ("!", 600), ("fins", 60)],
+        ids=["open", "bypass", "dead", "closed"],
+    )
+    def test_an_idle_connection_is_forgotten(self, wire: Wire, end: str, seconds: int) -> None:
+        if end == "fins":
+            wire.close(CLIENT, 0)
+            wire.close(SERVER, 0)
+        elif end:
+            wire.send(CLIENT, 0, end.encode())
+        wire.tick(seconds * SECOND)
+        assert len(wire.datapath) == 1
+        wire.tick(seconds * SECOND + 10 * SECOND)
+        assert len(wire.datapath) == 0
+        assert wire.datapath._kept == 0
+
+
+class TestFaults:
+    def test_a_fault_closes_its_connection_and_no_other(self, wire: Wire) -> None:
+        other = Wire(wire.datapath, client=("203.0.113.11", 1_025), handle=100).open()
+        wire.send(CLIENT, 3, b"late")
+        effects = wire.send(CLIENT, 0, b"ab^")
+        assert [each for each in effects if isinstance(each, Drop)] == [Drop(2), Drop(3)]
+        assert isinstance(effects[1], Kill)
+        (record,) = records(wire)
+        assert isinstance(record, EngineFault)
+        assert (record.error, count(wire.datapath, "exceptions")) == ("RuntimeError", 1)
+        assert record.subject == "outside:203.0.113.10/40000 to inside:192.0.2.25/25"
+        wire.send(CLIENT, 0, b"ab")
+        assert verdict(wire) == Drop(4)
+        other.send(CLIENT, 0, b"ab")
+        assert verdict(other) == Accept(102)
+
+    def test_a_fault_while_a_gap_fills_leaves_no_packet_without_a_verdict(self, wire: Wire) -> None:
+        wire.send(CLIENT, 2, b"c^")
+        wire.send(CLIENT, 6, b"late")
+        wire.send(CLIENT, 0, b"ab")
+        assert wire.verdicts == {1: Accept(1), 2: Drop(2), 3: Drop(3), 4: Accept(4)}
+
+    def test_a_fault_when_the_clock_decides(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+        wire.send(SERVER, 0, b"h")
+        monkeypatch.setattr(Double, "stalled", lambda _: 1 // 0)
+        wire.tick(SECOND)
+        assert wire.verdicts[2] == Drop(2)
+        assert [type(each) for each in records(wire)] == [EngineFault]
+
+    def test_faults_can_be_injected(self, wire: Wire) -> None:
+        wire.datapath.inject_fault(after=1)
+        wire.send(CLIENT, 0, b"ab")
+        assert verdict(wire) == Accept(2)
+        wire.send(CLIENT, 2, b"cd")
+        assert verdict(wire) == Drop(3)
+        (record,) = records(wire)
+        assert isinstance(record, EngineFault)
+        assert record.error == InjectedFault.__name__
+        other = Wire(wire.datapath, client=("203.0.113.11", 1_025)).open()
+        assert verdict(other) == Accept(1)
+
+    def test_an_injected_fault_at_a_syn_ack_lets_nothing_begin(self) -> None:
+        wire = Wire(engine(Double))
+        wire.datapath.inject_fault()
+        wire.open()
+        assert verdict(wire) == Drop(1)
+        assert len(wire.datapath) == 0

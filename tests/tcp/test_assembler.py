@@ -1,0 +1,59 @@
+"""Held spans against a dumb oracle: one truth value an offset."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.tcp.assembler import Assembler
+
+SIZE = 64
+SPANS = st.lists(st.tuples(st.integers(0, SIZE), st.integers(0, 12)), max_size=30)
+
+
+def of(spans: list[tuple[int, int]]) -> tuple[Assembler, list[bool]]:
+    assembler, oracle = Assembler(), [False] * (SIZE + 12)
+    for start, length in spans:
+        assembler.add(start, start + length)
+        oracle[start : start + length] = [True] * length
+    return assembler, oracle
+
+
+def runs(oracle: list[bool]) -> list[tuple[int, int]]:
+    edges = [at for at in range(len(oracle) + 1) if (at > 0 and oracle[at - 1]) != (at < len(oracle) and oracle[at])]
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+@given(SPANS)
+def test_spans_are_the_runs_of_what_was_added(spans: list[tuple[int, int]]) -> None:
+    assembler, oracle = of(spans)
+    assert assembler.spans == runs(oracle)
+
+
+@given(SPANS, st.integers(0, SIZE), st.integers(0, 12))
+def test_holds_is_every_offset_held(spans: list[tuple[int, int]], start: int, length: int) -> None:
+    assembler, oracle = of(spans)
+    assert assembler.holds(start, start + length) == all(oracle[start : start + length])
+
+
+@given(SPANS, st.integers(0, SIZE + 12))
+def test_what_is_passed_by_is_forgotten(spans: list[tuple[int, int]], offset: int) -> None:
+    assembler, oracle = of(spans)
+    assembler.pass_by(offset)
+    assert assembler.spans == runs([False] * offset + oracle[offset:])
+
+
+@pytest.mark.parametrize(
+    ("added", "spans"),
+    [
+        ([(0, 4), (4, 8)], [(0, 8)]),
+        ([(4, 8), (0, 4)], [(0, 8)]),
+        ([(0, 4), (5, 8)], [(0, 4), (5, 8)]),
+        ([(0, 2), (4, 6), (8, 10), (1, 9)], [(0, 10)]),
+        ([(3, 3)], []),
+    ],
+)
+def test_neighbours_become_one(added: list[tuple[int, int]], spans: list[tuple[int, int]]) -> None:
+    assembler = Assembler()
+    for start, end in added:
+        assembler.add(start, end)
+    assert assembler.spans == spans

@@ -1,0 +1,178 @@
+"""The view of a packet, against scapy and against packets nobody should send."""
+
+import random
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scapy.layers.inet import IP, TCP
+from scapy.packet import Raw
+from scapy.utils import checksum as scapy_checksum
+
+from appliance.tcp.segment import (
+    ACK,
+    FIN,
+    SYN,
+    URG,
+    Malformed,
+    Segment,
+    checksum,
+    read,
+    with_ip_checksum,
+)
+from tests.wire import packet, segment
+
+CLIENT, SERVER = ("203.0.113.10", 40_000), ("192.0.2.25", 25)
+MSS = b"\x02\x04\x05\xb4"
+
+
+def made(payload: bytes = b"NOOP\r\n", **more: object) -> bytes:
+    return packet(CLIENT, SERVER, 7, 9, payload=payload, **more)  # type: ignore[arg-type]  # keywords of `packet`
+
+
+class TestRead:
+    def test_a_plain_segment(self) -> None:
+        found = segment(made())
+        assert (found.seq, found.ack, found.flags, found.payload) == (7, 9, ACK, b"NOOP\r\n")
+        assert (found.tcp, found.start, found.end, found.changed) == (20, 40, 46, False)
+        assert found.key == bytes((203, 0, 113, 10, 192, 0, 2, 25)) + struct.pack("!HH", 40_000, 25)
+
+    @pytest.mark.parametrize("ip_words", range(11))
+    @pytest.mark.parametrize("tcp_words", range(11))
+    def test_options_of_every_length(self, ip_words: int, tcp_words: int) -> None:
+        found = segment(made(options=b"\x01" * 4 * tcp_words, ip_options=b"\x01" * 4 * ip_words))
+        assert found.payload == b"NOOP\r\n"
+        assert found.intact()
+
+    def test_padding_behind_the_total_length_is_no_payload(self) -> None:
+        assert segment(made(b"a") + b"\0" * 5).payload == b"a"
+
+    def test_a_super_packet(self) -> None:
+        assert len(segment(made(b"x" * 65_495)).payload) == 65_495
+
+    @pytest.mark.parametrize(
+        ("octets", "why"),
+        [
+            (b"", Malformed.SHORT),
+            (made()[:19], Malformed.SHORT),
+            (b"\x60" + made()[1:], Malformed.NOT_IPV4),
+            (b"\x44" + made()[1:], Malformed.IP_HEADER),
+            (made()[:2] + b"\0\x13" + made()[4:], Malformed.IP_HEADER),
+            (made()[:2] + b"\0\0" + made()[4:], Malformed.IP_HEADER),
+            (made()[:-1], Malformed.TRUNCATED),
+            (made(fragment=0x2000), Malformed.FRAGMENT),
+            (made(fragment=0x0001), Malformed.FRAGMENT),
+            (made()[:9] + b"\x11" + made()[10:], Malformed.NOT_TCP),
+            (made()[:2] + b"\0\x27" + made()[4:], Malformed.TCP_HEADER),
+            (made()[:32] + b"\x40" + made()[33:], Malformed.TCP_HEADER),
+            (made()[:32] + b"\xf0" + made()[33:], Malformed.TCP_HEADER),
+        ],
+    )
+    def test_what_is_no_segment_says_why(self, octets: bytes, why: Malformed) -> None:
+        assert read(octets) is why
+
+    @given(st.binary(max_size=100))
+    def test_any_octets_are_a_segment_or_a_reason(self, octets: bytes) -> None:
+        found = read(octets)
+        assert isinstance(found, Malformed) or found.end <= len(octets)
+
+    @given(st.integers(0, 79), st.integers(0, 255))
+    def test_any_octet_changed(self, at: int, octet: int) -> None:
+        octets = bytearray(made(b"x" * 30, options=MSS + b"\x01" * 4, ip_options=b"\x01" * 4))
+        octets[at] = octet
+        found = read(bytes(octets))
+        assert isinstance(found, Malformed) or found.payload == bytes(octets)[found.start : found.end]
+
+
+class TestChecksum:
+    @given(st.binary(max_size=200))
+    def test_is_scapys(self, octets: bytes) -> None:
+        if any(octets):  # of nothing but zeros it says 0 where scapy says 0xffff; no pseudo header is that
+            assert checksum(octets) == scapy_checksum(octets)
+
+    def test_may_be_zero(self) -> None:
+        assert checksum(b"\xff\xfe\0\x01") == 0 == scapy_checksum(b"\xff\xfe\0\x01")
+
+    def test_an_odd_length_ends_in_a_zero_octet(self) -> None:
+        assert checksum(b"\x12\x34\x56") == checksum(b"\x12\x34\x56\0") == scapy_checksum(b"\x12\x34\x56")
+
+    def test_of_random_segments_is_scapys(self) -> None:
+        generator = random.Random(4)
+        for length in [0, 1, 2, 3, 1_459, 1_460, *(generator.randrange(3_000) for _ in range(60))]:
+            payload = generator.randbytes(length)
+            theirs = IP(src=CLIENT[0], dst=SERVER[0]) / TCP(
+                sport=generator.randrange(65_536), dport=25, seq=generator.randrange(2**32), flags="PA"
+            )
+            theirs = bytes(theirs / Raw(payload))
+            broken = bytearray(theirs)
+            broken[36:38] = generator.randbytes(2)
+            found = segment(bytes(broken))
+            assert found.finished() == theirs
+            assert segment(theirs).intact()
+            assert found.intact() == (bytes(broken) == theirs)
+
+    def test_one_that_comes_out_as_zero(self) -> None:
+        """A payload of two octets can make the sum anything: make it 0xffff."""
+        zeroed = made(b"\0\0")
+        wanted = int.from_bytes(zeroed[36:38], "big")
+        found = segment(made(wanted.to_bytes(2, "big")))
+        assert found.finished()[36:38] == b"\0\0"
+        assert bytes(IP(src=CLIENT[0], dst=SERVER[0]) / TCP(bytes(found.packet[20:])))[36:38] == b"\0\0"
+        assert found.intact()
+
+    def test_the_ip_headers_is_put_right(self) -> None:
+        right = made(ip_options=b"\x01" * 8)
+        assert with_ip_checksum(right[:10] + b"\xab\xcd" + right[12:], 28) == right
+
+
+class TestRewriting:
+    def test_another_payload(self) -> None:
+        changed = segment(made()).with_payload(b"XXXX\r\n")
+        assert changed.changed
+        assert changed.finished() == made(b"XXXX\r\n")
+
+    def test_the_same_payload_changes_nothing(self) -> None:
+        same = segment(made())
+        assert same.with_payload(b"NOOP\r\n") is same
+
+    @pytest.mark.parametrize("octets", [b"", b"NOOP\r", b"NOOP\r\n\n"])
+    def test_an_edit_keeps_the_length(self, octets: bytes) -> None:
+        with pytest.raises(ValueError, match="length"):
+            segment(made()).with_payload(octets)
+
+    def test_padding_stays(self) -> None:
+        changed = segment(made() + b"pad").with_payload(b"XXXX\r\n")
+        assert changed.finished() == made(b"XXXX\r\n") + b"pad"
+
+    def test_nothing_is_urgent(self) -> None:
+        calm = segment(made(flags=ACK | URG, urgent=3)).without_urgent()
+        assert calm.flags == ACK
+        assert calm.finished() == made()
+
+    @pytest.mark.parametrize(
+        ("options", "harmless"),
+        [
+            (MSS, MSS),
+            (MSS + b"\x1e\x04\x00\x81", MSS + b"\x01" * 4),  # MP_CAPABLE of a SYN-ACK, cut
+            (b"\x1e\x0c" + b"k" * 10 + MSS, b"\x01" * 12 + MSS),
+            (b"\x22\x06cook\x01\x01", b"\x01" * 8),  # Fast Open cookie
+            (b"\xfe\x06\xf9\x89ck\x01\x01", b"\x01" * 8),  # the experiment it was before
+            (b"\xfd\x06\xf9\x89ck\x01\x01", b"\x01" * 8),
+            (b"\xfe\x04\x12\x34", b"\xfe\x04\x12\x34"),  # another experiment
+            (b"\x01\x01\x1e\x03\x00\x00\x22\x02", b"\x01" * 5 + b"\0\x22\x02"),  # behind the end nobody looks
+            (MSS + b"\x05\x00\x1e\x04", MSS + b"\x01" * 4),  # an option of no length
+            (MSS + b"\x05\x01\x1e\x04", MSS + b"\x01" * 4),
+            (MSS + b"\x05\x09\x1e\x04", MSS + b"\x01" * 4),  # longer than the header
+            (MSS + b"\x01\x01\x01\x1e", MSS + b"\x01" * 4),  # no length at all
+        ],
+    )
+    def test_bypasses_become_nops(self, options: bytes, harmless: bytes) -> None:
+        edited = segment(made(b"", flags=SYN | ACK, options=options)).without_bypasses()
+        assert edited.changed == (options != harmless)
+        assert edited.finished() == made(b"", flags=SYN | ACK, options=harmless)
+
+    def test_edits_add_up(self) -> None:
+        both = segment(made(flags=ACK | FIN | URG, urgent=1)).without_urgent().with_payload(b"xxxxxx")
+        assert both.finished() == made(b"xxxxxx", flags=ACK | FIN)
+        assert isinstance(both, Segment)
