@@ -90,8 +90,8 @@ def _split(arguments: Sequence[str]) -> tuple[dict[Option, str], tuple[str, ...]
         option, value = _option(argument, words)
         if option.takes is not None and value is None:
             value = next(rest, None)
-            if value is None:
-                raise UsageError(f"{argument}: {option.takes} must follow")
+        if option.takes is not None and not value:
+            raise UsageError(f"{option.names[0]}: {option.takes} must follow")
         options[option] = value or ""
     return options, tuple(words), None
 
@@ -147,5 +147,6 @@ def _verify(
         follow = continuations(command.words)
         more = f"; {_alternatives(follow)} may follow" if follow else ""
         raise UsageError(f"{where}: unknown word: {operands[command.most]}{more}")
-    if len(operands) < command.least or (command.foreign and not foreign):
+    own = len(operands) - len(foreign or ())
+    if len(operands) < command.least or (command.foreign and (not foreign or own != 1)):
         raise UsageError(f"{where}: incomplete command; {command.operands} must follow")

@@ -184,7 +184,11 @@ def lab_down(call: Call) -> int:
 
 def lab_exec(call: Call) -> int:
     """``lab exec HOST -- CMD…``: it replaces this process."""
+    from appliance.lab.network import HOSTS
+
     host, *command = call.operands
+    if host not in HOSTS:
+        raise UsageError(f"lab exec: no such host: {host}; outside, firewall or inside")
     _lab(call).exec(host, command)
 
 

@@ -31,7 +31,7 @@ class Option:
 class Command:
     """A row. `operands` is for help; between `least` and `most` of them are taken (`most` None: any number).
 
-    `foreign`: the operands behind ``--`` are somebody else's command line.
+    `foreign`: one operand, and behind ``--`` somebody else's command line.
     """
 
     words: tuple[str, ...]

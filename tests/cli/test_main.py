@@ -1,0 +1,313 @@
+"""The command itself: exit codes, one line on stderr, shows from a running daemon, clean ends."""
+
+from __future__ import annotations
+
+import json
+import selectors
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import assert_never
+
+import pytest
+
+from appliance import show
+from appliance.cli import commands
+from appliance.cli.call import Call
+from appliance.cli.main import main
+from appliance.cli.tree import COMMANDS, Command
+from appliance.control.protocol import (
+    Answer,
+    Request,
+    ShowConnections,
+    ShowLogging,
+    ShowRunningConfig,
+    ShowServicePolicy,
+)
+from appliance.control.server import ControlServer
+from appliance.flow import Side
+from appliance.kernel.errors import KernelError
+from appliance.nat.connection import State
+from tests.appliances import PLAIN, SEED, connection
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "show"
+EXAMPLE = ROOT / "examples" / "mail.cfg"
+
+Out = pytest.CaptureFixture[str]
+
+
+def answer(request: Request) -> Answer:
+    """What a daemon answers that counted what the seed lists."""
+    match request:
+        case ShowServicePolicy():
+            return show.service_policy(PLAIN, SEED)
+        case ShowConnections(count_only):
+            return show.connections(PLAIN, SEED, count_only)
+        case ShowRunningConfig(everything):
+            return show.running_config(PLAIN, everything)
+        case ShowLogging():
+            return show.logging(PLAIN, SEED)
+        case _:
+            assert_never(request)
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Iterator[Path]:
+    """A run directory whose control socket answers."""
+    selector = selectors.DefaultSelector()
+    faults: list[Exception] = []
+    server = ControlServer(
+        selector, tmp_path / "control.sock", tmp_path.stat().st_gid, answer, faults.append, lambda: 0
+    )
+    stop = threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            for key, mask in selector.select(0.05):
+                key.data(mask)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield tmp_path
+    stop.set()
+    thread.join()
+    server.close()
+    selector.close()
+    assert not faults
+
+
+# --- show -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "golden"),
+    [
+        ("show service-policy", "service-policy"),
+        ("show service-policy inspect esmtp", "service-policy-inspect-esmtp"),
+    ],
+)
+def test_show_prints_what_asa_prints(run_dir: Path, capsys: Out, line: str, golden: str) -> None:
+    assert main(["--run-dir", str(run_dir), *line.split()]) == 0
+    assert capsys.readouterr() == ((GOLDEN / f"{golden}.txt").read_text(), "")
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        ("show conn", "0 in use, 60 most used"),
+        ("show conn count", "0 in use, 60 most used"),
+        ("show conn detail", "0 in use, 60 most used"),
+        ("show running-config", "!"),
+        ("show running-config all", "!"),
+        ("show logging", "Syslog logging: enabled"),
+    ],
+)
+def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, first: str) -> None:
+    assert main(["--run-dir", str(run_dir), *line.split()]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == first
+
+
+def test_every_show_speaks_json(run_dir: Path, capsys: Out) -> None:
+    shows = [command.words for command in COMMANDS if command.words[0] == "show"]
+    assert len(shows) == 8
+    for words in shows:
+        for json_words in (["--json"], ["|", "json"], ["| json"]):
+            assert main(["--run-dir", str(run_dir), *words, *json_words]) == 0
+            assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+def test_json_holds_the_reports_fields(run_dir: Path, capsys: Out) -> None:
+    main(["--run-dir", str(run_dir), "show", "service-policy", "--json"])
+    (policy,) = json.loads(capsys.readouterr().out)["policies"]
+    assert policy["classes"][0]["inspection"]["matches"][3] == {
+        "match": "header line length gt 998",
+        "action": "drop-connection log",
+        "packet": 41,
+    }
+
+
+def test_a_reader_that_goes_away_is_no_error(run_dir: Path) -> None:
+    command = [sys.executable, "-m", "appliance.cli", "--run-dir", str(run_dir), "show", "running-config", "all"]
+    script = '"$@" | true; echo "${PIPESTATUS[0]}"'
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *command], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert done.stderr == ""
+    assert done.stdout in ("141\n", "0\n")  # 0: all was written before the reader was gone
+
+
+def test_stdout_closed_in_mid_writing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def torn(_: object) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("appliance.cli.arguments.COMMANDS", (Command(("cleanup",), "", "", torn),))
+    monkeypatch.setattr("appliance.cli.main.os.dup2", lambda *_: None)
+    assert main(["cleanup"]) == 141
+    assert capfd.readouterr().err == ""
+
+
+# --- exit codes -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (KernelError("no BPF here: install it"), 1, "fixup: no BPF here: install it\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_a_command_raises(
+    monkeypatch: pytest.MonkeyPatch, capsys: Out, error: BaseException, code: int, line: str
+) -> None:
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("appliance.cli.arguments.COMMANDS", (Command(("cleanup",), "", "", fail),))
+    assert main(["cleanup"]) == code
+    assert capsys.readouterr() == ("", line)
+
+
+@pytest.mark.parametrize("line", ["", "shw", "show", "check", "lab exec", "--bogus", "lab up --name ../x"])
+def test_a_bad_command_line_is_one_line_and_exit_2(capsys: Out, line: str) -> None:
+    assert main(line.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("fixup: ")
+    assert err.count("\n") == 1
+
+
+def test_what_was_typed_cannot_write_to_the_terminal(capsys: Out) -> None:
+    assert main(["show", "\x1b[2J\r\nfixup: all is well"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("fixup: show: unknown word: \\033[2J\\015\\012fixup: all is well; ")
+    assert err.rstrip("\n").isprintable()
+
+
+def test_no_daemon_is_one_line_and_exit_1(tmp_path: Path, capsys: Out) -> None:
+    assert main(["--run-dir", str(tmp_path), "show", "conn"]) == 1
+    assert capsys.readouterr().err == (
+        f"fixup: no firewall runs in {tmp_path}: start one with fixup run CONFIG, or name its --run-dir\n"
+    )
+
+
+# --- help and version -------------------------------------------------------------------------------------------
+
+
+def test_help_names_every_command_and_has_an_example(capsys: Out) -> None:
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"  {' '.join(command.words)}" in out
+    assert "example: " in out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda each: " ".join(each.words))
+def test_every_command_has_help_with_its_example(capsys: Out, command: Command) -> None:
+    words = command.words
+    assert main([*words, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert f"usage: fixup {' '.join(words)}" in out
+    assert f"example: {command.example}\n" in out
+    assert max(map(len, out.splitlines())) <= 120
+
+
+def test_version(capsys: Out) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("fixup ")
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "appliance.cli", "--version"], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- check ------------------------------------------------------------------------------------------------------
+
+
+def test_check_of_a_good_file(capsys: Out) -> None:
+    assert main(["check", str(EXAMPLE)]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{EXAMPLE}: no errors, 0 warnings\n")
+    assert "INPUT" in out
+    assert err == ""
+
+
+def test_check_of_a_bad_file_has_every_error_with_its_place(tmp_path: Path, capsys: Out) -> None:
+    bad = tmp_path / "bad.cfg"
+    bad.write_text("hostname fw\nnonsense here\nservice-policy absent global\n")
+    assert main(["check", str(bad)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"{bad}:2:1: ERROR: % Invalid input detected at '^' marker.\n  nonsense here\n  ^\n")
+    assert f"{bad}:3:16: ERROR: " in err
+    assert "\033" not in err
+
+
+def test_check_with_warnings(tmp_path: Path, capsys: Out) -> None:
+    file = tmp_path / "warn.cfg"
+    file.write_text("interface Ethernet0/0\n nameif outside\n security-level 0\n")
+    assert main(["check", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert ": WARNING: " in err
+    assert "no errors, 1 warning\n" in out
+
+
+def test_check_is_coloured_on_a_terminal_alone(tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = tmp_path / "bad.cfg"
+    bad.write_text("nonsense\n")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    main(["check", str(bad)])
+    assert capsys.readouterr().err.startswith("\033[31m")
+    monkeypatch.setenv("NO_COLOR", "1")
+    main(["check", str(bad)])
+    assert "\033" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "reason"), [("absent.cfg", "No such file or directory"), ("", "Is a directory")])
+def test_check_of_what_cannot_be_read(tmp_path: Path, capsys: Out, name: str, reason: str) -> None:
+    path = tmp_path / name
+    assert main(["check", str(path)]) == 2
+    assert capsys.readouterr().err == f"fixup: check: cannot read {path}: {reason}\n"
+
+
+def test_check_of_an_endless_file_ends(capsys: Out) -> None:
+    assert main(["check", "/dev/zero"]) == 2
+    assert "larger than" in capsys.readouterr().err
+
+
+# --- lab --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("handler", [commands.lab_up, commands.lab_demo])
+def test_a_lab_with_a_bad_rule_file_is_not_begun(tmp_path: Path, capsys: Out, handler: Callable[[Call], int]) -> None:
+    bad = tmp_path / "bad.cfg"
+    bad.write_text("nonsense\n")
+    assert handler(Call(None, {"config": str(bad)}, ())) == 2
+    assert f"{bad}:1:1: ERROR: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "-x", "X", "a/b", "..", "a" * 32, "a\n"])
+def test_the_name_of_a_lab_is_plain(name: str) -> None:
+    assert main(["lab", "down", "--name", name]) == 2
+
+
+def test_a_lab_has_three_hosts(capsys: Out) -> None:
+    assert main(["lab", "exec", "elsewhere", "--", "true"]) == 2
+    assert capsys.readouterr().err == "fixup: lab exec: no such host: elsewhere; outside, firewall or inside\n"
+
+
+def test_connections_reach_the_terminal(capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = connection(State.ESTABLISHED, sent=frozenset(Side))
+    report = show.connections(PLAIN, replace(SEED, connections=(entry,)))
+    monkeypatch.setattr(commands, "ask", lambda _path, _request: report)
+    assert main(["show", "conn"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "TCP outside 203.0.113.10:40000 inside 192.0.2.25:25, idle 0:00:03, bytes 0, flags UIOB"
+    )
