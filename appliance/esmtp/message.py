@@ -16,10 +16,10 @@ from appliance.esmtp.events import Breach, Exceeded, Fact, MessageEnded, Odd, Od
 _END = b"\r\n.\r\n"
 _CARRIED = len(_END) - 1
 _NO_LIMIT = 1 << 62
+_CR, _LF, _DOT = b"\r\n."
 
 #: Look-alikes that are decided at their last octet whatever stands before and behind.
-_BARE_LF = b"\n.\n"
-_BARE_CR = (b"\r.\r", b"\r.\n")
+_BARE = (b"\n.\n", b"\r.\r", b"\r.\n")
 _WITH_NUL = tuple(
     before + left + b"." + right + behind
     for before in (b"\n", b"\r")
@@ -54,7 +54,7 @@ class LineMeter:
         if not self._limits or pos >= end:
             return
         if self._carriage_return:
-            if octets[pos] == 0x0A:
+            if octets[pos] == _LF:
                 pos += 1
                 self._begin()
             else:
@@ -63,7 +63,7 @@ class LineMeter:
         while pos < end:
             if self._fresh:
                 self._fresh = False
-                if octets[pos] == 0x2E:
+                if octets[pos] == _DOT:
                     self._column = -1
             room = (self._limits[self._over] if self._over < len(self._limits) else _NO_LIMIT) - self._column
             if self._over:
@@ -76,7 +76,7 @@ class LineMeter:
                 continue
             line_end = octets.find(b"\r\n", min(pos + room, end), end)
             stop = line_end if line_end >= 0 else end
-            if line_end < 0 and octets[end - 1] == 0x0D:
+            if line_end < 0 and octets[end - 1] == _CR:
                 self._carriage_return = True
                 stop -= 1
             self._advance(stop - pos, base + pos, facts)
@@ -97,35 +97,31 @@ class LineMeter:
 class Message:
     """One message; made when its 354 was seen."""
 
-    __slots__ = ("_body", "_carriage_return", "_carried", "_header", "_in_header", "_suspected")
+    __slots__ = ("_body", "_carried", "_header", "_in_header", "_suspected")
 
     def __init__(self, header_limits: tuple[int, ...], body_limits: tuple[int, ...]) -> None:
         self._header = LineMeter(Quantity.HEADER_LINE, header_limits)
         self._body = LineMeter(Quantity.BODY_LINE, body_limits)
         self._in_header = True
         self._carried = b"\r\n"  # DATA's own line end
-        self._carriage_return = False  # the last octet was CR, bare or not
         self._suspected = False  # a look-alike was said
 
-    def feed(self, octets: bytes, pos: int, base: int, facts: list[Fact]) -> int:
-        """Read on from `octets[pos]`; `base` is the offset of `octets[0]`. Returns the index behind the message's end,
-        -1 if it goes on."""
-        carried = len(self._carried)
-        text = self._carried + (octets[pos:] if pos else octets)
-        shift = pos - carried  # an index in `text` plus `shift` is one in `octets`
+    def feed(self, octets: bytes, base: int, facts: list[Fact]) -> int:
+        """Read `octets`, the first at stream offset `base`. Returns the index behind the message's end, or -1."""
+        carried = self._carried
+        text = carried + octets
+        end = text.find(_END)
+        stop = len(octets) if end < 0 else end + len(_END) - len(carried)
+        # Every look-alike has a bare CR, a bare LF or a NUL in it. (A CR or LF cut from its other half at either end
+        # of `text` only looks bare, and `_irregular` knows.)
+        rest = text.replace(b"\r\n", b"")
         mark = len(facts)
-        end = -1
-        dot = text.find(b"\n.")
-        if dot >= 0:
-            end = text.find(_END, max(dot - 1, 0))
-        stop = len(octets) if end < 0 else end + len(_END) + shift
-        bare = self._count_bare(octets, pos, stop, base, facts)
-        if not self._suspected and (dot >= 0 or bare or b"\0" in text or b"\r" in self._carried):
-            decides = _look_alike(text, carried, len(text) if end < 0 else end + len(_END), bare)
-            if decides >= 0:
-                self._suspected = True
-                facts.append(Breach(Rule.SMUGGLING, "look-alike of the end of data", decides + shift + base))
-        self._measure(text, octets, pos, stop, shift, base, facts)
+        if b"\r" in rest or b"\n" in rest or b"\0" in text:
+            self._irregular(text, len(carried), stop + len(carried), base, facts)
+        if self._in_header:
+            self._measure_header(text, octets, stop, base, facts)
+        else:
+            self._body.scan(octets, 0, stop, base, facts)
         if len(facts) - mark > 1:
             facts[mark:] = sorted(facts[mark:], key=lambda fact: fact.offset)
         if end >= 0:
@@ -134,44 +130,42 @@ class Message:
         self._carried = text[-_CARRIED:]
         return -1
 
-    def _count_bare(self, octets: bytes, pos: int, stop: int, base: int, facts: list[Fact]) -> bool:
-        """Count bare CRs and LFs, a CR at the very end once the next octet is seen; whether there are any."""
-        text = octets[pos:stop] if pos or stop < len(octets) else octets
-        if self._carriage_return:
-            text = b"\r" + text
-        self._carriage_return = text.endswith(b"\r")
-        rest = text.replace(b"\r\n", b"")
-        count = rest.count(b"\r") + rest.count(b"\n") - self._carriage_return
+    def _irregular(self, text: bytes, carried: int, stop: int, base: int, facts: list[Fact]) -> None:
+        """Count the bare CRs and LFs of `text[carried:stop]` and look for what only looks like the end.
+
+        A CR at the very end is counted when the octet behind it is seen.
+        """
+        start = carried - (text[carried - 1] == _CR)
+        new = text[start:stop]
+        pairs = new.count(b"\r\n")
+        count = new.count(b"\r") + new.count(b"\n") - 2 * pairs - new.endswith(b"\r")
         if count:
-            facts.append(Odd(Oddity.BARE_LINE_END, base + pos, count))
-        return count > 0
+            facts.append(Odd(Oddity.BARE_LINE_END, base, count))
+        if not self._suspected:
+            decides = _look_alike(text, carried, stop)
+            if decides >= 0:
+                self._suspected = True
+                facts.append(Breach(Rule.SMUGGLING, "look-alike of the end of data", base + decides - carried))
 
-    def _measure(
-        self, text: bytes, octets: bytes, pos: int, stop: int, shift: int, base: int, facts: list[Fact]
-    ) -> None:
-        """Measure the lines of `octets[pos:stop]`, those of the header section and those of the body."""
-        if self._in_header:
-            empty_line = text.find(b"\r\n\r\n", 0, stop - shift)
-            if empty_line < 0:
-                self._header.scan(octets, pos, stop, base, facts)
-                return
-            body = empty_line + 4 + shift
-            self._header.scan(octets, pos, body, base, facts)
-            self._in_header = False
-            pos = body
-        self._body.scan(octets, pos, stop, base, facts)
+    def _measure_header(self, text: bytes, octets: bytes, stop: int, base: int, facts: list[Fact]) -> None:
+        """Measure `octets[:stop]`, where the header section still runs: it ends at the first empty line."""
+        carried = len(text) - len(octets)
+        empty_line = text.find(b"\r\n\r\n", 0, stop + carried)
+        if empty_line < 0:
+            self._header.scan(octets, 0, stop, base, facts)
+            return
+        self._in_header = False
+        body = empty_line + 4 - carried
+        self._header.scan(octets, 0, body, base, facts)
+        self._body.scan(octets, body, stop, base, facts)
 
 
-def _look_alike(text: bytes, carried: int, stop: int, bare: bool) -> int:
+def _look_alike(text: bytes, carried: int, stop: int) -> int:
     """The index of the first octet that decides a look-alike in `text[:stop]`, -1 if there is none.
 
     The first `carried` octets were looked at before: what they decided is not said again.
     """
-    patterns: tuple[bytes, ...] = (_BARE_LF,)
-    if bare or b"\r" in text[:carried]:
-        patterns += _BARE_CR
-    if b"\0" in text:
-        patterns += _WITH_NUL
+    patterns = (*_BARE, *_WITH_NUL) if b"\0" in text else _BARE
     decides = []
     for pattern in patterns:
         last = len(pattern) - 1
@@ -186,9 +180,9 @@ def _cut_short(text: bytes, carried: int, stop: int) -> int:
     """The same for ``LF . CR``: a look-alike unless CR stands before it and LF behind it."""
     at = text.find(b"\n.\r", 0, stop)
     while at >= 0:
-        crlf = at > 0 and text[at - 1] == 0x0D
+        crlf = at > 0 and text[at - 1] == _CR
         decides = at + 3 if crlf else at + 2
-        if carried <= decides < stop and not (crlf and text[decides] == 0x0A):
+        if carried <= decides < stop and not (crlf and text[decides] == _LF):
             return decides
         at = text.find(b"\n.\r", at + 1, stop)
     return -1

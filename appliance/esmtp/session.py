@@ -82,7 +82,7 @@ class Session:
             if message is None:
                 self._client(octets, 0, offset, facts)
             else:
-                end = message.feed(octets, 0, offset, facts)
+                end = message.feed(octets, offset, facts)
                 if end >= 0:
                     self._end_message()
                     self._client(octets, end, offset, facts)

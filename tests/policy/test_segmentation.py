@@ -1,0 +1,153 @@
+"""The invariant: what is released is the same for every way of cutting what was sent (design §2).
+
+The oracle knows nothing of segments, states or offsets: it has the transcript line by line and masks each by itself.
+"""
+
+import re
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.esmtp.events import Quantity
+from appliance.esmtp.message import LineMeter, Message
+from appliance.flow import Side
+from tests.playbook import Sent, client, payload, pieces, play, server, whole
+
+LINE = b"\r\n"
+
+
+def lines(alphabet: bytes, longest: int = 40) -> st.SearchStrategy[bytes]:
+    """Octets of `alphabet`, no line ends."""
+    return st.lists(st.sampled_from(alphabet), max_size=longest).map(bytes)
+
+
+KNOWN = [b"SIZE 100", b"8bitmime", b"PIPELINING", b"AUTH PLAIN", b"DSN"]
+UNKNOWN = [b"STARTTLS", b"CHUNKING", b"AUTH=LOGIN", b"X", b"HELP me"]
+PASSING = [b"NOOP", b"noop x", b"MAIL FROM:<a@b> SIZE=1", b"RCPT TO:<c@d>", b"RSET", b"VRFY a", b"HELP", b""]
+CROSSED = [b"STARTTLS", b"TURN", b"EXPN all", b"HELOX", b"XEXCH50 1 2", b"12345"]
+BODY = st.lists(
+    st.sampled_from([b"", b"text", b"..", b"..x", b". ", b"x" * 998, b"220 2", b"TURN", b"\x00\xff"]), max_size=6
+)
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> tuple[list[Sent], bytes, bytes]:
+    """A session that keeps the rules, and the two streams that must come of it."""
+    banner = draw(lines(b"mx2 0.\t", 20))
+    script = [server(b"220 " + banner + LINE)]
+    upstream, downstream = b"", b"220 " + re.sub(rb"[^20]", b"*", banner) + LINE
+
+    keywords = draw(st.lists(st.sampled_from(KNOWN + UNKNOWN), max_size=5))
+    reply = [b"mx", *keywords]
+    letters = iter(b"ABCDEFGHIJ")
+    masked = [b"X" * (len(each) - 1) + bytes([next(letters)]) if each in UNKNOWN else each for each in reply]
+    head = [b"250-"] * (len(reply) - 1) + [b"250 "]
+    script += [client(b"EHLO a\r\n"), server(b"".join(a + b + LINE for a, b in zip(head, reply, strict=True)))]
+    upstream += b"EHLO a\r\n"
+    downstream += b"".join(a + b + LINE for a, b in zip(head, masked, strict=True))
+
+    for command in draw(st.lists(st.sampled_from(PASSING + CROSSED), max_size=5)):
+        script += [client(command + LINE), server(b"250 x 2\r\n")]
+        upstream += (b"X" * len(command) if command in CROSSED else command) + LINE
+        downstream += b"250 x 2\r\n"
+
+    body = b"".join(line + LINE for line in draw(BODY)) + b".\r\n"
+    script += [client(b"DATA\r\n"), server(b"354 go\r\n"), payload(body), server(b"250 ok\r\n"), client(b"TURN\r\n")]
+    return script, upstream + b"DATA\r\n" + body + b"XXXX\r\n", downstream + b"354 go\r\n250 ok\r\n"
+
+
+def cut_anyhow(draw: st.DrawFn, script: list[Sent]) -> list[tuple]:
+    """The finest pieces, some of them put together again."""
+    segments = []
+    for sent in script:
+        found = pieces(sent)
+        kept = draw(st.lists(st.booleans(), min_size=len(found), max_size=len(found)))
+        joined = b""
+        for piece, cut in zip(found, kept, strict=True):
+            joined += piece
+            if cut:
+                segments.append((sent.side, joined))
+                joined = b""
+        if joined:
+            segments.append((sent.side, joined))
+    return segments
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_a_session_is_masked_line_by_line(data):
+    script, upstream, downstream = data.draw(transcripts())
+    outcome = play(cut_anyhow(data.draw, script))
+    assert outcome.ended == ""
+    assert outcome.client == upstream
+    assert outcome.server == downstream
+
+
+NOISE = lines(b"abN \r\n.|<>\x002\x80", 30)
+ANYTHING = st.one_of(
+    NOISE.map(client),
+    NOISE.map(payload),
+    NOISE.map(server),
+    NOISE.map(lambda noise: server(b"250 " + noise)),
+    st.sampled_from([client(b"DATA\r\n"), client(b"EHLO a\r\n"), client(b"AUTH x\r\n"), client(b"MAIL FROM:<")]),
+    st.sampled_from([server(b"354 x\r\n"), server(b"334 x\r\n"), server(b"250-x\r\n250-HELP\r\n")]),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(ANYTHING, max_size=12), st.data())
+def test_whatever_is_sent_every_cut_releases_the_same(script, data):
+    """Where one cut makes inspection close, every cut does, and what they released are prefixes of one stream."""
+    script = [server(b"220 mx\r\n"), *(replace(each, commands=each.side is Side.CLIENT) for each in script)]
+    finest = play([(each.side, piece) for each in script for piece in pieces(each)])
+    for way in (whole(*script), cut_anyhow(data.draw, script)):
+        outcome = play(way)
+        assert outcome.ended.split("'")[0] == finest.ended.split("'")[0]
+        if finest.ended:
+            assert finest.client.startswith(outcome.client)
+            assert finest.server.startswith(outcome.server)
+        else:
+            assert (outcome.client, outcome.server) == (finest.client, finest.server)
+
+
+def oracle(text: bytes, limit: int) -> list[int]:
+    """Where a line of `text` has its first octet beyond `limit`: split at CRLF, dot-stuffing undone."""
+    found, at = [], 0
+    for line in text.split(LINE):
+        stuffing = line.startswith(b".")
+        complete = at + len(line) < len(text)
+        octets = len(line) - stuffing
+        if not complete and line.endswith(b"\r"):
+            octets -= 1  # may be half a line end
+        if octets > limit:
+            found.append(at + stuffing + limit)
+        at += len(line) + len(LINE)
+    return found
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from([b"a", b".", b"\r", b"\n", b"\r\n", b"aaaa", b"aaaaaa"]), max_size=60), st.data())
+def test_line_lengths_are_those_of_the_lines(parts, data):
+    text = b"".join(parts)
+    meter, facts, at = LineMeter(Quantity.BODY_LINE, (6,)), [], 0
+    while at < len(text):
+        end = data.draw(st.integers(at + 1, len(text)))
+        meter.scan(text[at:end], 0, end - at, at, facts)
+        at = end
+    assert [fact.offset for fact in facts] == oracle(text, 6)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from([b"a", b".", b"..", b"\r", b"\r\n", b"\n", b"\r\n.", b"\0"]), max_size=40), st.data())
+def test_the_end_of_a_message_is_where_the_whole_text_has_it(parts, data):
+    text = b"".join(parts)
+    end = (LINE + text).find(b"\r\n.\r\n")
+    expected = -1 if end < 0 else end + 3
+    message, facts, at, found = Message((), ()), [], 0, -1
+    while at < len(text) and found < 0:
+        stop = data.draw(st.integers(at + 1, len(text)))
+        behind = message.feed(text[at:stop], at, facts)
+        found = at + behind if behind >= 0 else -1
+        at = stop
+    assert found == expected
