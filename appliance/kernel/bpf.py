@@ -31,8 +31,8 @@ from appliance.flow import Side
 from appliance.kernel import bpf_pins, headers
 from appliance.kernel.bpf_program import Module, Program
 from appliance.kernel.errors import KernelError
-from appliance.kernel.reset import segment
 from appliance.kernel.links import conntrack_handshake
+from appliance.kernel.reset import segment
 from appliance.nat.connection import Built, Connection, Ending, Event, Key, Limit, Refused, State, TornDown
 from appliance.nat.limits import lifetimes
 from appliance.nat.static import Static

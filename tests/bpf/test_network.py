@@ -1,0 +1,280 @@
+"""The program where it belongs: at the firewall's devices, with real TCP and NAT between outside and inside."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pyroute2 import IPRoute
+
+from appliance.kernel import bpf_pins
+from appliance.kernel.bpf import ETH_P_ALL, ConnectionTable
+from appliance.kernel.errors import KernelError
+from appliance.lab.network import MAPPED_SERVER, SERVER
+from appliance.nat.connection import Built, Ending, Event, State, TornDown
+from appliance.nat.static import Static
+from tests.ground import Ground, router
+
+pytestmark = pytest.mark.root
+
+CLIENTS, PROCESSES, PLACES = 200, 8, 50
+PATIENCE = 30.0  # s; only a failure takes as long
+PORT = 25
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Ground]:
+    """The router, translating the server as a static does."""
+    with router("bpf", tmp_path / "found") as ground:
+        ground.run("outside", "ip", "route", "add", str(MAPPED_SERVER), "via", "203.0.113.1")
+        nat = f"""*nat
+-A PREROUTING -d {MAPPED_SERVER} -j DNAT --to-destination {SERVER}
+-A POSTROUTING -o outside0 -s {SERVER} -j SNAT --to-source {MAPPED_SERVER}
+COMMIT
+"""
+        ground.run("firewall", "iptables-restore", "--noflush", text=nat)
+        yield ground
+
+
+@pytest.fixture
+def table(host: Ground) -> Iterator[ConnectionTable]:
+    """The program at both devices, no limits yet."""
+    with host.within("firewall"):
+        table = ConnectionTable(size=4096)
+        limit(table)
+        table.attach(["outside0", "inside0"])
+    yield table
+    table.close()
+
+
+def limit(table: ConnectionTable, max_conns: int = 0, max_embryonic: int = 0) -> None:
+    static = Static("inside", "outside", MAPPED_SERVER, SERVER, max_conns, max_embryonic)
+    table.set_statics([static], {name: socket.if_nametoindex(f"{name}0") for name in ("outside", "inside")})
+
+
+def serve(until: int) -> int:
+    """Accept connections and close each when its client does, until `until` of them are over."""
+    with socket.create_server((str(SERVER), PORT), backlog=512) as listener:
+        opened: list[socket.socket] = []
+        over = 0
+        while over < until:
+            readable, _, _ = select.select([listener, *opened], [], [], PATIENCE)
+            assert readable, "nothing happens"
+            for each in readable:
+                if each is listener:
+                    opened.append(listener.accept()[0])
+                else:
+                    opened.remove(each)
+                    each.close()
+                    over += 1
+    return over
+
+
+def race(count: int, wait: float) -> int:
+    """Open `count` connections at once; how many are there after `wait` s, closed then."""
+    clients = [socket.socket() for _ in range(count)]
+    for each in clients:
+        each.setblocking(False)
+        each.connect_ex((str(MAPPED_SERVER), PORT))
+    time.sleep(wait)
+    done = [each for each in clients if select.select([], [each], [], 0)[1]]
+    connected = sum(each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 for each in done)
+    for each in clients:
+        each.close()
+    return connected
+
+
+def eventually(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def used(table: ConnectionTable) -> tuple[int, int]:
+    [use] = table.counts()
+    return use.connections, use.embryonic
+
+
+def test_of_200_clients_that_race_for_50_places_exactly_50_get_one(host: Ground, table: ConnectionTable) -> None:
+    rounds = 3
+    with host.within("firewall"):
+        limit(table, PLACES)
+    server = host.beside("inside", partial(serve, rounds * PLACES))
+    events: list[Event] = []
+    for _ in range(rounds):
+        racers = [host.beside("outside", partial(race, CLIENTS // PROCESSES, 1.5)) for _ in range(PROCESSES)]
+        assert sum(racer.result() for racer in racers) == PLACES
+        eventually(lambda: used(table) == (0, 0))
+        events += table.events()
+    assert server.result() == rounds * PLACES
+    assert sum(isinstance(event, Built) for event in events) == rounds * PLACES
+    assert [event.ending for event in events if isinstance(event, TornDown)] == [Ending.FINS] * rounds * PLACES
+    assert table.counts()[0].refused_max >= rounds * (CLIENTS - PLACES)
+    assert {connection.state for connection in table.connections()} <= {State.WAITING}
+
+
+def test_half_open_connections_end_at_the_embryonic_limit(host: Ground, table: ConnectionTable) -> None:
+    """The server's SYN-ACKs are dropped on their way, so every connection stays half-open."""
+    with host.within("firewall"):
+        limit(table, 0, 20)
+    host.run("firewall", "iptables", "-A", "FORWARD", "-i", "inside0", "-j", "DROP")
+    server = host.beside("inside", partial(serve, 1))
+    racers = [host.beside("outside", partial(race, 10, 0.5)) for _ in range(PROCESSES)]
+    assert [racer.result() for racer in racers] == [0] * PROCESSES
+    assert used(table) == (20, 20)
+    server.kill()
+    table.set_clock_offset(31 * 10**9)
+    assert table.sweep() >= 20
+    assert used(table) == (0, 0)
+
+
+def test_what_the_rules_drop_takes_no_place(host: Ground, table: ConnectionTable) -> None:
+    with host.within("firewall"):
+        limit(table, 5)
+    host.run("firewall", "iptables", "-A", "FORWARD", "-i", "outside0", "-j", "DROP")
+    assert host.beside("outside", partial(race, 20, 0.2)).result() == 0
+    assert (used(table), table.connections(), table.events()) == ((0, 0), [], [])
+
+
+def test_a_connection_the_server_opens_passes_uncounted(host: Ground, table: ConnectionTable) -> None:
+    with host.within("firewall"):
+        limit(table, 1, 1)
+
+    def listen() -> bytes:
+        with socket.create_server(("203.0.113.10", PORT)) as listener:
+            listener.settimeout(PATIENCE)
+            return listener.accept()[0].recv(100)
+
+    def call() -> str:
+        with socket.socket() as caller:
+            caller.bind((str(SERVER), 0))
+            eventually(lambda: caller.connect_ex(("203.0.113.10", PORT)) == 0)
+            caller.sendall(b"mail")
+            return "sent"
+
+    listening = host.beside("outside", listen)
+    assert host.beside("inside", call).result() == "sent"
+    assert listening.result() == b"mail"
+    assert (used(table), table.connections()) == ((0, 0), [])
+
+
+def test_a_killed_connection_is_silent_both_ways_until_its_server_lets_go(host: Ground, table: ConnectionTable) -> None:
+    def talk() -> bytes:
+        with socket.create_server((str(SERVER), PORT)) as listener:
+            listener.settimeout(PATIENCE)
+            peer = listener.accept()[0]
+            peer.settimeout(1)
+            try:
+                return peer.recv(100)
+            except TimeoutError:
+                return b"silence"
+
+    def speak() -> str:
+        with socket.socket() as caller:
+            eventually(lambda: caller.connect_ex((str(MAPPED_SERVER), PORT)) == 0)
+            eventually(lambda: not table.kill(entry) if (entry := _entry(table)) else False)
+            caller.sendall(b"too late")
+            time.sleep(1.5)
+        return "spoken"
+
+    server = host.beside("inside", talk)
+    assert host.beside("outside", speak).result() == "spoken"
+    assert server.result() == b"silence"
+    eventually(lambda: used(table) == (0, 0))  # by the FIN of the server, which gave up
+    assert table.connections() == []
+
+
+def _entry(table: ConnectionTable) -> object:
+    return next((each.key for each in table.connections() if each.state in (State.ESTABLISHED, State.DEAD)), None)
+
+
+# Reload, restart, removal
+
+
+def test_connections_survive_a_reload_and_a_restart(host: Ground, tmp_path: Path, pins: Path) -> None:
+    with host.within("firewall"):
+        first = ConnectionTable(pins, size=4096)
+        limit(first, 2)
+        first.attach(["outside0", "inside0"])
+    server = host.beside("inside", partial(serve, 1))
+
+    def hold() -> bool:
+        caller = socket.socket()
+        eventually(lambda: caller.connect_ex((str(MAPPED_SERVER), PORT)) == 0)
+        eventually(lambda: (tmp_path / "restarted").exists())
+        caller.close()
+        return True
+
+    holding = host.beside("outside", hold)
+    eventually(lambda: any(each.state is State.ESTABLISHED for each in first.connections()))
+    before = first.connections()
+    first.close()
+
+    with host.within("firewall"):
+        second = ConnectionTable(pins, size=4096)
+        assert second.connections() == before
+        limit(second, 7)
+        assert used(second) == (1, 0)
+        second.attach(["outside0", "inside0"])
+        shown = host.run("firewall", "tc", "filter", "show", "dev", "outside0", "ingress")
+        assert shown.count("fixup-ingress") == 1
+    (tmp_path / "restarted").touch()
+    assert holding.result()
+    assert server.result() == 1
+    eventually(lambda: used(second) == (0, 0))
+    second.close()
+
+
+def test_detach_leaves_nothing_and_only_takes_ours(host: Ground, table: ConnectionTable) -> None:
+    with host.within("firewall"):
+        index, program = socket.if_nametoindex("inside0"), table.programs["reap"]
+        with IPRoute() as netlink:
+            theirs = {"fd": program.fd, "name": "theirs", "parent": "ffff:fff2", "classid": 1, "direct_action": True}
+            netlink.tc("add-filter", "bpf", index, 1, prio=7, protocol=ETH_P_ALL, **theirs)
+        ConnectionTable.detach(["outside0", "inside0", "gone0"])
+        ConnectionTable.detach(["outside0", "inside0"])
+    assert "clsact" not in host.run("firewall", "tc", "qdisc", "show", "dev", "outside0")
+    left = host.run("firewall", "tc", "filter", "show", "dev", "inside0", "ingress")
+    assert "theirs" in left
+    assert "fixup" not in left
+
+
+@pytest.fixture
+def pins(tmp_path: Path) -> Iterator[Path]:
+    """A BPF file system of the test's own."""
+    directory = bpf_pins.mount(tmp_path / "maps")
+    try:
+        yield directory
+    finally:
+        bpf_pins.unmount(directory)
+
+
+def test_what_is_pinned_can_be_removed(pins: Path) -> None:
+    ConnectionTable(pins, size=64).close()
+    [version] = [each for each in pins.iterdir() if each.is_dir()]
+    assert sorted(pin.name for pin in version.iterdir()) == ["conns", "counts", "limits"]
+    bpf_pins.remove(pins)
+    assert not version.exists()
+
+
+def test_a_file_system_that_is_there_is_used(pins: Path) -> None:
+    before = Path("/proc/self/mounts").read_text()
+    assert bpf_pins.mount(pins / "deeper") == pins / "deeper"
+    bpf_pins.unmount(pins / "deeper")
+    assert Path("/proc/self/mounts").read_text() == before
+
+
+def test_maps_of_another_layout_are_not_adopted(pins: Path) -> None:
+    assert bpf_pins.versioned(pins, "one") != bpf_pins.versioned(pins, "another")
+    assert bpf_pins.versioned(pins, "one") == bpf_pins.versioned(pins, "one")
+
+
+def test_no_bpf_file_system_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(KernelError, match=r"^maps cannot be pinned at .*: No such file or directory$"):
+        bpf_pins.versioned(tmp_path / "none", "layout")

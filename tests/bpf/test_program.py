@@ -1,0 +1,85 @@
+"""What keeps the program from loading or running is one line that helps, and its structures keep their sizes."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scapy.layers.inet import IP, TCP
+
+from appliance import marks
+from appliance.kernel.bpf import CONNECTIONS, ConnectionTable
+from appliance.kernel.bpf_program import Module
+from appliance.kernel.errors import KernelError
+from appliance.nat.connection import State
+from tests.admission import CLIENT, MAPPED, bring, key, static
+
+pytestmark = pytest.mark.root
+
+
+def test_without_bcc_the_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "bcc", None)
+    with pytest.raises(KernelError, match=r"apt-get install python3-bpfcc"):
+        ConnectionTable(cache=tmp_path)
+
+
+def test_a_source_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(KernelError, match=r"none\.c: No such file or directory$"):
+        Module(tmp_path / "none.c", [], [], tmp_path)
+
+
+@pytest.mark.parametrize("text", ["int broken(", "int ingress(struct __sk_buff *skb) { return *(int *)0; }"])
+def test_a_program_the_compiler_or_the_verifier_refuses_is_said(tmp_path: Path, text: str) -> None:
+    source = tmp_path / "bad.c"
+    source.write_text(text)
+    with pytest.raises(KernelError, match=r"^bad\.c could not be loaded: [^\n]*$"):
+        Module(source, [], ["ingress"], tmp_path)
+
+
+def test_a_device_that_is_not_there_is_said(box: Any) -> None:
+    with pytest.raises(KernelError, match=r"^there is no network device gone0$"):
+        box.table.attach(["gone0"])
+
+
+def test_workers_beyond_the_mark_are_refused(box: Any) -> None:
+    for workers in (0, 33):
+        with pytest.raises(KernelError, match="workers"):
+            box.table.set_workers(workers)
+
+
+def test_a_frame_the_kernel_will_not_run_is_said(box: Any) -> None:
+    with pytest.raises(KernelError, match=r"^the kernel did not run BPF program ingress: Invalid argument$"):
+        box.table.programs["ingress"].run(b"short")
+
+
+def test_an_entry_is_small_enough_for_a_million(box: Any) -> None:
+    """48 octets of value make 1,000,000 entries 123 MiB (bpf-notes section 2)."""
+    conns = box.table._module.table("conns")
+    assert ctypes.sizeof(conns.Leaf) == 48
+    assert ctypes.sizeof(conns.Key) == 12
+    assert CONNECTIONS & (CONNECTIONS - 1) == 0  # a hash table's buckets are a power of two
+
+
+def test_a_static_that_is_gone_keeps_its_count_until_its_connections_are_gone(box: Any) -> None:
+    bring(box, State.ESTABLISHED)
+    interfaces = {"outside": box.outside, "inside": box.inside}
+    box.table.set_statics([], interfaces)
+    assert box.table.counts() == ()
+    assert box.states() == {key(): State.ESTABLISHED}
+    box.table.set_statics([static(1)], interfaces)
+    assert box.use() == (1, 0)
+
+
+def test_the_worker_asked_for_is_the_worker_marked(box: Any) -> None:
+    box.table.set_workers(7)
+    for port in range(1, 50):
+        run = box.run(
+            "ingress",
+            IP(src=str(CLIENT), dst=str(MAPPED)) / TCP(sport=port, dport=25, flags="S"),
+            box.outside,
+            box.outside,
+        )
+        assert box.table.worker(key(port)) == marks.WORKER.get(run.mark)
