@@ -26,6 +26,7 @@ from appliance.esmtp.grammar import PLAIN, SHOWN, Address, control, regular
 from appliance.esmtp.states import EMPTY, MASKED, Dialogue
 
 _SP = 0x20
+_BLANK_OR_END = (b" ", b"")
 _NO_LIMIT = 1 << 62
 
 #: The longest SASL line, octets without CRLF (RFC 4954 §4; row 12).
@@ -47,6 +48,7 @@ class CommandLines:
         "_length",
         "_limits",
         "_line",
+        "_longest_sender",
         "_masked",
         "_misplaced",
         "_odd",
@@ -69,6 +71,7 @@ class CommandLines:
         self._starttls = starttls
         self._limits = (*command_limits, _NO_LIMIT)
         self._sender_limits = sender_limits
+        self._longest_sender = sender_limits[0] if sender_limits else _NO_LIMIT
         self._recipient_limits = recipient_limits
         self._begin()
 
@@ -98,6 +101,8 @@ class CommandLines:
         line_feed = octets.find(b"\n", pos)
         stop = len(octets) if line_feed < 0 else line_feed
         text_end, wrong = _text_end(octets, pos, stop, line_feed >= 0, self._carriage_return)
+        if self._fresh and wrong < 0 <= line_feed and self._usual(octets[pos:text_end], base + pos, facts):
+            return line_feed + 1
         self._carriage_return = self._carriage_return or text_end < stop
         ended = line_feed >= 0 and wrong < 0
         if text_end > pos or ended:
@@ -111,6 +116,20 @@ class CommandLines:
         self._end(base + line_feed, facts)
         self._begin()
         return line_feed + 1
+
+    def _usual(self, text: bytes, offset: int, facts: list[Fact]) -> bool:
+        """Whether a whole line is a supported command of which no rule says anything; if so, it is dealt with."""
+        verb = SUPPORTED.get(text[:SHORT].upper())
+        if verb is None or text[SHORT : SHORT + 1] not in _BLANK_OR_END or len(text) > self._limits[0]:
+            return False
+        if verb.path:
+            if not regular(text, self._longest_sender if verb.sender else _NO_LIMIT):
+                return False
+        elif text.translate(None, PLAIN):
+            return False
+        self._state_verb(verb, offset, facts)
+        self._sent(verb.word, verb.word if verb.waits else EMPTY, offset + len(text) + 1, facts)
+        return True
 
     def _text(self, octets: bytes, pos: int, end: int, base: int, ended: bool, facts: list[Fact]) -> None:
         """Judge a piece of the line's text; `ended`: the line's end is right behind it."""
@@ -126,7 +145,7 @@ class CommandLines:
             if text:
                 facts.append(Unsupported(base + pos, len(text)))
         else:
-            self._arguments(text, base + pos, ended, facts)
+            self._arguments(text, base + pos, facts)
         self._length += len(text)
         if self._length > self._limits[self._over]:
             self._exceed(base + end - self._length, facts)
@@ -148,16 +167,17 @@ class CommandLines:
             self._masked = True
             return
         self._verb = verb
-        facts.append(Command(verb.word, offset - self._length))
         if verb.path:
             self._address = Address(self._sender_limits if verb.sender else ())
-            if verb.word == "RCPT":
-                count = self._dialogue.recipient()
-                facts.extend(
-                    Exceeded(Quantity.RECIPIENTS, limit, offset)
-                    for limit in self._recipient_limits
-                    if count == limit + 1
-                )
+        self._state_verb(verb, offset - self._length, facts)
+
+    def _state_verb(self, verb: Verb, start: int, facts: list[Fact]) -> None:
+        """The line that begins at offset `start` is a supported command."""
+        facts.append(Command(verb.word, start))
+        if verb.word == "RCPT":
+            count = self._dialogue.recipient()
+            if count - 1 in self._recipient_limits:
+                facts.append(Exceeded(Quantity.RECIPIENTS, count - 1, start + SHORT))
 
     def _supported(self, head: bytes, ended: bool) -> Verb | None:
         """The verb at the start of `head` if the octet behind it says that it is whole."""
@@ -177,7 +197,7 @@ class CommandLines:
             return True
         return self._starttls and b"STARTTLS".startswith(head.upper())
 
-    def _arguments(self, text: bytes, offset: int, ended: bool, facts: list[Fact]) -> None:
+    def _arguments(self, text: bytes, offset: int, facts: list[Fact]) -> None:
         """What of the line's text has no place there."""
         address = self._address
         if address is None:
@@ -185,9 +205,6 @@ class CommandLines:
                 self._line += text[: SHOWN - len(self._line)]
             if text.translate(None, PLAIN):
                 self._odd_octets(text, offset, facts)
-            return
-        longest = self._sender_limits[0] if self._sender_limits and self._verb and self._verb.sender else _NO_LIMIT
-        if ended and self._length == 0 and regular(text, longest):
             return
         skipped = max(0, SHORT - self._length)  # the verb itself
         self._line += text[: SHOWN - len(self._line)]
@@ -211,19 +228,23 @@ class CommandLines:
 
     def _end(self, offset: int, facts: list[Fact]) -> None:
         """The line is whole; its LF is at `offset`."""
-        dialogue = self._dialogue
         if self._misplaced:
             facts.append(InvalidAddress(self._line, offset))
         if self._length == 0:
             facts.append(Odd(Oddity.EMPTY, offset))
         entry = self._verb.word if self._verb else MASKED if self._masked else EMPTY
-        if dialogue.oldest is not None and not dialogue.pipelining:
-            facts.append(Odd(Oddity.PIPELINED, offset, detail=entry))
         if self._masked:
-            awaited = starts(self._head, _AWAITED_MASKED) if self._length else None
+            awaited = starts(self._head, _AWAITED_MASKED)
         else:
             awaited = self._verb if self._verb and self._verb.waits else None
-        dialogue.sent(entry, awaited.word if awaited else EMPTY)
+        self._sent(entry, awaited.word if awaited else EMPTY, offset, facts)
+
+    def _sent(self, entry: str, awaited: str, offset: int, facts: list[Fact]) -> None:
+        """The line goes into the queue of those that are answered; its LF is at `offset`."""
+        dialogue = self._dialogue
+        if dialogue.oldest is not None and not dialogue.pipelining:
+            facts.append(Odd(Oddity.PIPELINED, offset, detail=entry))
+        dialogue.sent(entry, awaited)
         if dialogue.overflowing:
             facts.append(Breach(Rule.OUTSTANDING, "too many commands without a reply", offset))
 

@@ -22,7 +22,7 @@ from appliance.esmtp.events import (
     Oddity,
     Rule,
 )
-from appliance.esmtp.states import GREETING, Dialogue, Expectation
+from appliance.esmtp.states import GREETING, LICENSED, Dialogue, Expectation
 
 #: What of an EHLO reply may be held (design §2): octets a line with its end, octets and lines a reply.
 LINE = 1024
@@ -86,6 +86,8 @@ class ReplyLines:
         Returns where the next line begins, or the end of `octets`; behind a Breach nothing is to be fed any more.
         """
         line_feed = octets.find(b"\n", pos)
+        if line_feed > 0 and not self._lines and not self._head and self._usual(octets[pos : pos + _HEAD]):
+            return line_feed + 1
         end = len(octets) if line_feed < 0 else line_feed + 1
         text = pos
         missing = _HEAD - len(self._head)
@@ -105,6 +107,16 @@ class ReplyLines:
         if line_feed >= 0:
             self._end()
         return end
+
+    def _usual(self, head: bytes) -> bool:
+        """Whether the whole line that begins with `head` is a reply of one line that changes nothing but the queue."""
+        if head[_CODE:] != b" " or not head[:_CODE].isdigit() or self._dialogue.oldest in _REMARKABLE:
+            return False
+        code = int(head[:_CODE])
+        if code in LICENSED:
+            return False
+        self._dialogue.replied(code, False)
+        return True
 
     def _judge(self, start: int, missing: int, facts: list[Fact]) -> bool:
         """Look at what has come of the line's first four octets; `start` is the line's offset. False: a Breach."""
@@ -211,4 +223,6 @@ class ReplyLines:
             facts.append(EhloParameter(self._stalled, offset, len(text), starttls=keyword == b"STARTTLS", whole=False))
 
 
+#: What is outstanding when a reply is more than a step in the queue.
+_REMARKABLE = (None, GREETING, "EHLO")
 _OWNERS = {220: "STARTTLS", 334: "AUTH", 354: "DATA"}

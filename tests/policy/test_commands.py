@@ -108,7 +108,7 @@ class TestTermination:
             (b"NOOP x\r\r\n", b"NOOP x\r"),
             (b"TURN x\ny\r\n", b"XXXXXX"),
             (b"\n", b""),
-            (b"\r\rNOOP\r\n", b"\r"),
+            (b"\r\rNOOP\r\n", b""),
             (b"NOOP\r\nNOOP\nNOOP\r\n", b"NOOP\r\n"),  # cut finest behind five octets
         ],
     )
