@@ -111,6 +111,11 @@ class Datapath:
         return len(self._table)
 
     @property
+    def waiting(self) -> int:
+        """How many packets wait."""
+        return len(self._room)
+
+    @property
     def next_deadline(self) -> int:
         """When `tick` is due (ns). It may be early, never late."""
         due = self._room.due
