@@ -307,7 +307,8 @@ static __always_inline u32 book_data(struct conn *conn, struct packet *packet, u
 		conn->octets += packet->payload;
 		conn->flags |= DATA_FROM << side;
 	}
-	if (ahead(end, conn->next[side]) > 0 && !(conn->flags & FIN_FROM << side)) {
+	/* A pure ACK is SKIP and overtakes a FIN that waits for the worker: its number says nothing of what was forwarded. */
+	if (end != packet->seq && ahead(end, conn->next[side]) > 0 && !(conn->flags & FIN_FROM << side)) {
 		conn->next[side] = end;
 		if (packet->flags & FLAG_FIN) {
 			conn->flags |= FIN_FROM << side;

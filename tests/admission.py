@@ -435,6 +435,18 @@ def fins_crossing(box: Subject) -> None:
 
 
 @rule
+def a_pure_ack_that_overtakes_its_sides_fin_takes_nothing_from_it(box: Subject) -> None:
+    """FINs wait for the worker, pure ACKs don't."""
+    bring(box, State.ESTABLISHED)
+    crosses(box, server(ACK | FIN, 501, 101))
+    crosses(box, client(ACK, 102, 502))
+    crosses(box, client(ACK | FIN, 101, 501))
+    assert box.states()[key()] is State.CLOSING
+    crosses(box, server(ACK, 502, 102))
+    assert box.states() == {}
+
+
+@rule
 def a_retransmitted_fin_is_one_fin(box: Subject) -> None:
     bring(box, State.ESTABLISHED)
     for _ in range(3):

@@ -53,6 +53,9 @@ class Lab:
 
         KernelError, with the daemon's last words and nothing left behind, if it does not become ready.
         """
+        if any(namespaces.exists(self.network.namespace(host)) for host in HOSTS):
+            name = self.network.prefix
+            raise KernelError(f"the lab {name} is up already, or was left behind: fixup lab down --name {name}")
         self.network.build()
         try:
             return self.start(config)

@@ -300,7 +300,8 @@ def _exchange(packet: Packet, entry: Entry) -> None:
     if packet.payload:
         entry.octets += packet.payload
         entry.spoken.add(side)
-    if _ahead(end, entry.next[side]) > 0 and side not in entry.fin:
+    # A pure ACK is SKIP and overtakes a FIN that waits for the worker: its number says nothing of what was forwarded.
+    if end != packet.seq and _ahead(end, entry.next[side]) > 0 and side not in entry.fin:
         entry.next[side] = end
         if packet.flags & FIN:
             entry.fin.add(side)

@@ -1,0 +1,66 @@
+"""Half-open connections on purpose: SYNs from many of the lab's addresses whose answers are never answered."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address
+
+from appliance.lab.wire import ACK, SYN, Seen
+
+#: The clients' port, and their initial sequence number.
+PORT = 50_000
+_FIRST = 1_000_000
+_RST = 0x04
+_RULE = ["-p", "tcp", "--dport", str(PORT), "-j", "DROP"]
+
+
+@contextlib.contextmanager
+def unanswered() -> Iterator[None]:
+    """This host does not answer what comes to `PORT`: else it would reset connections it knows nothing of."""
+    subprocess.run(["iptables", "-A", "INPUT", *_RULE], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["iptables", "-D", "INPUT", *_RULE], check=True, capture_output=True)
+
+
+def send(server: IPv4Address, clients: Sequence[IPv4Address], port: int = 25) -> list[IPv4Address]:
+    """A SYN from each client, as fast as they go."""
+    with _raw() as out:
+        for client in clients:
+            out.sendto(_segment(client, server, port, _FIRST, SYN), (str(server), 0))
+    return list(clients)
+
+
+def give_up(server: IPv4Address, clients: Iterable[IPv4Address], port: int = 25) -> None:
+    """An RST from each client: the places are free again."""
+    with _raw() as out:
+        for client in clients:
+            out.sendto(_segment(client, server, port, _FIRST + 1, _RST), (str(server), 0))
+
+
+def answers(seen: Iterable[Seen], server: IPv4Address) -> set[IPv4Address]:
+    """The clients that got a SYN-ACK."""
+    return {
+        each.to
+        for each in seen
+        if each.source == server and each.to_port == PORT and each.flags & (SYN | ACK) == SYN | ACK
+    }
+
+
+def _raw() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
+
+
+def _segment(source: IPv4Address, to: IPv4Address, port: int, seq: int, flags: int) -> bytes:
+    addresses = source.packed + to.packed
+    tcp = struct.pack("!HHIIBBHHH", PORT, port, seq, 0, 5 << 4, flags, 0xFFFF, 0, 0)
+    pseudo = addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp))
+    checksum = 0xFFFF - int.from_bytes(pseudo + tcp, "big") % 0xFFFF
+    tcp = tcp[:16] + struct.pack("!H", checksum) + tcp[18:]
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, socket.IPPROTO_TCP, 0)
+    return header + addresses + tcp
