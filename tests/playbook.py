@@ -4,8 +4,8 @@
 
     session >> client(b"NOOP\\r\\n") << Command("NOOP", ANY)
 
-`Script` is for what the peers get: a list of things sent, played through an `Inspector` in every way of cutting them
-into segments, each of which must come to the same `Outcome`. Where inspection closes the connection the cut matters to
+`everyhow` is for what the peers get: things sent are played through an `Inspector` in every way of cutting them into
+segments, each of which must come to the same `Outcome`. Where inspection closes the connection the cut matters to
 how much was released before; every way must then release a prefix of what byte by byte releases.
 """
 

@@ -45,7 +45,7 @@ class Place(enum.Enum):
 class Address:
     """The address of one command line. `limits` (ascending) are on the sender address; empty for a recipient."""
 
-    __slots__ = ("_bare", "_eight_bit", "_length", "_limits", "_place", "_word", "shown")
+    __slots__ = ("_bare", "_eight_bit", "_length", "_limits", "_place", "_shown", "_word")
 
     def __init__(self, limits: tuple[int, ...]) -> None:
         self._limits = limits
@@ -54,7 +54,7 @@ class Address:
         self._length = 0
         self._word = b""  # the last octets as the server reads them, to know AUTH=<>
         self._eight_bit = False
-        self.shown = bytearray()  # the first octets behind the colon
+        self._shown = bytearray()  # the first octets behind the colon
 
     def scan(self, text: bytes, offset: int, facts: list[Fact]) -> bool:
         """Read `text` (behind the verb, no line end), whose first octet is at stream offset `offset`.
@@ -65,13 +65,13 @@ class Address:
         for at, octet in enumerate(text, offset):
             if octet == _PIPE and self._place is not Place.KEYWORD:
                 rest = text[at - offset :]
-                facts.append(Pipe(bytes(self.shown + rest)[:SHOWN].strip(), at))
+                facts.append(Pipe(bytes(self._shown + rest)[:SHOWN].strip(), at))
                 return misplaced
             if octet > _DEL and not self._eight_bit:
                 self._eight_bit = True
                 facts.append(Odd(Oddity.EIGHT_BIT, at))
-            if self._place is not Place.KEYWORD and len(self.shown) < SHOWN:
-                self.shown.append(octet)
+            if self._place is not Place.KEYWORD and len(self._shown) < SHOWN:
+                self._shown.append(octet)
             if control(octet) or not self._in_place(octet):
                 misplaced = True
                 facts.append(Misplaced(at))

@@ -112,12 +112,9 @@ class Message:
         text = carried + octets
         end = text.find(_END)
         stop = len(octets) if end < 0 else end + len(_END) - len(carried)
-        # Every look-alike has a bare CR, a bare LF or a NUL in it. (A CR or LF cut from its other half at either end
-        # of `text` only looks bare, and `_irregular` knows.)
-        rest = text.replace(b"\r\n", b"")
         mark = len(facts)
-        if b"\r" in rest or b"\n" in rest or b"\0" in text:
-            self._irregular(text, len(carried), stop + len(carried), base, facts)
+        if _irregular(text):
+            self._examine(text, len(carried), stop + len(carried), base, facts)
         if self._in_header:
             self._measure_header(text, octets, stop, base, facts)
         else:
@@ -130,7 +127,7 @@ class Message:
         self._carried = text[-_CARRIED:]
         return -1
 
-    def _irregular(self, text: bytes, carried: int, stop: int, base: int, facts: list[Fact]) -> None:
+    def _examine(self, text: bytes, carried: int, stop: int, base: int, facts: list[Fact]) -> None:
         """Count the bare CRs and LFs of `text[carried:stop]` and look for what only looks like the end.
 
         A CR at the very end is counted when the octet behind it is seen.
@@ -158,6 +155,19 @@ class Message:
         body = empty_line + 4 - carried
         self._header.scan(octets, 0, body, base, facts)
         self._body.scan(octets, body, stop, base, facts)
+
+
+def _irregular(text: bytes) -> bool:
+    """Whether `text` has a bare CR, a bare LF or a NUL, as every look-alike has.
+
+    A CR at its very end is not bare yet; an LF at its very beginning was judged when the octet before it was seen.
+    """
+    rest = text.replace(b"\r\n", b"")
+    if b"\r" in rest and (rest.find(b"\r") < len(rest) - 1 or text[-1] != _CR):
+        return True
+    if b"\n" in rest and (rest.rfind(b"\n") > 0 or text[0] != _LF):
+        return True
+    return b"\0" in rest
 
 
 def _look_alike(text: bytes, carried: int, stop: int) -> int:

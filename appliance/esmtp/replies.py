@@ -86,8 +86,13 @@ class ReplyLines:
         Returns where the next line begins, or the end of `octets`; behind a Breach nothing is to be fed any more.
         """
         line_feed = octets.find(b"\n", pos)
-        if line_feed > 0 and not self._lines and not self._head and self._usual(octets[pos : pos + _HEAD]):
-            return line_feed + 1
+        if line_feed > 0 and not self._head:
+            if self._lines:
+                usual = self._usual_parameter(octets[pos:line_feed], base + pos, facts)
+            else:
+                usual = self._usual_reply(octets[pos : pos + _HEAD])
+            if usual:
+                return line_feed + 1
         end = len(octets) if line_feed < 0 else line_feed + 1
         text = pos
         missing = _HEAD - len(self._head)
@@ -108,7 +113,7 @@ class ReplyLines:
             self._end()
         return end
 
-    def _usual(self, head: bytes) -> bool:
+    def _usual_reply(self, head: bytes) -> bool:
         """Whether the whole line that begins with `head` is a reply of one line that changes nothing but the queue."""
         if head[_CODE:] != b" " or not head[:_CODE].isdigit() or self._dialogue.oldest in _REMARKABLE:
             return False
@@ -116,6 +121,18 @@ class ReplyLines:
         if code in LICENSED:
             return False
         self._dialogue.replied(code, False)
+        return True
+
+    def _usual_parameter(self, line: bytes, offset: int, facts: list[Fact]) -> bool:
+        """Whether the whole `line` is a parameter, not the last, and no limit is near; if so, it is stated."""
+        if self._text is not Text.PARAMETERS:
+            return False
+        octets = self._reply_octets + len(line) + 1
+        if line[:_HEAD] != b"250-" or len(line) >= LINE or octets > REPLY or self._lines >= LINES:
+            return False
+        self._reply_octets = octets
+        self._lines += 1
+        self._state_parameter(line[_HEAD:], offset + _HEAD, facts)
         return True
 
     def _judge(self, start: int, missing: int, facts: list[Fact]) -> bool:
@@ -186,15 +203,19 @@ class ReplyLines:
         text, offset = self._held + text, offset - len(self._held)
         if whole:
             self._held, self.undecided = b"", None
-            text = text.removesuffix(b"\r")
-            if text:
-                keyword = text.split(b" ", 1)[0].upper()
-                word = PARAMETERS.get(keyword, OTHERS)
-                self._pipelining = self._pipelining or word == "pipelining"
-                facts.append(EhloParameter(word, offset, len(text), starttls=keyword == b"STARTTLS"))
+            self._state_parameter(text, offset, facts)
         elif text:
             self._held, self.undecided = text, offset
         return True
+
+    def _state_parameter(self, text: bytes, offset: int, facts: list[Fact]) -> None:
+        """State the parameter of a whole line; an empty line has none."""
+        text = text.removesuffix(b"\r")
+        if text:
+            keyword = text.partition(b" ")[0].upper()
+            word = PARAMETERS.get(keyword, OTHERS)
+            self._pipelining = self._pipelining or word == "pipelining"
+            facts.append(EhloParameter(word, offset, len(text), keyword == b"STARTTLS"))
 
     def _end(self) -> None:
         """The line's LF has come."""

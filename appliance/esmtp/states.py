@@ -17,7 +17,7 @@ The recipients of a transaction are counted from the last command that is known 
 restarts when that command is answered 2xx, at the place where it was sent, so that an RCPT behind an unanswered one
 counts for both (row 13).
 
-Rule: nothing outside this module changes `Dialogue`'s state, but for `sent`, `recipient`, `replied` and `began_tls`.
+Rule: this state changes here alone, by `sent`, `sent_sasl`, `recipient`, `replied` and `began_tls`.
 """
 
 from __future__ import annotations

@@ -107,6 +107,12 @@ def test_a_playbook_that_is_not_finished_is_an_error():
         Playbook(Session(Settings())) << Command("NOOP", 0)
 
 
+def test_a_reply_to_ehlo_of_one_line(session):
+    session >> server(b"554 no\r\n")
+    session >> client(b"EHLO a\r\n") << Command("EHLO", 0)
+    session >> server(b"250 STARTTLS\r\n") << EhloReply(8)
+
+
 def test_nothing_is_said_of_what_merely_passes(session):
     session >> server(b"554 no\r\n")
     body = payload(b"x\r\n" * 1000)

@@ -95,6 +95,9 @@ class TestUnsupported:
         cut = [(Side.CLIENT, b"NOOP\r\nST"), (Side.CLIENT, b"ARTTLS\r\n")]
         assert play(cut).client == b"NOOP\r\nSTXXXXXX\r\n"
 
+    def test_what_begins_no_verb_is_not_a_cut_one(self):
+        assert play([(Side.CLIENT, b"NOOP\r\n1"), (Side.CLIENT, b"234\r\n")]).client == b"NOOP\r\nXXXX\r\n"
+
     def test_what_follows_a_cut_verb_is_judged_too(self):
         assert play([(Side.CLIENT, b"NOOP\r\nHELO"), (Side.CLIENT, b"ZYZ a\r\n")]).client == b"NOOP\r\nHELOXXXXX\r\n"
 
@@ -224,6 +227,7 @@ class TestCommandLineLength:
                 Match("cmd-line-length", Reaction(Deed.LOG, log=True), limit=10),
             ),
         )
+        assert everyhow(client(b"NOOP " + b"x" * 15), inspect_map=two).ended == ""
         outcome = everyhow(client(b"NOOP " + b"x" * 16), inspect_map=two)
         assert outcome.said == ["matched Class 2: cmd line length gt 10"]
         assert outcome.ended == "ResetConnection: matched Class 1: cmd line length gt 20"

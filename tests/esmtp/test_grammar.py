@@ -1,0 +1,60 @@
+"""Mail addresses: the short way and the long way agree, and neither depends on the cut."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.esmtp.events import Misplaced, Pipe
+from appliance.esmtp.grammar import Address, regular
+
+ODD = [b'"', b"\\", b"|", b"\t", b"\x00", b"\x80"]
+PARTS = [b"FROM", b":", b" ", b"<", b">", b"a", b"@b", b"AUTH=", b"<a@b>", b"AUTH=<>", *ODD]
+TEXT = st.lists(st.sampled_from(PARTS), max_size=14).map(b"".join)
+
+
+def facts_of(pieces, limits=(4,)):
+    """What an address read in `pieces` states."""
+    address, facts, at = Address(limits), [], 0
+    for piece in pieces:
+        address.scan(piece, at, facts)
+        if any(isinstance(fact, Pipe) for fact in facts):
+            break
+        at += len(piece)
+    return facts
+
+
+@settings(max_examples=400)
+@given(TEXT)
+def test_what_is_regular_has_nothing_to_be_said_of_it(text):
+    line = b" " + text
+    if regular(line, 4):
+        assert facts_of([line]) == []
+
+
+@settings(max_examples=300)
+@given(TEXT)
+def test_octet_by_octet_says_the_same(text):
+    whole, fine = facts_of([text]), facts_of([text[at : at + 1] for at in range(len(text))])
+    assert [(type(each), each.offset) for each in whole] == [(type(each), each.offset) for each in fine]
+
+
+@settings(max_examples=400)
+@given(TEXT)
+def test_what_is_left_has_brackets_in_pairs(text):
+    """Outside quoted strings, what the server reads has one path and empty AUTH= pairs at most."""
+    if b'"' in text or b"|" in text:
+        return
+    left = bytearray(text)
+    for fact in facts_of([text]):
+        if isinstance(fact, Misplaced):
+            left[fact.offset] = 0x20
+    assert not any(octet < 0x20 and octet != 9 for octet in left)
+    path = bytes(left).replace(b"AUTH=<>", b"").replace(b"AUTH=<", b"").strip()
+    assert path.count(b"<") <= 1
+    assert path.count(b">") <= path.count(b"<")
+
+
+def test_usual_lines_are_regular():
+    assert regular(b"MAIL FROM:<a@b> SIZE=1", 320)
+    assert regular(b"MAIL FROM:<>", 320)
+    assert not regular(b"MAIL FROM:<a@b>", 2)
+    assert not regular(b"MAIL FROM:a<b>", 320)

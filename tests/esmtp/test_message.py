@@ -1,0 +1,51 @@
+"""The message scanner against oracles that have the whole text before them."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.esmtp.events import Quantity
+from appliance.esmtp.message import LineMeter, Message
+
+LINE = b"\r\n"
+
+
+def oracle(text: bytes, limit: int) -> list[int]:
+    """Where a line of `text` has its first octet beyond `limit`: split at CRLF, dot-stuffing undone."""
+    found, at = [], 0
+    for line in text.split(LINE):
+        stuffing = line.startswith(b".")
+        complete = at + len(line) < len(text)
+        octets = len(line) - stuffing
+        if not complete and line.endswith(b"\r"):
+            octets -= 1  # may be half a line end
+        if octets > limit:
+            found.append(at + stuffing + limit)
+        at += len(line) + len(LINE)
+    return found
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from([b"a", b".", b"\r", b"\n", b"\r\n", b"aaaa", b"aaaaaa"]), max_size=60), st.data())
+def test_line_lengths_are_those_of_the_lines(parts, data):
+    text = b"".join(parts)
+    meter, facts, at = LineMeter(Quantity.BODY_LINE, (6,)), [], 0
+    while at < len(text):
+        end = data.draw(st.integers(at + 1, len(text)))
+        meter.scan(text[at:end], 0, end - at, at, facts)
+        at = end
+    assert [fact.offset for fact in facts] == oracle(text, 6)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from([b"a", b".", b"..", b"\r", b"\r\n", b"\n", b"\r\n.", b"\0"]), max_size=40), st.data())
+def test_the_end_of_a_message_is_where_the_whole_text_has_it(parts, data):
+    text = b"".join(parts)
+    end = (LINE + text).find(b"\r\n.\r\n")
+    expected = -1 if end < 0 else end + 3
+    message, facts, at, found = Message((), ()), [], 0, -1
+    while at < len(text) and found < 0:
+        stop = data.draw(st.integers(at + 1, len(text)))
+        behind = message.feed(text[at:stop], at, facts)
+        found = at + behind if behind >= 0 else -1
+        at = stop
+    assert found == expected
