@@ -144,6 +144,12 @@ def test_a_scrape_reads_the_snapshot_of_its_moment(server: metrics.MetricsServer
     assert "fixup_kernel_events_lost_total 2.0" in scrape(server)
 
 
+def test_a_place_is_free_again_behind_a_scrape(server: metrics.MetricsServer, source: Scraped) -> None:
+    for _ in range(3 * 8):
+        scrape(server)
+    assert source.times == 24
+
+
 def silent(server: metrics.MetricsServer) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port))
 

@@ -150,9 +150,11 @@ def test_octets_of_a_peer_are_printable(octets: bytes, shown: str) -> None:
 
 
 def test_a_record_keeps_no_more_octets_than_it_shows() -> None:
-    record = syslog.MaliciousPattern(CLIENT, SERVER, b"a" * 100_000)
-    assert len(record.address) == 129
-    assert record.text().endswith(f"Mail Address:{'a' * 128}…")
+    malicious = syslog.MaliciousPattern(CLIENT, SERVER, b"a" * 100_000)
+    replaced = syslog.StringReplaced(CLIENT, SERVER, b"a" * 100_000)
+    assert len(malicious.address) == len(replaced.data) == 129
+    assert malicious.text().endswith(f"Mail Address:{'a' * 128}…")
+    assert replaced.text().endswith(f"data: {'a' * 128}…")
 
 
 FORGERIES = [b"x\r\n<2>%ASA-2-108003: forged", b"x\n<2>%ASA-", b"\x1b]0;x\x07", b"\x9b31m", "\u2028\u0085".encode()]
@@ -258,3 +260,15 @@ def test_an_engine_fault_names_places_and_never_the_message() -> None:
     assert one.trace.startswith("test_syslog.py:")
     assert "c2VjcmV0" not in one.text()
     assert one.digest == two.digest
+
+
+def test_an_engine_fault_names_the_innermost_places_alone() -> None:
+    def fall(depth: int) -> None:
+        if depth == 0:
+            raise ValueError
+        fall(depth - 1)
+
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # it has no message
+        fall(100)
+    fault = syslog.EngineFault.of("outside:203.0.113.10/40000", caught.value)
+    assert fault.trace.split(" < ") == [fault.trace.split(" < ")[0], *[fault.trace.split(" < ")[1]] * 7]

@@ -34,11 +34,13 @@ from appliance.show import (
     RunningConfigReport,
     ServicePolicyReport,
 )
+from appliance.syslog import one_line
 
 if TYPE_CHECKING:
     from appliance.lab.lab import Lab
 
 R = TypeVar("R", bound=Report)
+T = TypeVar("T")
 
 #: Where an instance lives unless told otherwise (design §4).
 DEFAULT_RUN_DIR = Path("/run/fixup")
@@ -95,12 +97,17 @@ def _show(call: Call, request: Request, kind: type[R], text: Callable[[R], Itera
     """Ask the daemon and print its report."""
     report = ask(_run_dir(call) / "control.sock", request)
     assert isinstance(report, kind)  # the protocol pairs requests and reports; another is our bug
+    _print(call, report, text)
+    return 0
+
+
+def _print(call: Call, report: T, text: Callable[[T], Iterator[str]]) -> None:
+    """A report as text, or as JSON where that was asked for."""
     if "json" in call.options:
         print(json.dumps(to_plain(report), indent=2))
     else:
         for line in text(report):
             print(line)
-    return 0
 
 
 # --- run, check, cleanup ----------------------------------------------------------------------------------------
@@ -231,5 +238,38 @@ def _is_good(command: str, config: Path) -> bool:
 
 
 def replay(call: Call) -> int:
-    """``replay IN.pcap…``"""
-    raise NotImplementedError
+    """``replay IN.pcap…``: exit 2 if a file could not be read to its end."""
+    captures = [Path(each) for each in call.operands]
+    out = call.path("write")
+    rule_file = call.path("config")
+    loaded = _load("replay", rule_file) if rule_file is not None else None
+    if loaded is not None and loaded.config is None:
+        _print_diagnostics(loaded.diagnostics, str(rule_file))
+        return 2
+    for capture in captures:
+        _require_capture(capture, out)
+    from appliance.replay.classes import SMTP
+    from appliance.replay.replay import replay as replayed
+
+    port = call.number("port", 1, 65535) or SMTP
+    try:
+        report = replayed(captures, loaded.config if loaded else None, port, "checksums" in call.options, out)
+    except OSError as error:
+        raise UsageError(f"replay: cannot write {out}: {error.strerror}") from error
+    _print(call, report, format.replay)
+    for fault in report.faults:
+        print(f"fixup: replay: {one_line(fault)}", file=sys.stderr)
+    if out is not None:
+        print(f"{out}: {report.written} packets, whatever secrets they hold; only you may read it", file=sys.stderr)
+    return 2 if report.faults else 0
+
+
+def _require_capture(capture: Path, out: Path | None) -> None:
+    """UsageError unless `capture` can be read and is not what is about to be written."""
+    try:
+        with capture.open("rb"):
+            pass
+    except OSError as error:
+        raise UsageError(f"replay: cannot read {capture}: {error.strerror}") from error
+    if out is not None and out.exists() and out.samefile(capture):
+        raise UsageError(f"replay: {out} is read: it cannot be written as well")

@@ -1,4 +1,4 @@
-"""Reports as ASA prints them (asa.md §3.2, §3.4, §3.5, §3.10). Data in, lines out; nothing is looked up here.
+"""Reports as ASA prints them (asa.md §3.2, §3.4, §3.5, §3.10), and replays. Data in, lines out; nothing is looked up.
 
 ``Global policy: `` keeps ASA's trailing space; the header of an inspection is 7.x's, without ``lock fail``, as the
 seed shows it.
@@ -11,6 +11,8 @@ from itertools import pairwise
 
 from appliance.datapath.snapshot import LogUse
 from appliance.flow import Endpoint
+from appliance.replay import report as replayed
+from appliance.replay.report import Kind
 from appliance.show import (
     ClassReport,
     ConnectionReport,
@@ -181,3 +183,55 @@ def _device(report: LoggingReport) -> str:
 def running_config(report: RunningConfigReport) -> Iterator[str]:
     """``show running-config``: its lines."""
     return iter(report.lines)
+
+
+# --- replay -----------------------------------------------------------------------------------------------------
+
+#: The mark in front of what an entry tells.
+_MARKS = {
+    Kind.COMMAND: "C:",
+    Kind.REPLY: "S:",
+    Kind.MESSAGE: "C:",
+    Kind.CLOSED: "!! closed:",
+    Kind.LOGGED: "-- logged:",
+    Kind.TLS: "-- TLS begins; from here on nothing is inspected",
+}
+
+
+def replay(report: replayed.Report) -> Iterator[str]:
+    """A replay: each connection's dialogue, what the peer got where that is not what was sent, the log, the sums."""
+    for each in report.conversations:
+        yield from _conversation(each)
+        yield ""
+    if report.records:
+        yield "Log:"
+        yield from (f"  {record}" for record in report.records)
+        yield ""
+    yield (
+        f"{report.packets} packets: {report.passed} passed, {report.modified} of them modified, "
+        f"{report.dropped} dropped; {report.ignored} not IPv4, {report.wrong_checksums} wrong checksums"
+    )
+
+
+def _conversation(report: replayed.ConversationReport) -> Iterator[str]:
+    judged = f"inspected: {report.inspection}" if report.inspection else f"not inspected: {report.why}"
+    yield f"{report.client} > {report.server}, {judged}, {report.packets} packets"
+    for each in report.entries:
+        yield from _entry(each)
+    if report.omitted:
+        yield f"  … {report.omitted} more"
+    if report.inspection:
+        yield f"  {report.masked} octets masked, {len(report.messages)} messages of {sum(report.messages)} octets"
+
+
+def _entry(entry: replayed.Entry) -> Iterator[str]:
+    mark = _MARKS[entry.kind]
+    match entry.kind:
+        case Kind.MESSAGE:
+            yield f"  {mark} (a message, {entry.octets} octets)"
+        case Kind.TLS:
+            yield f"  {mark}"
+        case _:
+            yield f"  {mark} {entry.sent}"
+    if entry.got is not None:
+        yield f"  {'->':>{len(mark)}} {entry.got}"

@@ -182,6 +182,21 @@ def test_who_does_not_read_for_five_seconds_is_closed(daemon: Daemon) -> None:
         assert daemon.server.deadline is None
 
 
+def test_who_reads_slowly_but_does_read_is_waited_for(daemon: Daemon) -> None:
+    with daemon.connect() as connection:
+        connection.sendall(request_frame(ShowRunningConfig()))
+        daemon.turn()
+        octets = b""
+        while daemon.server.deadline is not None:
+            daemon.now += PATIENCE - 1
+            octets += connection.recv(1 << 20)
+            daemon.turn()
+            daemon.server.expire()
+        octets += received(connection)
+        (frame,) = Framing(1 << 26).receive(octets)
+        assert answer_of(frame) == LARGE
+
+
 def test_who_hangs_up_costs_nothing(daemon: Daemon) -> None:
     with daemon.connect() as connection:
         connection.sendall(request_frame(ShowRunningConfig()))

@@ -126,6 +126,13 @@ def test_lost_ends_do_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) ->
     assert numbers(log, built(1), built(2), built(3), torn_down(port=3), torn_down(port=1)) == [1, 2, 3, 3, 4]
 
 
+def test_a_tuple_used_again_is_as_young_as_its_last_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "REMEMBERED", 3)
+    log = ConnectionRecords(CONFIG)
+    events = (built(1), built(2), built(1), built(3), built(4), torn_down(port=1))
+    assert numbers(log, *events) == [1, 2, 3, 4, 5, 3]
+
+
 def test_a_reload_keeps_numbers_and_may_forget_where_an_address_was() -> None:
     log = ConnectionRecords(CONFIG)
     log.record(built())
