@@ -7,7 +7,7 @@ define are not looked at here: `verify` resolves them when the file is whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
@@ -53,6 +53,10 @@ from appliance.policy.matches import BY_KEY
 MATCHES = 64
 #: ``logging host`` statements (ASA's 16).
 HOSTS = 16
+#: Interfaces; an ASA has at most 1,024 with all its VLANs.
+INTERFACES = 256
+#: Class maps, policy maps of either type, and classes in one of them (asa.md §6.1).
+CLASS_MAPS, POLICY_MAPS, CLASSES = 255, 64, 63
 
 _SECOND_MATCH = (
     "ERROR: Multiple match commands are not supported except for the "
@@ -78,6 +82,7 @@ class Draft:
         self._box = Config()  # what stands once: hostname, workers, metrics
         self._timeouts = Timeouts()
         self._logging = Logging()
+        self._silent: set[int] = set()  # `no logging message`
         self._interfaces: dict[str, Interface] = {}
         self._routes: dict[Route, None] = {}
         self._access_lists: dict[str, _Entries] = {}
@@ -114,7 +119,7 @@ class Draft:
             policy_maps=tuple(self._policy(name) for name in self._policies),
             service_policies=tuple(self._services.values()),
             timeouts=self._timeouts,
-            logging=self._logging,
+            logging=replace(self._logging, disabled=frozenset(self._silent)),
         )
 
     def _policy(self, name: str) -> PolicyMap:
@@ -130,6 +135,11 @@ class Draft:
     def rejected(self, field: str, message: str) -> Rejected:
         """The error at `field`, or at the line's first word."""
         return Rejected(self._columns.get(field, self._line.words[0].column), message)
+
+    def _room(self, name: str, known: Collection[str], most: int, what: str) -> None:
+        """Refuse a new `name` where `most` are `known`."""
+        if name not in known and len(known) >= most:
+            raise self.rejected("name", f"ERROR: at most {most} {what}")
 
     def exit(self) -> None:
         """``exit``: the parser leaves the mode."""
@@ -151,6 +161,7 @@ class Draft:
     # -- interfaces and routes
 
     def interface(self, name: str) -> None:
+        self._room(name, self._interfaces, INTERFACES, "interfaces")
         self._interface = name
         self._interfaces.setdefault(name, Interface(name, line=self._line.number))
 
@@ -244,6 +255,7 @@ class Draft:
     def class_map(self, name: str) -> None:
         if name == CLASS_DEFAULT.name:
             raise self.rejected("name", f"ERROR: % class-map {name} is reserved")
+        self._room(name, self._class_maps, CLASS_MAPS, "class maps")
         self._class_map = name
         self._class_maps.setdefault(name, ClassMap(name, None))
 
@@ -279,6 +291,7 @@ class Draft:
     # -- policy maps
 
     def policy_map(self, name: str) -> None:
+        self._room(name, self._policies, POLICY_MAPS, "policy maps")
         self._policy_map = name
         self._policies.setdefault(name, {})
 
@@ -286,6 +299,7 @@ class Draft:
         self._policy_descriptions[self._policy_map] = text
 
     def policy_class(self, name: str) -> None:
+        self._room(name, self._policies[self._policy_map], CLASSES, "classes in a policy map")
         self._class = name
         self._policies[self._policy_map].setdefault(name, PolicyClass(name))
 
@@ -315,6 +329,7 @@ class Draft:
     def inspect_map(self, name: str) -> None:
         if name == DEFAULT_MAP.name:
             raise self.rejected("name", f"ERROR: policy-map {name} is the default one and can't be changed")
+        self._room(name, self._inspect_maps, POLICY_MAPS, "inspect maps")
         self._inspect_map = name
         self._inspect_maps.setdefault(name, InspectMap(name))
 
@@ -386,10 +401,10 @@ class Draft:
         self.logging(hosts=(*kept, LoggingHost(interface, address, port)))
 
     def logging_message(self, message: int) -> None:
-        self.logging(disabled=self._logging.disabled - {message})
+        self._silent.discard(message)
 
     def no_logging_message(self, message: int) -> None:
-        self.logging(disabled=self._logging.disabled | {message})
+        self._silent.add(message)
 
 
 def _insert(entries: list[Ace | Remark], entry: Ace | Remark, position: int | None) -> None:

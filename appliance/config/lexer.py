@@ -2,7 +2,7 @@
 
 A statement is a line. A line that begins with ``!`` is a comment, as is a blank one. Leading spaces mean nothing;
 words are separated by spaces and TABs; ``(inside, outside)`` is one word. Line ends are LF or CR LF. Anything that
-isn't printable is an error where it stands, comments excepted; a line has at most 512 octets, a file 4 MiB.
+isn't printable is an error where it stands, comments excepted; a line has at most 512 octets, a file 2 MiB.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from appliance.config.diagnostics import INVALID, Diagnostic, Place, Severity
 
 LINE_OCTETS = 512  # ASA's longest command line, asa.md §6.8
-FILE_OCTETS = 4 << 20  # beyond, a file is refused unread: bounded time
+FILE_OCTETS = 2 << 20  # beyond, a file is refused unread: bounded time
 
 _WORD = re.compile(r"\([^()]*\)|[^ \t]+")
 

@@ -1,0 +1,147 @@
+"""The rules a configuration becomes: golden texts, other people's rules beside them, and the kernel's own opinion."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from appliance.config.config import Config
+from appliance.config.load import load
+from appliance.iptables import removal, rules, rules6
+from tests.config.configs import configs
+
+GOLDEN = sorted((Path(__file__).parent / "golden" / "config").glob("*.cfg"))
+MAIL = Path(__file__).parent.parent / "examples" / "mail.cfg"
+
+#: What Docker leaves in the tables, in short.
+DOCKER = """*filter
+:DOCKER - [0:0]
+-A FORWARD -o docker0 -j DOCKER
+-A FORWARD -i docker0 -j ACCEPT
+-A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT
+COMMIT
+*nat
+:DOCKER - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+COMMIT
+"""
+
+
+def loaded(path: Path) -> Config:
+    config = load(path.read_bytes()).config
+    assert config is not None
+    return config
+
+
+def rendered(config: Config, saved: str = "", generation: int = 1) -> str:
+    return rules(config, generation=generation, workers=config.workers or 2, queue_base=0, saved=saved)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_a_rule_file_becomes_these_rules(path: Path) -> None:
+    assert rendered(loaded(path)) == path.with_suffix(".rules").read_text()
+
+
+@settings(max_examples=50)
+@given(configs())
+def test_every_table_is_whole_and_only_ours(config: Config) -> None:
+    for table in rendered(config).split("COMMIT\n")[:-1]:
+        name, *lines = table.splitlines()
+        assert name in ("*mangle", "*filter", "*nat")
+        chains = {line.split()[0][1:] for line in lines if line.startswith(":")}
+        assert all(chain.startswith("FIXUP_") and len(chain) <= 28 for chain in chains)
+        for line in lines:
+            words = shlex.split(line)
+            if words[0] == "-A":
+                assert words[1] in chains
+            if words[0] in ("-A", "-I") and words[-2] in ("-j", "-g") and words[-1].startswith("FIXUP_"):
+                assert words[-1] in chains
+            assert words[0][0] == ":" or words[0] in ("-A", "-I")
+
+
+def test_numbers_out_of_range_are_refused() -> None:
+    config = Config()
+    for wrong in ({"generation": 0}, {"generation": 64}, {"workers": 0}, {"workers": 33}, {"queue_base": 65535}):
+        with pytest.raises(ValueError, match=r"\d"):
+            rules(config, **{"generation": 1, "workers": 2, "queue_base": 0, **wrong})
+
+
+def test_marks_are_never_written_or_matched_without_a_mask_nor_the_low_bits_with_one() -> None:
+    text = rendered(loaded(MAIL), generation=63)
+    for value, mask in re.findall(r"--(?:set-xmark|mark) (\S+?)(?:/(\S+))?\s", text):
+        assert mask, value
+        assert int(mask, 16) & 0xFF == 0
+        assert int(value, 16) & ~int(mask, 16) == 0
+
+
+def test_what_is_there_is_replaced_and_what_is_no_longer_needed_goes() -> None:
+    saved = (
+        "# Generated\n*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*filter\n:FORWARD DROP [1:2]\n:DOCKER - [0:0]\n"
+        ":FIXUP_FORWARD - [3:4]\n:FIXUP_IN_eth9 - [0:0]\n-A FORWARD -j FIXUP_FORWARD\n-A FORWARD -j FIXUP_FORWARD\n"
+        "-A FORWARD -o docker0 -j DOCKER\n-A FIXUP_FORWARD -i eth9 -j FIXUP_IN_eth9\nCOMMIT\n"
+    )
+    text = rendered(loaded(MAIL), saved)
+    filter_table = text[text.index("*filter") : text.index("*nat")]
+    assert filter_table.count("-D FORWARD -j FIXUP_FORWARD\n") == 2
+    assert filter_table.index("-D FORWARD") < filter_table.index("-I FORWARD 1 -j FIXUP_FORWARD")
+    assert ":FIXUP_IN_eth9 - [0:0]\n" in filter_table
+    assert filter_table.endswith("-X FIXUP_IN_eth9\nCOMMIT\n")
+    assert "DOCKER" not in text
+    assert removal(saved) == (
+        "*filter\n:FIXUP_FORWARD - [0:0]\n:FIXUP_IN_eth9 - [0:0]\n-D FORWARD -j FIXUP_FORWARD\n"
+        "-D FORWARD -j FIXUP_FORWARD\n-X FIXUP_FORWARD\n-X FIXUP_IN_eth9\nCOMMIT\n"
+    )
+
+
+def test_where_nothing_is_ours_there_is_nothing_to_remove() -> None:
+    assert removal(DOCKER) == ""
+
+
+@pytest.fixture
+def inside(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
+    """Run a program in a network namespace of the test's own."""
+    name = f"cfg-{abs(hash(request.node.name)) % 10**8}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+
+    def run(*command: str, text: str = "") -> str:
+        done = subprocess.run(
+            ["ip", "netns", "exec", name, *command], input=text, capture_output=True, text=True, timeout=20
+        )
+        assert done.returncode == 0, f"{done.stderr}\n{text}"
+        return re.sub(r"^#.*\n", "", re.sub(r"\[\d+:\d+\]", "[0:0]", done.stdout), flags=re.MULTILINE)
+
+    yield run
+    subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+@pytest.mark.root
+def test_the_kernel_takes_every_golden_text(inside: Callable[..., str]) -> None:
+    for path in GOLDEN:
+        inside("iptables-restore", "--noflush", "--test", text=path.with_suffix(".rules").read_text())
+        inside("ip6tables-restore", "--noflush", "--test", text=rules6(loaded(path)))
+
+
+@pytest.mark.root
+def test_applied_twice_changed_and_removed_beside_other_peoples_rules(inside: Callable[..., str]) -> None:
+    mail, policies = loaded(MAIL), loaded(MAIL.parent.parent / "tests/golden/config/policies.cfg")
+    inside("iptables-restore", "--noflush", text=DOCKER)
+    before = inside("iptables-save")
+    inside("iptables-restore", "--noflush", text=rendered(mail))
+    once = inside("iptables-save")
+    inside("iptables-restore", "--noflush", text=rendered(mail, saved=once))
+    assert inside("iptables-save") == once
+    forward = [line for line in once.splitlines() if line.startswith("-A FORWARD")]
+    # mangle's own, then filter's: ours first, Docker's untouched behind it.
+    assert forward[:2] == ["-A FORWARD -j FIXUP_FORWARD"] * 2
+    assert forward[2:] == ["-A FORWARD -o docker0 -j DOCKER", "-A FORWARD -i docker0 -j ACCEPT"]
+    inside("iptables-restore", "--noflush", text=rendered(policies, saved=once, generation=2))
+    changed = inside("iptables-save")
+    assert "FIXUP_IN_outside0" not in changed
+    inside("iptables-restore", "--noflush", text=removal(changed))
+    # The mangle table that iptables made for us stays, with its built-in chains empty.
+    assert re.sub(r"\*mangle\n(:\S+ ACCEPT \[0:0\]\n)+COMMIT\n", "", inside("iptables-save")) == before
