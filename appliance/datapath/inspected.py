@@ -18,6 +18,14 @@ from appliance.tcp.stream import Stream
 _NO_NAME = "unknown"
 
 
+class Inspects(Protocol):
+    """A class that a mark can name: a `config.inspections.Inspection`."""
+
+    @property
+    def inspect_map(self) -> InspectMap | None:
+        """The rules of its connections, None if it has none inspected."""
+
+
 class Reads(Protocol):
     """What inspects one connection: `policy.inspector.Inspector`, or what a test puts in its place."""
 

@@ -51,7 +51,7 @@ class Refusal(enum.Enum):
 class Connection:
     """Two streams. `key` is the client's addresses and ports, `last` when a packet came (ns)."""
 
-    __slots__ = ("client", "key", "last", "server", "state", "waiting", "waiting_octets")
+    __slots__ = ("client", "kept", "key", "last", "server", "state", "waiting", "waiting_octets")
 
     def __init__(self, key: bytes, client: Stream, server: Stream, now: int) -> None:
         self.key = key
@@ -59,6 +59,7 @@ class Connection:
         self.server = server
         self.state = State.OPEN
         self.last = now
+        self.kept = 0  # octets of both streams that are kept
         self.waiting = 0
         self.waiting_octets = 0
 
@@ -66,11 +67,6 @@ class Connection:
     def server_key(self) -> bytes:
         """Addresses and ports as the server writes them."""
         return reverse(self.key)
-
-    @property
-    def kept(self) -> int:
-        """Octets released and not acknowledged, and octets undecided, of both streams."""
-        return len(self.client.edits) + len(self.server.edits)
 
     def stream(self, side: Side) -> Stream:
         """What `side` sends."""

@@ -54,6 +54,6 @@ class Edits:
         self.base = offset
         return gone
 
-    def forget(self) -> int:
-        """Let go of everything. How many octets that were."""
-        return self.acknowledge(self.top)
+    def forget(self) -> None:
+        """Let go of everything."""
+        self.acknowledge(self.top)

@@ -138,6 +138,13 @@ class TestUnknown:
         assert [type(each) for each in records(wire)] == [FlowTerminated]
         assert count(wire.datapath, "unknown_flows") == 1
 
+    def test_a_pure_ack_of_it_passes(self) -> None:
+        wire = Wire(engine(Double))
+        wire.send(CLIENT, 7)
+        assert (verdict(wire), wire.effects) == (Accept(1), [])
+        wire.close(CLIENT, 7)
+        assert verdict(wire) == Drop(2)
+
     def test_what_is_no_segment_is_dropped_and_counted(self) -> None:
         wire = Wire(engine(Double))
         whole = wire.make(CLIENT, 0, b"NOOP\r\n")
@@ -333,7 +340,7 @@ class TestDecisions:
 
 class TestKept:
     def test_beyond_the_cap_new_data_is_dropped_unread(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("appliance.datapath.datapath.MAX_KEPT", 10)
+        monkeypatch.setattr("appliance.datapath.reader.MAX_KEPT", 10)
         wire.send(CLIENT, 0, b"a" * 10)
         wire.send(CLIENT, 10, b"b")
         assert verdict(wire) == Drop(3)
@@ -350,7 +357,7 @@ class TestKept:
         assert tcp_connection.MAX_KEPT == 1_048_576
 
     def test_all_connections_have_one_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("appliance.datapath.datapath.MAX_KEPT_IN_ALL", 10)
+        monkeypatch.setattr("appliance.datapath.reader.MAX_KEPT_IN_ALL", 10)
         datapath = engine(Double)
         one, two = Wire(datapath).open(), Wire(datapath, client=("203.0.113.11", 1_025)).open()
         one.send(CLIENT, 0, b"a" * 6)
@@ -426,7 +433,7 @@ class TestActions:
         wire.send(SERVER, 0, b"!SSS?")
         wire.send(CLIENT, 1, b"!SSS?", ACK | URG)
         assert verdict(wire) == Accept(wire.handle)
-        assert wire.datapath._kept == 0
+        assert wire.datapath._reader._kept == 0
 
     def test_behind_a_bypass_a_new_connection_is_inspected(self, wire: Wire) -> None:
         wire.send(CLIENT, 0, b"~")
@@ -475,7 +482,7 @@ class TestEnds:
         wire.send(CLIENT, 0, b"ab", ACK | FIN)
         wire.acked[CLIENT] = 3
         wire.send(SERVER, 0)
-        assert wire.datapath._kept == 0
+        assert wire.datapath._reader._kept == 0
 
     @pytest.mark.parametrize("side", [CLIENT, SERVER])
     def test_an_rst_closes_only_at_the_next_expected_octet(self, wire: Wire, side: Side) -> None:
@@ -530,7 +537,7 @@ class TestEnds:
         assert len(wire.datapath) == 1
         wire.tick(seconds * SECOND + 10 * SECOND)
         assert len(wire.datapath) == 0
-        assert wire.datapath._kept == 0
+        assert wire.datapath._reader._kept == 0
 
 
 class TestFaults:

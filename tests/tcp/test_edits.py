@@ -53,6 +53,7 @@ def test_a_mask_over_what_is_not_kept_is_our_bug(edits: Edits, start: int, lengt
     assert edits.read(3, 14) == b"O a\r\nNOOP\r\n"
 
 
-def test_forgetting_says_how_much_it_was(edits: Edits) -> None:
-    assert edits.forget() == 14
+def test_forgetting_leaves_nuls(edits: Edits) -> None:
+    edits.forget()
     assert (len(edits), edits.base) == (0, 14)
+    assert edits.read(0, 14) == bytes(14)

@@ -1,0 +1,256 @@
+"""The segments of open connections: put in order, inspected, and let go, held or refused.
+
+Rules:
+
+* An octet is handed to the inspector once, in order, before its packet goes on; what was refused never does.
+* Packets that waited go before the one that follows them, in the order of their offsets.
+
+Source: design §2, row 14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableSequence, Sequence
+from typing import Any, assert_never
+
+from appliance.datapath import counters, records
+from appliance.datapath.counters import OCTETS_INSPECTED, OCTETS_RELEASED
+from appliance.datapath.effects import Emit, Kill, Release, SendReset
+from appliance.datapath.inspected import Inspected, flow_of
+from appliance.datapath.outcome import Outcome
+from appliance.datapath.waiting import WaitingRoom
+from appliance.flow import Flow, Side
+from appliance.policy.actions import (
+    Action,
+    Bypass,
+    DropConnection,
+    Hold,
+    Log,
+    MaliciousAddress,
+    Mask,
+    Replaced,
+    ResetConnection,
+)
+from appliance.policy.counters import Slot
+from appliance.syslog import Record, TlsStarted
+from appliance.tcp.connection import MAX_KEPT, Refusal, State
+from appliance.tcp.segment import ACK, FIN, Segment
+from appliance.tcp.seq import to_offset, to_seq
+from appliance.tcp.stream import Parcel, Stream
+from appliance.tcp.table import Table
+
+#: A held line of which nothing more comes is decided after this (ns, design §2).
+STALL = 200_000_000
+#: Octets of all connections that may be released and not acknowledged (design §2).
+MAX_KEPT_IN_ALL = 256 << 20
+
+#: The counter of each reason to refuse a segment.
+OF_REFUSAL = {each: int(getattr(counters, each.name)) for each in Refusal}
+_PACKET = int(Slot.PACKET)  # asked for at every packet: an enumeration's member costs ten times a number
+
+Closing = DropConnection | ResetConnection | MaliciousAddress
+
+
+class Reader:
+    """What reads the connections of one worker. It says what is to be done to `outcome`."""
+
+    def __init__(
+        self,
+        table: Table[Inspected],
+        room: WaitingRoom,
+        outcome: Outcome,
+        interfaces: Mapping[int, str],
+        count: MutableSequence[int],
+    ) -> None:
+        self._table = table
+        self._room = room
+        self._outcome = outcome
+        self._interfaces = interfaces
+        self._count = count
+        self._kept = 0  # octets, of all connections
+
+    def segment(self, connection: Inspected, side: Side, handle: Any, segment: Segment, now: int) -> None:
+        """A segment without SYN and RST of an open connection."""
+        stream, peer = connection.client, connection.server
+        if side is not Side.CLIENT:
+            stream, peer = peer, stream
+        flags = segment.flags
+        if flags & ACK and segment.ack != peer.acked:
+            gone = peer.acknowledge(segment.ack)
+            connection.kept -= gone
+            self._kept -= gone
+        start = to_offset(segment.seq, stream.first, stream.next)
+        end = start + segment.end - segment.start
+        if start == end and not flags & FIN:
+            self._outcome.go(handle, segment)
+            return
+        early = start > stream.next
+        if early or flags & FIN or stream.fin is not None:
+            refusal = connection.refusal(side, segment, start, end)
+            if refusal is not None:
+                self._outcome.drop(handle, OF_REFUSAL[refusal])
+                return
+        parcel = Parcel(handle, segment, start, end, now)
+        if early:
+            self._room.hold_early(connection, side, parcel)
+            return
+        self._read(connection, side, stream, parcel, now)
+        while stream.early and (ready := self._room.take_ready(connection, stream)) is not None:
+            if stream.beyond_end(ready.end, bool(ready.segment.flags & FIN)):
+                self._outcome.drop(ready.handle, counters.BEYOND_END)
+            else:
+                self._read(connection, side, stream, ready, now)
+
+    def _read(self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel, now: int) -> None:
+        """A packet whose turn has come: what is new in it is inspected, then it goes on or waits for a decision."""
+        segment, start, end = parcel.segment, parcel.start, parcel.end
+        offset = stream.next
+        new = end - offset
+        settled = offset == stream.decided  # nothing before it is undecided
+        if connection.kept + new > MAX_KEPT or self._kept + new > MAX_KEPT_IN_ALL:
+            self._outcome.drop(parcel.handle, counters.FULL)
+            return
+        if not settled and end > stream.decided and not connection.has_room(end - start):
+            self._outcome.drop(parcel.handle, counters.NO_ROOM)
+            return
+        actions: Sequence[Action] = ()
+        if new > 0:
+            octets = segment.packet[segment.end - new : segment.end]
+            stream.append(octets)
+            connection.kept += new
+            self._kept += new
+            self._count[OCTETS_INSPECTED] += new
+            connection.block[_PACKET] += 1
+            actions = connection.inspector.inspect(side, offset, octets)
+            if not actions and settled:
+                stream.decided = end
+                self._count[OCTETS_RELEASED] += new
+            elif not self._act(connection, side, stream, parcel, actions, now):
+                return
+        if segment.flags & FIN and stream.fin is None and not self._finish(connection, side, stream, parcel, now):
+            return
+        if end > stream.decided:
+            self._room.hold_undecided(connection, side, parcel)
+        elif new == end - start and not actions and settled:
+            self._outcome.go(parcel.handle, segment)
+        else:
+            self._count[counters.RETRANSMITTED] += new <= 0
+            self._outcome.go(parcel.handle, stream.released(segment, start, end))
+
+    def _finish(self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel, now: int) -> bool:
+        """The FIN's turn has come; False if the connection is closed by what is found then."""
+        stream.fin = parcel.end
+        actions = connection.inspector.finish(side)
+        if not self._act(connection, side, stream, parcel, actions, now):
+            return False
+        if connection.client.fin is not None and connection.server.fin is not None:
+            self._table.end(connection, State.CLOSED)
+        return True
+
+    def _decide(self, connection: Inspected, stream: Stream, offset: int) -> None:
+        """What is before `offset` may go on, and with it the packets that waited for it."""
+        self._count[OCTETS_RELEASED] += offset - stream.decided
+        stream.decided = offset
+        while stream.undecided and (parcel := self._room.take_decided(connection, stream)) is not None:
+            self._outcome.go(parcel.handle, stream.released(parcel.segment, parcel.start, parcel.end))
+
+    def elapse(self, connection: Inspected, now: int) -> None:
+        """Time has passed for a connection with packets that wait."""
+        if connection.stalls is not None and now >= connection.stalls:
+            self._count[counters.STALLED] += 1
+            self._act(connection, Side.SERVER, connection.server, None, connection.inspector.stalled(), now)
+        self._room.expire(connection, now)
+
+    # --- actions ------------------------------------------------------------------------------------------------
+
+    def _act(
+        self,
+        connection: Inspected,
+        side: Side,
+        stream: Stream,
+        parcel: Parcel | None,
+        actions: Sequence[Action],
+        now: int,
+    ) -> bool:
+        """Turn the actions on octets of `side` into edits and effects; False if they close the connection."""
+        undecided = stream.next
+        for action in actions:
+            match action:
+                case Mask(of, start, octets):
+                    connection.stream(of).mask(start, octets)
+                case Hold(of, start):
+                    if of is side:
+                        undecided = max(start, stream.decided)
+                case Log():
+                    self._emit(records.logged(self.flow(connection), action))
+                case Replaced():
+                    self._emit(records.replaced(self.flow(connection), action))
+                case DropConnection() | ResetConnection() | MaliciousAddress():
+                    self._close(connection, parcel, action)
+                    return False
+                case Bypass(log):
+                    self._bypass(connection, log)
+                case _:
+                    assert_never(action)
+        if side is Side.SERVER:
+            connection.stalls = now + STALL if undecided < stream.next else None
+        self._decide(connection, stream, undecided)
+        return True
+
+    def _close(self, connection: Inspected, parcel: Parcel | None, action: Closing) -> None:
+        """Inspection closes the connection: nothing of the packet in hand goes on, nor of those that wait."""
+        reset = isinstance(action, ResetConnection)
+        flow, client, server = self.flow(connection), connection.client, connection.server
+        connection.block[Slot.RESET_DROP if reset else Slot.DROP] += connection.waiting + (parcel is not None)
+        if parcel is not None:
+            self._outcome.drop(parcel.handle)
+        if reset:
+            self._outcome.effects += (
+                SendReset(flow, True, server.expected_seq, to_seq(client.next, client.first)),
+                SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),
+            )
+        for record in records.closed(flow, action):
+            self._emit(record)
+        self.kill(connection, flow)
+
+    def kill(self, connection: Inspected, flow: Flow) -> None:
+        """From now on the connection's packets are dropped, those that wait first."""
+        self._count[counters.KILLED] += 1
+        for stream in (connection.client, connection.server):
+            self._count[counters.OCTETS_REFUSED] += stream.next - stream.decided
+        self.let_go(connection)
+        self._table.end(connection, State.DEAD)
+        self._outcome.effects.append(Kill(flow))
+
+    def _bypass(self, connection: Inspected, log: bool) -> None:
+        """The connection is not inspected any more; what waits behind a gap comes again and passes unread."""
+        self._count[counters.BYPASSED] += 1
+        connection.state = State.BYPASS
+        for stream in (connection.client, connection.server):
+            self._decide(connection, stream, stream.next)
+        self._drop_waiting(connection)
+        flow = self.flow(connection)
+        if log:
+            self._emit(TlsStarted(flow.client, flow.server))
+        self._outcome.effects.append(Release(flow))
+
+    def _emit(self, record: Record) -> None:
+        self._outcome.effects.append(Emit(record))
+
+    def flow(self, connection: Inspected) -> Flow:
+        return flow_of(connection.key, connection.devices, self._interfaces)
+
+    def _drop_waiting(self, connection: Inspected) -> None:
+        while (parcel := self._room.take_oldest(connection)) is not None:
+            self._outcome.drop(parcel.handle)
+
+    def forget_octets(self, connection: Inspected) -> None:
+        for stream in (connection.client, connection.server):
+            stream.edits.forget()
+        self._kept -= connection.kept
+        connection.kept = 0
+
+    def let_go(self, connection: Inspected) -> None:
+        """Nothing of the connection is needed any more."""
+        self._drop_waiting(connection)
+        self.forget_octets(connection)
