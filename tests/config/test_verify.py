@@ -1,0 +1,51 @@
+"""What the golden errors don't show: what `verify` lets stand, and where it points."""
+
+from appliance.config.diagnostics import Severity
+from appliance.config.load import load
+from appliance.marks import CLASS
+
+
+def interfaces(*nameifs: str) -> str:
+    return "".join(f"interface {each}\n hardware {each}0\n nameif {each}\n" for each in nameifs)
+
+
+def errors(text: str) -> list[tuple[int, int]]:
+    found = load(text).diagnostics
+    return [(each.place.line, each.place.column) for each in found if each.severity is Severity.ERROR]
+
+
+def test_the_same_address_may_be_translated_between_other_interfaces() -> None:
+    text = interfaces("outside", "inside", "dmz")
+    assert (
+        errors(text + "static (inside,outside) 203.0.113.1 192.0.2.1\nstatic (inside,dmz) 203.0.113.1 192.0.2.1\n")
+        == []
+    )
+    assert errors(text + "static (inside,outside) 203.0.113.1 192.0.2.1\n" * 2) == [(11, 1), (11, 1)]
+
+
+def test_limits_that_can_never_bite_are_no_error() -> None:
+    text = interfaces("outside", "inside") + "static (inside,outside) 203.0.113.1 192.0.2.1 tcp 50 100\n"
+    assert load(text).diagnostics == ()
+
+
+def test_an_interface_policy_and_the_global_one_stand_together() -> None:
+    text = interfaces("outside") + "policy-map P\nservice-policy P global\nservice-policy P interface outside\n"
+    assert errors(text) == []
+    assert errors(text + "policy-map Q\nservice-policy Q interface outside\n") == [(8, 16)]
+
+
+def test_more_classes_than_the_mark_can_number_are_refused() -> None:
+    nameifs = [f"i{number}" for number in range(18)]
+    classes = "".join(f"class-map c{number}\n match any\n" for number in range(60))
+    policy = "policy-map P\n" + "".join(f" class c{number}\n  inspect esmtp\n" for number in range(60))
+    text = interfaces(*nameifs) + classes + policy
+    enough = "".join(f"service-policy P interface {each}\n" for each in nameifs[:17])
+    assert CLASS.top == 1023
+    assert errors(text + enough) == []
+    assert len(errors(text + enough + "service-policy P interface i17\n")) == 1
+
+
+def test_an_interface_without_hardware_is_a_warning_at_its_line() -> None:
+    (found,) = load("interface E\n nameif dmz\n").diagnostics
+    assert (found.severity, found.place.line) == (Severity.WARNING, 1)
+    assert load("interface E\n").diagnostics == ()
