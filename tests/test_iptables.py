@@ -3,7 +3,10 @@
 import re
 import shlex
 import subprocess
+import sys
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,10 +105,18 @@ def test_where_nothing_is_ours_there_is_nothing_to_remove() -> None:
     assert removal(DOCKER) == ""
 
 
+Run = Callable[..., str]
+
+
 @pytest.fixture
-def inside(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
-    """Run a program in a network namespace of the test's own."""
-    name = f"cfg-{abs(hash(request.node.name)) % 10**8}"
+def inside(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Run a program in a network namespace of the test's own; counters are shown as 0."""
+    with namespace(f"cfg-{zlib.crc32(request.node.name.encode()):x}") as run:
+        yield run
+
+
+@contextmanager
+def namespace(name: str) -> Iterator[Run]:
     subprocess.run(["ip", "netns", "add", name], check=True)
 
     def run(*command: str, text: str = "") -> str:
@@ -115,19 +126,21 @@ def inside(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
         assert done.returncode == 0, f"{done.stderr}\n{text}"
         return re.sub(r"^#.*\n", "", re.sub(r"\[\d+:\d+\]", "[0:0]", done.stdout), flags=re.MULTILINE)
 
-    yield run
-    subprocess.run(["ip", "netns", "del", name], check=True)
+    try:
+        yield run
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
 
 
 @pytest.mark.root
-def test_the_kernel_takes_every_golden_text(inside: Callable[..., str]) -> None:
+def test_the_kernel_takes_every_golden_text(inside: Run) -> None:
     for path in GOLDEN:
         inside("iptables-restore", "--noflush", "--test", text=path.with_suffix(".rules").read_text())
         inside("ip6tables-restore", "--noflush", "--test", text=rules6(loaded(path)))
 
 
 @pytest.mark.root
-def test_applied_twice_changed_and_removed_beside_other_peoples_rules(inside: Callable[..., str]) -> None:
+def test_applied_twice_changed_and_removed_beside_other_peoples_rules(inside: Run) -> None:
     mail, policies = loaded(MAIL), loaded(MAIL.parent.parent / "tests/golden/config/policies.cfg")
     inside("iptables-restore", "--noflush", text=DOCKER)
     before = inside("iptables-save")
@@ -145,3 +158,84 @@ def test_applied_twice_changed_and_removed_beside_other_peoples_rules(inside: Ca
     inside("iptables-restore", "--noflush", text=removal(changed))
     # The mangle table that iptables made for us stays, with its built-in chains empty.
     assert re.sub(r"\*mangle\n(:\S+ ACCEPT \[0:0\]\n)+COMMIT\n", "", inside("iptables-save")) == before
+
+
+#: Says where a connection came from, from any address and port it is asked for, until it is told to end.
+ECHO = """
+import selectors, socket, sys
+waiting = selectors.DefaultSelector()
+for address, port in (each.split(":") for each in sys.argv[1:]):
+    waiting.register(socket.create_server((address, int(port))), selectors.EVENT_READ)
+print("ready", flush=True)
+while True:
+    for key, _ in waiting.select():
+        connection, peer = key.fileobj.accept()
+        connection.sendall(peer[0].encode())
+        connection.close()
+"""
+#: Connects to each ADDRESS:PORT and prints what it is told, or - where nobody answers.
+ASK = """
+import socket, sys
+for address, port in (each.split(":") for each in sys.argv[1:]):
+    try:
+        with socket.create_connection((address, int(port)), timeout=0.4) as connection:
+            print(connection.recv(64).decode())
+    except OSError:
+        print("-")
+"""
+
+
+def answers(name: str, *targets: str) -> list[str]:
+    command = ["ip", "netns", "exec", name, sys.executable, "-c", ASK, *targets]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.split()
+
+
+@contextmanager
+def listening(name: str, *targets: str) -> Iterator[None]:
+    command = ["ip", "netns", "exec", name, sys.executable, "-c", ECHO, *targets]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n"
+            yield
+        finally:
+            server.kill()
+
+
+@contextmanager
+def three_namespaces(prefix: str) -> Iterator[Run]:
+    """outside - firewall - inside, wired as the lab is; the firewall's `run`."""
+    with namespace(f"{prefix}-o") as outside, namespace(f"{prefix}-f") as firewall, namespace(f"{prefix}-i") as inside:
+        for run, far, ours, other, addresses, router in (
+            (outside, "outside0", "203.0.113.1", "o", ["203.0.113.10"], "203.0.113.1"),
+            (inside, "inside0", "192.0.2.1", "i", ["192.0.2.25", "192.0.2.26"], "192.0.2.1"),
+        ):
+            firewall("ip", "link", "add", far, "type", "veth", "peer", "name", "eth0", "netns", f"{prefix}-{other}")
+            firewall("ip", "address", "add", f"{ours}/24", "dev", far)
+            firewall("ip", "link", "set", far, "up")
+            for address in addresses:
+                run("ip", "address", "add", f"{address}/24", "dev", "eth0")
+            run("ip", "link", "set", "eth0", "up")
+            run("ip", "route", "add", "default", "via", router)
+        for mapped in ("203.0.113.125", "203.0.113.126"):
+            outside("ip", "route", "add", f"{mapped}/32", "via", "203.0.113.1")
+        firewall("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.netfilter.nf_conntrack_tcp_loose=0")
+        yield firewall
+
+
+@pytest.mark.root
+def test_who_may_connect_where_and_who_is_queued() -> None:
+    prefix = "cfg-way"
+    with three_namespaces(prefix) as firewall:
+        firewall("iptables-restore", "--noflush", text=rendered(loaded(MAIL)))
+        servers = listening(f"{prefix}-i", "192.0.2.25:25", "192.0.2.26:25", "192.0.2.26:80")
+        with servers, listening(f"{prefix}-o", "203.0.113.10:25", "203.0.113.10:80"):
+            # The exempt host at its mapped address; not at another port, not at its real address.
+            asked = answers(f"{prefix}-o", "203.0.113.126:25", "203.0.113.126:80", "192.0.2.26:25")
+            assert asked == ["203.0.113.10", "-", "-"]
+            # The inspected one: queued, and nobody listens on the queue.
+            assert answers(f"{prefix}-o", "203.0.113.125:25") == ["-"]
+            queues = re.findall(r"^ *(\d+) .* NFQUEUE num (\d)", firewall("iptables", "-vnL", "FIXUP_QUEUE"), re.M)
+            assert [int(number) for packets, number in queues if int(packets) > 0] == [0]
+            # From inside out: the server appears as its mapped address; its mail is inspected too, the web is not.
+            assert answers(f"{prefix}-i", "203.0.113.10:80", "203.0.113.10:25") == ["203.0.113.125", "-"]
