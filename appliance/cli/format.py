@@ -208,20 +208,24 @@ def replay(report: replayed.Report) -> Iterator[str]:
         yield from (f"  {record}" for record in report.records)
         yield ""
     yield (
-        f"{report.packets} packets: {report.passed} passed, {report.modified} of them modified, "
+        f"{_many(report.packets, 'packet')}: {report.passed} passed, {report.modified} of them modified, "
         f"{report.dropped} dropped; {report.ignored} not IPv4, {report.wrong_checksums} wrong checksums"
     )
 
 
 def _conversation(report: replayed.ConversationReport) -> Iterator[str]:
     judged = f"inspected: {report.inspection}" if report.inspection else f"not inspected: {report.why}"
-    yield f"{report.client} > {report.server}, {judged}, {report.packets} packets"
+    yield f"{report.client} > {report.server}, {judged}, {_many(report.packets, 'packet')}"
     for each in report.entries:
         yield from _entry(each)
     if report.omitted:
         yield f"  … {report.omitted} more"
     if report.inspection:
-        yield f"  {report.masked} octets masked, {len(report.messages)} messages of {sum(report.messages)} octets"
+        yield f"  {_many(report.masked, 'octet')} masked; messages: {', '.join(map(str, report.messages)) or 'none'}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _entry(entry: replayed.Entry) -> Iterator[str]:
