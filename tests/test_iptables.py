@@ -132,6 +132,22 @@ def namespace(name: str) -> Iterator[Run]:
         subprocess.run(["ip", "netns", "del", name], check=True)
 
 
+def test_marks_come_first_and_doors_last_and_go_the_other_way_round() -> None:
+    text = rendered(loaded(MAIL))
+    assert re.findall(r"^\*(\w+)$", text, re.MULTILINE) == ["mangle", "filter", "nat"]
+    assert re.findall(r"^\*(\w+)$", removal(text), re.MULTILINE) == ["nat", "filter", "mangle"]
+
+
+def test_ipv6_between_our_interfaces_is_dropped_and_no_other() -> None:
+    assert rules6(loaded(MAIL)) == (
+        "*filter\n:FIXUP_FORWARD - [0:0]\n:FIXUP_OUT - [0:0]\n:FIXUP_BETWEEN - [0:0]\n"
+        "-I FORWARD 1 -j FIXUP_FORWARD\n"
+        "-A FIXUP_FORWARD -i outside0 -g FIXUP_OUT\n-A FIXUP_FORWARD -i inside0 -g FIXUP_OUT\n"
+        "-A FIXUP_OUT -o outside0 -g FIXUP_BETWEEN\n-A FIXUP_OUT -o inside0 -g FIXUP_BETWEEN\n"
+        "-A FIXUP_BETWEEN -j DROP\nCOMMIT\n"
+    )
+
+
 @pytest.mark.root
 def test_the_kernel_takes_every_golden_text(inside: Run) -> None:
     for path in GOLDEN:
