@@ -1,78 +1,26 @@
-"""The control server in a selector loop: many clients, slow ones, wrong ones; and the client's sentences."""
+"""The control server in a selector loop: many clients, slow ones, wrong ones."""
 
 from __future__ import annotations
 
-import selectors
 import socket
 import stat
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from appliance.control import client as control_client
-from appliance.control.client import ControlError, ask
 from appliance.control.protocol import (
     Answer,
     Framing,
     Refusal,
-    Request,
     ShowConnections,
-    ShowLogging,
     ShowRunningConfig,
     ShowServicePolicy,
     answer_of,
     request_frame,
 )
-from appliance.control.server import CLIENTS, PATIENCE, ControlServer
-from appliance.show import ConnectionsReport, RunningConfigReport
-
-LARGE = RunningConfigReport(tuple(f"{number:08d}" for number in range(200_000)))
-
-
-class Daemon:
-    """A selector loop with a control server in it, and a clock that the test turns."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.now = 0
-        self.faults: list[Exception] = []
-        self.selector = selectors.DefaultSelector()
-        self.server = ControlServer(
-            self.selector, path, path.parent.stat().st_gid, self.answer, self.faults.append, lambda: self.now
-        )
-
-    def answer(self, request: Request) -> Answer:
-        match request:
-            case ShowConnections(count_only):
-                return ConnectionsReport(int(count_only), 50, ())
-            case ShowRunningConfig():
-                return LARGE
-            case ShowLogging():
-                return Refusal("logging is out")
-            case _:
-                raise ZeroDivisionError("our bug")
-
-    def turn(self) -> None:
-        """Serve until nothing is ready."""
-        while ready := self.selector.select(0):
-            for key, mask in ready:
-                key.data(mask)
-
-    def connect(self) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(5)
-        connection.connect(str(self.path))
-        return connection
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    made = Daemon(tmp_path / "control.sock")
-    yield made
-    made.server.close()
-    made.selector.close()
+from appliance.control.server import CLIENTS, PATIENCE
+from appliance.show import ConnectionsReport
+from tests.control.daemon import LARGE, Daemon
 
 
 def received(connection: socket.socket) -> bytes:
@@ -244,83 +192,3 @@ def test_a_socket_left_by_a_killed_daemon_is_replaced(tmp_path: Path) -> None:
     with daemon.connect():
         daemon.turn()
     daemon.server.close()
-
-
-# --- the client -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def running(daemon: Daemon) -> Iterator[Daemon]:
-    """The same, served by a thread."""
-    stop = threading.Event()
-
-    def serve() -> None:
-        while not stop.is_set():
-            for key, mask in daemon.selector.select(0.05):
-                key.data(mask)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield daemon
-    stop.set()
-    thread.join()
-
-
-def test_ask_returns_the_report(running: Daemon) -> None:
-    assert ask(running.path, ShowConnections(count_only=True)) == ConnectionsReport(1, 50, ())
-    assert ask(running.path, ShowRunningConfig()) == LARGE
-
-
-def test_ask_raises_the_refusal_sentence(running: Daemon) -> None:
-    with pytest.raises(ControlError, match=r"^logging is out$"):
-        ask(running.path, ShowLogging())
-
-
-def test_no_daemon(tmp_path: Path) -> None:
-    with pytest.raises(ControlError, match=f"no firewall runs in {tmp_path}: start one with fixup run CONFIG"):
-        ask(tmp_path / "control.sock", ShowLogging())
-
-
-def test_a_killed_daemon(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(tmp_path / "control.sock"))
-    with pytest.raises(ControlError, match="no firewall runs in"):
-        ask(tmp_path / "control.sock", ShowLogging())
-
-
-def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    with pytest.raises(ControlError, match="member of the group fixup"):
-        ask(tmp_path / "control.sock", ShowLogging())
-
-
-@pytest.mark.parametrize(
-    ("octets", "words"),
-    [(b"", "another version of Fixup, or none: it closed"), (b"\0\0\0\2{}", "another version of Fixup, or none: not")],
-)
-def test_something_else_answers(tmp_path: Path, octets: bytes, words: str) -> None:
-    path = tmp_path / "control.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65_536)
-                connection.sendall(octets)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        with pytest.raises(ControlError, match=words):
-            ask(path, ShowLogging())
-        thread.join()
-
-
-def test_a_daemon_that_hangs(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_client, "TIMEOUT", 0.05)
-    with pytest.raises(ControlError, match="did not answer"):
-        ask(daemon.path, ShowLogging())
