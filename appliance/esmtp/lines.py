@@ -42,6 +42,7 @@ class CommandLines:
     __slots__ = (
         "_address",
         "_carriage_return",
+        "_counted",
         "_dialogue",
         "_fresh",
         "_head",
@@ -83,6 +84,7 @@ class CommandLines:
         self._over = 0  # how many of the limits it is beyond
         self._verb: Verb | None = None  # whole and supported
         self._masked = False
+        self._counted = False  # a masked line was counted, which takes its fourth octet or its end
         self._carriage_return = False  # the last octet was CR
         self._address: Address | None = None
         self._misplaced = False
@@ -142,6 +144,10 @@ class CommandLines:
             if self._verb is None and not self._masked:
                 self._judge(typed, ended, base + pos, facts)
         if self._masked:
+            if not self._counted and (ended or len(self._head) >= SHORT):
+                self._counted = True
+                oddity = Oddity.UNSUPPORTED if len(self._head) >= SHORT else Oddity.TRUNCATED
+                facts.append(Odd(oddity, base + pos))
             if text:
                 facts.append(Unsupported(base + pos, len(text)))
         else:
@@ -155,15 +161,12 @@ class CommandLines:
         """Decide whether the head is a supported verb; leaves it open where only a part of a verb has come."""
         head = self._head
         if ended and len(head) < SHORT:
-            if head:
-                facts.append(Odd(Oddity.TRUNCATED, offset))
-                self._masked = True
+            self._masked = bool(head)
             return
         verb = self._supported(head, ended)
         if verb is None:
             if not ended and not typed and self._may_become_verb(head):
                 return
-            facts.append(Odd(Oddity.UNSUPPORTED, offset))
             self._masked = True
             return
         self._verb = verb

@@ -47,8 +47,8 @@ def test_a_mail(session):
 
 
 def test_an_unsupported_command_piece_by_piece(session):
-    session >> client(b"TUR") << Odd(Oddity.UNSUPPORTED, 0) << Unsupported(0, 3)
-    session >> client(b"N x\r") << Unsupported(3, 3)
+    session >> client(b"TUR") << Unsupported(0, 3)
+    session >> client(b"N x\r") << Odd(Oddity.UNSUPPORTED, 3) << Unsupported(3, 3)
     session >> client(b"\nTURN\r\n") << Odd(Oddity.PIPELINED, 7, detail="X")
     session << Odd(Oddity.UNSUPPORTED, 8) << Unsupported(8, 4) << Odd(Oddity.PIPELINED, ANY, detail="X")
 

@@ -168,6 +168,7 @@ class TestAddresses:
             (b"MAIL FROM:<a\x00@b\x7f>", b"MAIL FROM:<a @b >"),
             (b'SEND FROM:<"a\x01"@b>>', b'SEND FROM:<"a "@b> '),
             (b"MAIL FROM <a@b>", b"MAIL FROM  a@b "),
+            (b'MAIL FROM:<"a\\"<b"<@d>', b'MAIL FROM:<"a\\"<b" @d>'),
         ],
     )
     def test_out_of_place(self, line, got):

@@ -198,16 +198,19 @@ class TestRecipients:
         assert not self.trips(*self.mail, *self.rcpt(60), *message, *self.mail, *self.rcpt(60))
 
     def test_a_mail_inside_one_does_not_and_neither_does_a_refused_one(self):
-        assert self.trips(
-            *self.mail, *self.rcpt(80), client(b"MAIL FROM:<x@y>\r\n"), server(b"503 no\r\n"), *self.rcpt(21)
-        )
+        refused = [client(b"MAIL FROM:<x@y>\r\n"), server(b"503 no\r\n")]
+        assert self.trips(*self.mail, *self.rcpt(80), *refused, *self.rcpt(21))
+        assert self.trips(*self.rcpt(80), *refused, *self.rcpt(21))
         assert self.trips(*self.mail, *self.rcpt(80), *self.mail, *self.rcpt(21))
+        assert not self.trips(*self.rcpt(80), *self.mail, *self.rcpt(100))
 
     def test_recipients_behind_an_unanswered_rset_count_for_both(self):
         pipelined = client(b"RSET\r\n" + b"MAIL FROM:<a@b>\r\n" + b"RCPT TO:<a@b>\r\n" * 40)
         answered = [server(b"250 ok\r\n") for _ in range(42)]
         assert not self.trips(*self.mail, *self.rcpt(60), pipelined, *answered, *self.rcpt(60))
         assert self.trips(*self.mail, *self.rcpt(60), pipelined, *answered, *self.rcpt(61))
+        without_mail = client(b"RSET\r\n" + b"RCPT TO:<a@b>\r\n" * 40)
+        assert self.trips(*self.mail, *self.rcpt(60), without_mail, *answered[1:], *self.rcpt(61))
 
 
 class TestTls:
