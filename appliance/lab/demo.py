@@ -141,7 +141,7 @@ class Demo:
         """The host the firewall leaves alone."""
         self._tell.scene("The exempt host")
         self._tell.say(
-            """`no inspect esmtp` in a class leaves what it matches alone; the seed's advice for a Cisco ESA, which is
+            """`no inspect esmtp` in a class leaves what it matches alone, as is advised for a Cisco ESA, which is
             a mail firewall itself. The same dialogue with 203.0.113.126:"""
         )
         outside, inside = self._watched(MAPPED_EXEMPT, [b"EHLO client.outside.example", b"QUIT"])

@@ -42,10 +42,12 @@ class Postfix:
     """A Postfix in `host` that keeps everything below `home`, a directory that every user may enter.
 
     It keeps mail for inside.example and listens on `listen`, a master.cf service name
-    (``smtp``, ``127.0.0.1:2525``); `settings` are further lines of main.cf.
+    (``smtp``, ``127.0.0.1:2525``); `settings` are further lines of main.cf, `services` of master.cf.
     """
 
-    def __init__(self, lab: Lab, host: str, home: Path, listen: str, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, lab: Lab, host: str, home: Path, listen: str, settings: Mapping[str, str], services: str = ""
+    ) -> None:
         self._lab, self._host, self._home = lab, host, home
         self.log = home / "mail.log"
         self.boxes = home / "boxes"
@@ -57,7 +59,7 @@ class Postfix:
         lines = {**_common(home, account), **settings}
         text = "".join(f"{name} = {value}\n" for name, value in lines.items())
         (home / "config" / "main.cf").write_text(text, encoding="ascii")
-        (home / "config" / "master.cf").write_text(_SERVICES.format(listen=listen), encoding="ascii")
+        (home / "config" / "master.cf").write_text(_SERVICES.format(listen=listen) + services, encoding="ascii")
 
     def start(self) -> None:
         """Start it; it listens when this returns. KernelError with its own words if it will not."""
@@ -141,6 +143,7 @@ def _common(home: Path, account: pwd.struct_passwd) -> dict[str, str]:
         "virtual_minimum_uid": "1",
         "virtual_mailbox_limit": "0",
         "message_size_limit": "50000000",
+        "local_header_rewrite_clients": "",  # it adds no header to a message that has none
         # The firewall's limits are what is to be seen, not the server's own.
         "smtpd_client_connection_count_limit": "0",
         "smtpd_client_connection_rate_limit": "0",
