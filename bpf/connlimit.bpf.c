@@ -292,6 +292,9 @@ static __always_inline int obeyed(struct conn *conn, struct packet *packet, u32 
 {
 	if (conn->state == SYN && side == SERVER)
 		return packet->flags & FLAG_ACK && packet->ack == conn->next[CLIENT];
+	/* Behind a FIN its own number too: a client that closed without waiting for the 221 resets with it, Linux obeys. */
+	if (conn->flags & FIN_FROM << side && packet->seq + 1 == conn->next[side])
+		return 1;
 	return packet->seq == conn->next[side] || packet->seq == conn->acked[!side];
 }
 

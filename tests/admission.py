@@ -455,6 +455,46 @@ def a_retransmitted_fin_is_one_fin(box: Subject) -> None:
 
 
 @rule
+def nothing_moves_a_fin(box: Subject) -> None:
+    bring(box, State.HALF_CLOSED)
+    for behind in (client(ACK, 102, 501, payload=10), client(ACK | FIN, 112, 501)):
+        crosses(box, behind)
+        assert box.states()[key()] is State.HALF_CLOSED
+    crosses(box, server(ACK | FIN, 501, 102))
+    crosses(box, client(ACK, 102, 502))
+    assert box.states() == {}
+
+
+@rule
+def an_old_acknowledgment_takes_nothing_back(box: Subject) -> None:
+    bring(box, State.HALF_CLOSED)
+    crosses(box, server(ACK, 501, 102))
+    crosses(box, server(ACK | FIN, 501, 101))
+    crosses(box, client(ACK, 102, 502))
+    assert box.states() == {}
+
+
+@rule
+def what_was_never_sent_is_not_acknowledged(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    crosses(box, client(ACK, 101, 600))
+    crosses(box, server(RST, 600))
+    assert box.states()[key()] is State.ESTABLISHED
+
+
+@rule
+def a_reset_with_the_number_of_its_own_fin_ends_it(box: Subject) -> None:
+    """A client that closes behind QUIT without waiting answers the 221 so: the segment it answers acknowledges no FIN."""
+    bring(box, State.ESTABLISHED)
+    crosses(box, client(RST, 100))
+    assert box.states()[key()] is State.ESTABLISHED
+    crosses(box, client(ACK | FIN, 101, 501))
+    crosses(box, server(ACK, 516, 102))
+    crosses(box, client(RST, 101))
+    assert box.states() == {}
+
+
+@rule
 def a_reset_ends_it_and_says_whose(box: Subject) -> None:
     for state, packet, ending in (
         (State.SYN, server(RST | ACK, 0, 101), Ending.RESET_BY_SERVER),

@@ -312,6 +312,9 @@ def _obeyed(packet: Packet, entry: Entry) -> bool:
     """Whether the receiver obeys an RST: its number is exactly the one expected (RFC 9293 3.10.7, RFC 5961 3.2)."""
     if entry.state is State.SYN and packet.side is Side.SERVER:
         return bool(packet.flags & ACK) and packet.ack == entry.next[Side.CLIENT]
+    # Behind a FIN its own number too: a client that closed without waiting for the 221 resets with it, Linux obeys.
+    if packet.side in entry.fin and to_seq(1, packet.seq) == entry.next[packet.side]:
+        return True
     return packet.seq in (entry.next[packet.side], entry.acked[packet.side.peer])
 
 
