@@ -43,7 +43,7 @@ class ConversationReport:
     packets: int = 0
     entries: tuple[Entry, ...] = ()
     omitted: int = 0  # entries beyond the first ones
-    masked: int = 0  # octets
+    masked: int = 0  # octets that became others
     messages: tuple[int, ...] = ()  # octets of each
 
 

@@ -56,11 +56,14 @@ class Lines:
         self.sent += octets
         self.got += octets
 
-    def mask(self, start: int, octets: bytes) -> None:
-        """Some of it was masked."""
+    def mask(self, start: int, octets: bytes) -> int:
+        """Some of it was masked. How many octets became others."""
         at = start - self.base
-        if at >= 0 and at + len(octets) <= len(self.got):
-            self.got[at : at + len(octets)] = octets
+        before = bytes(self.got[at : at + len(octets)]) if at >= 0 else b""
+        if len(before) < len(octets):
+            return 0  # of a line that began before this was asked for
+        self.got[at : at + len(octets)] = octets
+        return sum(old != new for old, new in zip(before, octets, strict=True))
 
     def take(self, before: int) -> tuple[bytes, bytes] | None:
         """The next whole line that ends at or before offset `before`: as sent, as got."""
@@ -116,14 +119,13 @@ class Transcript:
 
     def _note(self, side: Side, offset: int, octets: bytes, actions: Sequence[Action]) -> None:
         masks = [each for each in actions if isinstance(each, Mask)]
-        self.masked += sum(len(each.octets) for each in masks)
         if side is Side.CLIENT:
             self._note_client(offset, octets, masks)
             return
         lines = self._lines[side]
         lines.append(octets)
         for each in masks:
-            lines.mask(each.start, each.octets)
+            self.masked += lines.mask(each.start, each.octets)
         holds = [each.start for each in actions if isinstance(each, Hold) and each.side is side]
         decided = min(holds, default=self._ends[side])
         while (line := lines.take(decided)) is not None:
@@ -152,7 +154,7 @@ class Transcript:
             lines.skip(offset)
         lines.append(octets)
         for each in masks:
-            lines.mask(each.start, each.octets)
+            self.masked += lines.mask(each.start, each.octets)
         while (line := lines.take(offset + len(octets))) is not None:
             self._add(Kind.COMMAND, *line)
 
