@@ -3,6 +3,7 @@ their numbers."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from tests import admission
 from tests.admission import MAPPED, REAL, SECOND
 
 TC_ACT_UNSPEC, TC_ACT_SHOT = -1, 2  # uapi/linux/pkt_cls.h
-NAMESPACE = "bpf-unit"
+NAMESPACE = f"bpf-unit-{os.getpid()}"
 
 
 @dataclass

@@ -192,7 +192,9 @@ def test_addresses_count_at_their_own_interface_only(box: Any) -> None:
     box.limit(1)
     bring(box, State.ESTABLISHED)
     assert arrives(box, IP(src=C, dst=R) / tcp(sport=2)).value == PASS
-    assert box.run("ingress", IP(src=C, dst=M) / tcp(sport=2), box.inside, box.inside).value == PASS
+    for target in (M, R):
+        run = box.run("ingress", IP(src=C, dst=target) / tcp(sport=2), box.inside, box.inside)
+        assert (run.value, run.mark) == (PASS, 0)
 
 
 def test_our_own_reset_passes_a_dead_connection_and_frees_its_place(box: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
@@ -30,7 +31,7 @@ PORT = 25
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Ground]:
     """The router, translating the server as a static does."""
-    with router("bpf", tmp_path / "found") as ground:
+    with router(f"bpf-{os.getpid()}", tmp_path / "found") as ground:
         ground.run("outside", "ip", "route", "add", str(MAPPED_SERVER), "via", "203.0.113.1")
         nat = f"""*nat
 -A PREROUTING -d {MAPPED_SERVER} -j DNAT --to-destination {SERVER}
