@@ -1,0 +1,134 @@
+"""One direction: offsets, what waits, what is released."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.tcp.segment import ACK, FIN
+from appliance.tcp.stream import Parcel, Stream
+from tests.wire import packet, segment
+
+ENDS = ("203.0.113.10", 40_000), ("192.0.2.25", 25)
+
+
+def parcel(start: int, octets: bytes = b"", flags: int = ACK, arrived: int = 0) -> Parcel:
+    made = segment(packet(*ENDS, 100 + start, 1, flags, octets))
+    return Parcel(start, made, start, start + len(octets), arrived)
+
+
+@pytest.fixture
+def stream() -> Stream:
+    """Ten octets read and decided."""
+    made = Stream(100)
+    made.append(b"0123456789")
+    made.decided = 10
+    return made
+
+
+class TestAcknowledging:
+    @pytest.mark.parametrize(("ack", "gone"), [(100, 0), (104, 4), (110, 10), (111, 0), (99, 0), (100 + 2**31, 0)])
+    def test_only_what_was_let_go(self, stream: Stream, ack: int, gone: int) -> None:
+        assert stream.acknowledge(ack % 2**32) == gone
+        assert stream.edits.base == gone
+
+    def test_not_what_is_undecided(self, stream: Stream) -> None:
+        stream.append(b"ab")
+        assert stream.acknowledge(112) == 0
+
+    def test_the_fin_counts_one(self, stream: Stream) -> None:
+        stream.fin = 10
+        assert stream.acknowledge(112) == 0
+        assert stream.acknowledge(111) == 10
+
+
+class TestTheEnd:
+    @pytest.mark.parametrize(
+        ("end", "fin", "beyond"),
+        [
+            (10, False, False),
+            (10, True, False),
+            (11, False, True),
+            (9, True, True),
+            (9, False, False),
+            (11, True, True),
+        ],
+    )
+    def test_behind_a_fin_is_nothing(self, stream: Stream, end: int, fin: bool, beyond: bool) -> None:
+        stream.fin = 10
+        assert stream.beyond_end(end, fin) is beyond
+
+    def test_a_fin_is_behind_what_was_read(self, stream: Stream) -> None:
+        assert stream.beyond_end(9, True)
+        assert not stream.beyond_end(10, True)
+        assert not stream.beyond_end(99, False)
+
+    def test_an_rst_is_at_the_next_octet(self, stream: Stream) -> None:
+        assert [at for at in range(8, 14) if stream.expects(at)] == [10]
+        stream.append(b"ab")
+        assert [at for at in range(8, 14) if stream.expects(at)] == [10, 12]
+
+    def test_behind_a_fin_an_rst_is_one_further(self, stream: Stream) -> None:
+        stream.fin = 10
+        assert stream.expects(11)
+        assert stream.expected_seq == 111
+
+
+class TestEarlyPackets:
+    def test_they_come_by_offset_then_by_arrival(self, stream: Stream) -> None:
+        for start, octets in ((30, b"a"), (20, b"bc"), (25, b"d"), (20, b"bcd")):
+            assert stream.hold(parcel(start, octets))
+        stream.next = 99
+        taken = [stream.take_ready() for _ in range(5)]
+        assert [each and (each.start, len(each)) for each in taken] == [(20, 2), (20, 3), (25, 1), (30, 1), None]
+
+    def test_not_before_the_gap_is_filled(self, stream: Stream) -> None:
+        stream.hold(parcel(12, b"a"))
+        assert stream.take_ready() is None
+        stream.next = 12
+        assert stream.take_ready() is not None
+
+    def test_nothing_new_does_not_wait(self, stream: Stream) -> None:
+        stream.hold(parcel(20, b"abcd"))
+        stream.hold(parcel(24, b"efgh"))
+        assert not stream.hold(parcel(22, b"cdef"))
+        assert stream.hold(parcel(22, b"cdefghi"))
+
+    def test_a_fin_is_something_new_once(self, stream: Stream) -> None:
+        stream.hold(parcel(20, b"abcd"))
+        assert stream.hold(parcel(24, flags=ACK | FIN))
+        assert not stream.hold(parcel(24, flags=ACK | FIN))
+        assert not stream.hold(parcel(20, b"abcd", ACK | FIN))
+
+    def test_what_left_may_come_again(self, stream: Stream) -> None:
+        stream.hold(parcel(20, b"abcd", arrived=1))
+        stream.hold(parcel(30, b"abcd", arrived=2))
+        assert stream.take_oldest().start == 20  # type: ignore[union-attr]  # it is there
+        assert stream.hold(parcel(20, b"abcd"))
+        assert not stream.hold(parcel(30, b"abcd"))
+
+    def test_the_oldest_goes_first_if_old_enough(self, stream: Stream) -> None:
+        stream.hold(parcel(30, b"a", arrived=5))
+        stream.hold(parcel(20, b"a", arrived=7))
+        stream.undecided.append(parcel(9, b"9", arrived=6))
+        assert stream.take_oldest(before=4) is None
+        assert [stream.take_oldest().start for _ in range(3)] == [30, 9, 20]  # type: ignore[union-attr]
+        assert stream.take_oldest() is None
+
+
+class TestReleasing:
+    def test_a_mask_is_in_every_later_packet(self, stream: Stream) -> None:
+        stream.append(b"STARTTLS\r\n")
+        stream.mask(10, b"XXXXXXXX")
+        assert stream.released(segment(packet(*ENDS, 108, 1, ACK, b"abSTxx")), 8, 14).payload == b"89XXXX"
+
+    def test_what_is_decided_is_never_masked(self, stream: Stream) -> None:
+        with pytest.raises(ValueError, match="decided"):
+            stream.mask(9, b"X")
+
+    def test_undecided_packets_go_when_all_of_them_is_decided(self, stream: Stream) -> None:
+        stream.undecided = [parcel(10, b"abc"), parcel(13, b"de"), parcel(10, b"a")]
+        stream.decided = 12
+        assert stream.take_decided().end == 11  # type: ignore[union-attr]  # it is there
+        assert stream.take_decided() is None
+        stream.decided = 15
+        assert [stream.take_decided().start for _ in range(2)] == [10, 13]  # type: ignore[union-attr]
