@@ -64,6 +64,15 @@ class TestSequence:
         assert outcome.said == ["server-reply: unexpected reply 250"]
         assert outcome.count(Slot.MESSAGE) == 1
 
+    def test_an_unexpected_reply_is_not_that_to_a_command_sent_before_its_end(self):
+        script = (*HELLO, server(b"250-x\r\n"), client(b"DATA\r\n"), server(b"250 x\r\n354 go\r\n"), payload(b".\r\n"))
+        assert everyhow(*script).count(Slot.MESSAGE) == 1
+
+    @pytest.mark.parametrize("reply", [b"250\r\n", b"250\n", b"250\tok\r\n", b"250x\r\n"])
+    def test_a_reply_goes_on_only_behind_a_hyphen(self, reply):
+        script = (*HELLO, client(b"NOOP\r\nDATA\r\n"), server(reply + b"354 go\r\n"), payload(b".\r\n"))
+        assert everyhow(*script).count(Slot.MESSAGE) == 1
+
     def test_a_reply_while_a_message_runs(self):
         outcome = everyhow(
             *IN_MESSAGE, payload(b"a\r\n"), server(b"250 early\r\n"), payload(b"\r\n.\r\n"), server(b"250 ok\r\n")
