@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.esmtp.events import Quantity
+from appliance.esmtp.events import Breach, Quantity
 from appliance.esmtp.message import LineMeter, Message
 
 LINE = b"\r\n"
@@ -49,3 +49,10 @@ def test_the_end_of_a_message_is_where_the_whole_text_has_it(parts, data):
         found = at + behind if behind >= 0 else -1
         at = stop
     assert found == expected
+
+
+def test_a_look_alike_is_said_once_a_message():
+    message, facts = Message((), ()), []
+    for at in (0, 4):
+        message.feed(b"\n.\na", at, facts)
+    assert [fact.offset for fact in facts if isinstance(fact, Breach)] == [2]
