@@ -14,7 +14,7 @@ from pathlib import Path
 from appliance.kernel.errors import KernelError
 from appliance.lab.lab import Lab
 
-_TRACE = (b"Return-Path:", b"X-Original-To:", b"Delivered-To:", b"Received:")
+_TRACE = (b"Return-Path:", b"X-Original-To:", b"Delivered-To:", b"Received:", b"Return-path:", b"Envelope-to:")
 _SERVICES = """\
 {listen} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup

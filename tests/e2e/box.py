@@ -103,12 +103,7 @@ class Box:
         ):
             families = text_string_to_metric_families(page.read().decode())
             samples = [sample for family in families for sample in family.samples]
-        prefix = "fixup_engine_"
-        return {
-            sample.name.removeprefix(prefix).removesuffix("_total"): int(sample.value)
-            for sample in samples
-            if sample.name.startswith(prefix)
-        }
+        return {each.labels["event"]: int(each.value) for each in samples if each.name == "fixup_engine_events_total"}
 
     def inspected(self) -> dict[str, int]:
         """The inspecting class's counters: packets, drops, parameters and match lines by their words."""
