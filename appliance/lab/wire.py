@@ -30,6 +30,7 @@ class Seen:
     to: IPv4Address
     to_port: int
     seq: int
+    ack: int
     flags: int
     payload: bytes
 
@@ -54,24 +55,35 @@ class Tap:
             self._socket.bind((device, 0x0003))  # ETH_P_ALL: what is sent is seen too
         self._socket.setblocking(False)
 
-    def segments(self) -> Iterator[Seen]:
-        """The TCP segments since the last call."""
+    def packets(self) -> Iterator[bytes]:
+        """The IPv4 packets since the last call, fragments as they are."""
         with contextlib.suppress(BlockingIOError):
             while True:
                 packet, (_, protocol, *_) = self._socket.recvfrom(1 << 17)
-                if protocol == _ETH_P_IP and packet[9] == socket.IPPROTO_TCP:
-                    yield _segment(packet)
+                if protocol == _ETH_P_IP:
+                    yield packet
+
+    def segments(self) -> Iterator[Seen]:
+        """The TCP segments since the last call; what came in fragments is not put together."""
+        for packet in self.packets():
+            if packet[9] == socket.IPPROTO_TCP and not is_fragment(packet):
+                yield _segment(packet)
 
     def close(self) -> None:
         """Stop listening."""
         self._socket.close()
 
 
+def is_fragment(packet: bytes) -> bool:
+    """The packet is one of several."""
+    return bool(int.from_bytes(packet[6:8], "big") & 0x3FFF)
+
+
 def _segment(packet: bytes) -> Seen:
     ihl, length = (packet[0] & 15) * 4, int.from_bytes(packet[2:4], "big") or len(packet)
-    port, to_port, seq, _, offset, flags = struct.unpack_from("!HHIIBB", packet, ihl)
+    port, to_port, seq, ack, offset, flags = struct.unpack_from("!HHIIBB", packet, ihl)
     payload = packet[ihl + (offset >> 4) * 4 : length]
-    return Seen(IPv4Address(packet[12:16]), port, IPv4Address(packet[16:20]), to_port, seq, flags, payload)
+    return Seen(IPv4Address(packet[12:16]), port, IPv4Address(packet[16:20]), to_port, seq, ack, flags, payload)
 
 
 def dialogue(segments: list[Seen], client_port: int, server_port: int = 25) -> list[Piece]:

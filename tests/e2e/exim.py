@@ -10,6 +10,7 @@ from appliance.lab.postfix import without_trace
 
 PROGRAM = Path(__file__).parents[2] / ".cache/exim/usr/sbin/exim4"
 CONFIGURATION = """\
+exim_path = {program}
 primary_hostname = exim.inside.example
 exim_user = Debian-exim
 exim_group = Debian-exim
@@ -56,7 +57,9 @@ class Exim:
         for each in (home, home / "spool", home / "log", home / "boxes"):
             each.mkdir()
             os.chown(each, account.pw_uid, account.pw_gid)
-        (home / "exim.conf").write_text(CONFIGURATION.format(home=home, address=address), encoding="ascii")
+        (home / "exim.conf").write_text(
+            CONFIGURATION.format(program=PROGRAM, home=home, address=address), encoding="ascii"
+        )
 
     def start(self) -> None:
         """It listens when this returns."""
