@@ -484,7 +484,7 @@ def what_was_never_sent_is_not_acknowledged(box: Subject) -> None:
 
 @rule
 def a_reset_with_the_number_of_its_own_fin_ends_it(box: Subject) -> None:
-    """A client that closes behind QUIT without waiting answers the 221 so: the segment it answers acknowledges no FIN."""
+    """A client that closes behind QUIT without waiting answers the 221 so: that segment acknowledges no FIN."""
     bring(box, State.ESTABLISHED)
     crosses(box, client(RST, 100))
     assert box.states()[key()] is State.ESTABLISHED

@@ -41,7 +41,8 @@ SOURCE = Path(__file__).parents[2] / "bpf" / "connlimit.bpf.c"
 CONNECTIONS = 131_072  # entries; 17 MiB
 STATICS = 1_024
 RING_PAGES = 256  # 1 MiB: some 14,000 events
-CHUNK = 256  # entries in one look or one order: 0.27 ms at most (bpf-notes section 3)
+CHUNK = 256  # entries in one look: 0.27 ms at most (bpf-notes section 3)
+ORDERS = 64  # keys in one order; the verifier walks every turn of the loop over them, and gives up at a million steps
 
 PRIORITY = 1
 HANDLE = 0xF1  # of our filter at its priority
@@ -90,7 +91,7 @@ class ConnectionTable:
             f"CONNECTIONS={size}",
             f"STATICS={STATICS}",
             f"RING_PAGES={RING_PAGES}",
-            f"ORDERS={CHUNK}",
+            f"ORDERS={ORDERS}",
             f"MARK_OURS={marks.OURS:#x}u",
             f"MARK_SKIP={marks.DISPOSITION.put(marks.Disposition.SKIP):#x}u",
             f"WORKER_SHIFT={marks.WORKER.shift}",
@@ -101,6 +102,7 @@ class ConnectionTable:
         self._conns, self._counts, self._limits, self._faces = map(
             self._module.table, ("conns", "counts", "limits", "faces")
         )
+        self._key_size = ctypes.sizeof(self._conns.Key)
         self._settings = self._module.table("settings")
         self._told = self._settings.Leaf()
         self._statics: tuple[Static, ...] = ()
@@ -240,29 +242,29 @@ class ConnectionTable:
     def sweep(self) -> int:
         """End every connection whose time is over; how many."""
         return sum(
-            self._order(_Order.SWEEP, bytes(keys)[: count * ctypes.sizeof(self._conns.Key)])
-            for keys, _, count in self._chunks()
+            self._order(_Order.SWEEP, bytes(keys)[: count * self._key_size]) for keys, _, count in self._chunks()
         )
 
     def kill(self, key: Key) -> bool:
         """Make a connection DEAD: nothing passes any more, its place is held until the server lets go (row 14)."""
-        return self._order(_Order.KILL, bytes(self._key(key))) == 1
+        return self._order(_Order.KILL, self._key(key)) == 1
 
     def release(self, key: Key) -> bool:
         """Let a connection's packets pass uninspected (BYPASS)."""
-        return self._order(_Order.RELEASE, bytes(self._key(key))) == 1
+        return self._order(_Order.RELEASE, self._key(key)) == 1
 
     def clear(self, keys: Iterable[Key]) -> int:
         """Remove connections (``clear conn``); how many there were."""
-        packed = [bytes(self._key(key)) for key in keys]
-        chunks = (packed[start : start + CHUNK] for start in range(0, len(packed), CHUNK))
-        return sum(self._order(_Order.CLEAR, b"".join(chunk)) for chunk in chunks)
+        return self._order(_Order.CLEAR, b"".join(map(self._key, keys)))
 
     def _order(self, order: _Order, keys: bytes) -> int:
-        return self.programs["reap"].run(bytes(14) + struct.pack("=H", order) + keys).value
+        """Have `reap` carry out `order` on packed keys; how many entries it changed."""
+        head, length = bytes(14) + struct.pack("=H", order), ORDERS * self._key_size
+        pieces = (keys[start : start + length] for start in range(0, len(keys), length))
+        return sum(self.programs["reap"].run(head + piece).value for piece in pieces)
 
-    def _key(self, key: Key) -> Any:
-        return self._conns.Key(_word(key.mapped), _word(key.client), _swap(key.port), _swap(key.client_port))
+    def _key(self, key: Key) -> bytes:
+        return bytes(self._conns.Key(_word(key.mapped), _word(key.client), _swap(key.port), _swap(key.client_port)))
 
     def _totals(self) -> Any:
         return self._module.table("totals")[0]

@@ -278,13 +278,15 @@ def _syn_again(packet: Packet, entry: Entry, now: int) -> None:
 
 def _shake_hands(packet: Packet, entry: Entry) -> None:
     """The server's SYN-ACK of the client's SYN, then the client's ACK of exactly that; no other ACK establishes."""
-    if packet.flags & (SYN | ACK) == SYN | ACK and packet.side is Side.SERVER and entry.state in EMBRYONIC:
+    bits = packet.flags & (SYN | ACK)
+    if packet.side is Side.SERVER and bits == SYN | ACK and entry.state in EMBRYONIC:
         if packet.ack == entry.next[Side.CLIENT]:
             entry.state = State.SYN_ACK
             entry.next[Side.SERVER] = entry.acked[Side.CLIENT] = first_octet(packet.seq)
-    elif packet.flags & (SYN | ACK) == ACK and packet.side is Side.CLIENT and entry.state is State.SYN_ACK:
-        if packet.ack == entry.next[Side.SERVER]:
-            entry.state = State.ESTABLISHED
+        return
+    mine = packet.side is Side.CLIENT and bits == ACK and packet.ack == entry.next[Side.SERVER]
+    if mine and entry.state is State.SYN_ACK:
+        entry.state = State.ESTABLISHED
 
 
 def _exchange(packet: Packet, entry: Entry) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,21 @@ def test_workers_beyond_the_mark_are_refused(box: Any) -> None:
 def test_a_frame_the_kernel_will_not_run_is_said(box: Any) -> None:
     with pytest.raises(KernelError, match=r"^the kernel did not run BPF program ingress: Invalid argument$"):
         box.table.programs["ingress"].run(b"short")
+
+
+def test_the_verifier_is_far_from_its_limit(box: Any) -> None:
+    """It gives up at 1,000,000 instructions; another kernel's may need some times as many as this one's."""
+    for program in box.table.programs.values():
+        assert 0 < _verified(program.fd) < 200_000, program.name
+
+
+def _verified(fd: int) -> int:
+    """``bpf_prog_info.verified_insns`` (uapi/linux/bpf.h): BPF_OBJ_GET_INFO_BY_FD of bpf(2)."""
+    told = ctypes.create_string_buffer(256)
+    asked = ctypes.create_string_buffer(struct.pack("=IIQ", fd, len(told), ctypes.addressof(told)))
+    number = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+    assert ctypes.CDLL(None).syscall(number, 15, asked, 16) == 0
+    return int(struct.unpack_from("=I", told, 216)[0])
 
 
 def test_an_entry_is_small_enough_for_a_million(box: Any) -> None:

@@ -98,5 +98,5 @@ def test_half_a_pair_is_no_headers(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path, sources: Path) -> None:
     (tmp_path / "cache").write_text("in the way")
-    with pytest.raises(HeadersMissing, match="cannot be merged under .*cache"):
+    with pytest.raises(HeadersMissing, match=r"cannot be merged under .*cache"):
         provide(tmp_path / "cache", sources=sources, modules=tmp_path / "none")
