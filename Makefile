@@ -53,7 +53,7 @@ venv: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml
 	@echo "Making $(VENV)"
 	@$(PYTHON) -m venv --system-site-packages --clear $(VENV)
-	@$(VENV)/bin/pip install -q --disable-pip-version-check -e '.[test]'
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check -e '.[test]'
 	@touch $@
 
 demo: setup ## what an ASA does to mail, shown with real servers in network namespaces (needs root)
@@ -78,7 +78,7 @@ install: ## into PREFIX (/opt/fixup), with the systemd unit and /etc/fixup/fixup
 	@rm -rf $(PREFIX)/appliance $(PREFIX)/bpf
 	@cp -r appliance bpf examples pyproject.toml README.md $(PREFIX)/
 	@$(PYTHON) -m venv --system-site-packages $(PREFIX)/.venv
-	@$(PREFIX)/.venv/bin/pip install -q --disable-pip-version-check -e $(PREFIX)
+	@$(PREFIX)/.venv/bin/pip install -qq --disable-pip-version-check -e $(PREFIX)
 	@[ -e /etc/fixup/fixup.cfg ] || install -m 0640 -g fixup examples/mail.cfg /etc/fixup/fixup.cfg
 	@ln -sfn $(PREFIX)/.venv/bin/fixup /usr/local/bin/fixup
 	@install -m 0644 -D systemd/fixup.service /etc/systemd/system/fixup.service
