@@ -366,6 +366,7 @@ def a_waiting_syn_takes_its_place_at_ingress(box: Subject) -> None:
 @rule
 def a_waiting_syn_in_flight_takes_its_place_at_egress(box: Subject) -> None:
     bring(box, State.WAITING)
+    assert not box.kill(key())  # it holds nothing that could be DEAD
     assert box.leaves(syn()) is DROP
     box.clear(key(1999))
     assert box.leaves(syn()) is PASS
