@@ -16,10 +16,14 @@ class Quantity(enum.Enum):
 
     COMMAND_LINE = "command line"  # any client line outside DATA and SASL
     RECIPIENTS = "recipients"  # RCPT commands of one transaction, refused ones too (row 13)
+    INVALID_RECIPIENTS = "invalid recipients"  # of these, those the server refused (4xx, 5xx); a server's fact
+    BODY = "body"  # all octets behind the empty line, line ends too, up to the ``.`` line
     BODY_LINE = "body line"
+    HEADER = "header"  # all octets of the header section, line ends too, up to the empty line
     HEADER_LINE = "header line"  # one physical line: folding does not join lines
+    TO_FIELDS = "To fields"  # fields named To in the message's header section, whatever stands in them (asa.md §2.3)
     SENDER_ADDRESS = "sender address"  # between the angle brackets
-    MIME_FILENAME = "MIME filename"
+    MIME_FILENAME = "MIME filename"  # octets of a file name in UTF-8, every encoding of it undone
 
 
 class Oddity(enum.Enum):
@@ -118,6 +122,38 @@ class Pipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Special:
+    """A back-quote or a NUL in a mail address (asa.md §1.9); what was seen of the address, as sent."""
+
+    octet: int
+    address: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The reverse-path of MAIL, SEND, SOML or SAML: what stands between the brackets, as sent, its first octets.
+
+    A source route is still in it, and nothing (``<>``) is an address too. `offset` is the octet that ended it.
+    """
+
+    address: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The forward-path of an RCPT, as `Sender`; `domain` is that of the mailbox behind any source route.
+
+    `domain` is as sent, an address literal with its brackets, and empty for ``<Postmaster>``.
+    """
+
+    address: bytes
+    domain: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Greeting:
     """Octets of the text of a 220 greeting, line ends and the first four octets of each line not among them."""
 
@@ -170,6 +206,39 @@ class MessageEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SizeViolation:
+    """The message that ended at `offset` is bigger than its MAIL's SIZE= said (RFC 1870): octets, dots unstuffed."""
+
+    declared: int
+    actual: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class MimeEncoding:
+    """A Content-Transfer-Encoding, of the message or a part of it: ASA's `word`, ``others`` of what it has none for.
+
+    `offset` is where the header section it stands in was seen to end.
+    """
+
+    word: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class MimeFile:
+    """A name that the message or a part of it gives itself, and its media type: once for every name it gives.
+
+    `filename` is in UTF-8, every encoding of it undone, and empty where a part states a type and no name.
+    `content_type` is ``type/subtype`` in lower case, empty if none is stated. `offset` as in `MimeEncoding`.
+    """
+
+    filename: bytes
+    content_type: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class TlsStarted:
     """Behind the 220 to STARTTLS both sides began with a TLS record."""
 
@@ -185,11 +254,17 @@ Fact = (
     | Misplaced
     | InvalidAddress
     | Pipe
+    | Special
+    | Sender
+    | Recipient
     | Greeting
     | Greeted
     | EhloReply
     | EhloParameter
     | MessageBegun
     | MessageEnded
+    | SizeViolation
+    | MimeEncoding
+    | MimeFile
     | TlsStarted
 )

@@ -14,10 +14,16 @@ from appliance.esmtp.events import (
     Breach,
     Fact,
     MessageBegun,
+    MimeEncoding,
+    MimeFile,
     Odd,
     Oddity,
     Quantity,
+    Recipient,
     Rule,
+    Sender,
+    SizeViolation,
+    Special,
     TlsStarted,
 )
 from appliance.esmtp.lines import CommandLines, SaslLine
@@ -26,16 +32,24 @@ from appliance.esmtp.replies import ReplyLines
 from appliance.esmtp.states import END_OF_DATA, Dialogue, Phase
 from appliance.flow import Side
 
+#: The facts a session states only if told to.
+OPTIONAL: frozenset[type[Fact]] = frozenset({Sender, Recipient, Special, SizeViolation, MimeEncoding, MimeFile})
+
 #: How a TLS connection begins (RFC 8446 §5.1): record type and major version; a server may answer with an alert.
 _TLS_BEGINNINGS = {Side.CLIENT: (b"\x16\x03",), Side.SERVER: (b"\x16\x03", b"\x15\x03")}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a session must know of its policy to state the facts: where to measure, and which verbs go through."""
+    """What a session must know of its policy to state the facts: where to measure, and which verbs go through.
+
+    `wanted` are those of `OPTIONAL` that a rule asks for; what nobody wants is not looked for.
+    """
 
     limits: Mapping[Quantity, tuple[int, ...]] = field(default_factory=dict)  # ascending
     starttls: bool = False  # STARTTLS reaches the server
+    crossed: frozenset[str] = frozenset()  # supported verbs whose lines are to be X-ed as if they were not
+    wanted: frozenset[type[Fact]] = frozenset()
 
     def of(self, quantity: Quantity) -> tuple[int, ...]:
         """The limits set on `quantity`."""

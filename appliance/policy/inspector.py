@@ -24,12 +24,18 @@ from appliance.esmtp.events import (
     InvalidAddress,
     MessageBegun,
     MessageEnded,
+    MimeEncoding,
+    MimeFile,
     Misplaced,
     Odd,
     Oddity,
     Pipe,
     Quantity,
+    Recipient,
     Rule,
+    Sender,
+    SizeViolation,
+    Special,
     TlsStarted,
     Unsupported,
 )
@@ -186,6 +192,8 @@ class Inspector:
                 self._breach(side, fact, actions)
             case MessageBegun():
                 pass
+            case Sender() | Recipient() | Special() | SizeViolation() | MimeEncoding() | MimeFile():
+                pass  # no map asks for them
             case MessageEnded():
                 counters[Slot.MESSAGE] += 1
             case TlsStarted():
