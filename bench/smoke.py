@@ -89,7 +89,7 @@ def main() -> int:
 @contextmanager
 def ways() -> Iterator[tuple[Way, Way]]:
     """Plain forwarding and `examples/mail.cfg`, each with a sink inside."""
-    with ExitStack() as ending, tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, ExitStack() as ending:
         plain = Lab(Network(f"fxd{os.getpid()}"), Path(place) / "direct")
         plain.network.build()
         ending.callback(plain.down)

@@ -27,7 +27,7 @@ from appliance.lab.network import HOSTS, Network
 #: What `up` runs when no file is named.
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mail.cfg"
 _READY_WITHIN = 60.0  # s; bcc compiles for a second or two, on a busy machine for more
-_GRACE = 10.0  # s for processes to end after SIGTERM
+_GRACE = 5.0  # s for processes to end after SIGTERM
 _FIXUP = str(Path(sys.executable).with_name("fixup"))
 
 
@@ -108,7 +108,7 @@ class Lab:
         if host not in HOSTS:
             raise KernelError(f"no such host: {host} (the lab has {', '.join(HOSTS)})")
         if not namespaces.exists(self.network.namespace(host)):
-            raise KernelError(f"the lab {self.network.prefix} is not up: fixup lab up")
+            raise KernelError(f"the lab {self.network.prefix} is not up: fixup lab up --name {self.network.prefix}")
 
     def down(self) -> None:
         """End every process of the lab, remove what a killed firewall left, remove the namespaces."""
