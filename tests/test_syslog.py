@@ -64,6 +64,11 @@ SENTENCES = [
         "to inside:192.0.2.25/25; matched Class 3: body line length gt 998",
     ),
     (
+        syslog.SizeViolation(CLIENT, SERVER, 1000, 1001),
+        "%ASA-7-108006: Detected ESMTP size violation from outside:203.0.113.10/40000 to inside:192.0.2.25/25; "
+        "declared size is: 1000, actual size is 1001",
+    ),
+    (
         syslog.TlsStarted(CLIENT, SERVER),
         "%ASA-6-108007: TLS started on ESMTP session between client outside:203.0.113.10/40000 "
         "and server inside:192.0.2.25/25",

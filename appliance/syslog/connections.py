@@ -1,0 +1,120 @@
+"""What is said of connections: the limits they meet, 201xxx, their beginning and end, 302xxx (asa.md §4.3, §4.4)."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from appliance.flow import Endpoint
+from appliance.syslog.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class EmbryonicLimitExceeded(Record):
+    """A SYN found `count` of `limit` half-open connections; the destination is the real address (asa.md §4.3)."""
+
+    id = 201010
+    severity = 6
+
+    count: int
+    limit: int
+    source: Endpoint
+    destination: Endpoint
+
+    def sentence(self) -> str:
+        return f"Embryonic connection limit exceeded {_refused(self)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimitExceeded(Record):
+    """A SYN found `count` of `limit` connections and was dropped; the destination is the real address."""
+
+    id = 201011
+    severity = 3
+
+    count: int
+    limit: int
+    source: Endpoint
+    destination: Endpoint
+
+    def sentence(self) -> str:
+        return f"Connection limit exceeded {_refused(self)}"
+
+
+def _refused(record: EmbryonicLimitExceeded | ConnectionLimitExceeded) -> str:
+    return (
+        f"{record.count}/{record.limit} for input packet from {_bare(record.source)} to {_bare(record.destination)} "
+        f"on interface {record.source.interface}"
+    )
+
+
+def _bare(end: Endpoint) -> str:
+    return f"{end.address}/{end.port}"
+
+
+class Direction(enum.Enum):
+    """Who opened a connection: ``inbound`` is from the lower security level to the higher."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Reason(enum.Enum):
+    """Why a connection was torn down, of ASA's list (asa.md §4.4). -I is the more secure side, -O the less secure."""
+
+    FINS = "TCP FINs"
+    RESET_I = "TCP Reset-I"
+    RESET_O = "TCP Reset-O"
+    SYN_TIMEOUT = "SYN Timeout"
+    FIN_TIMEOUT = "FIN Timeout"
+    CONN_TIMEOUT = "Conn-timeout"
+    INSPECTION = "Flow closed by inspection"
+    XLATE_CLEAR = "Xlate Clear"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBuilt(Record):
+    """A connection was built. `lower` is the end of lower security whoever opened it; the mapped ends are shown
+    by address and port alone."""
+
+    id = 302013
+    severity = 6
+
+    direction: Direction
+    number: int
+    lower: Endpoint
+    lower_mapped: Endpoint
+    upper: Endpoint
+    upper_mapped: Endpoint
+
+    def sentence(self) -> str:
+        return (
+            f"Built {self.direction.value} TCP connection {self.number} "
+            f"for {self.lower} ({_bare(self.lower_mapped)}) to {self.upper} ({_bare(self.upper_mapped)})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionTornDown(Record):
+    """A connection ended: `duration` in seconds, `octets` of payload in both directions."""
+
+    id = 302014
+    severity = 6
+
+    number: int
+    lower: Endpoint
+    upper: Endpoint
+    duration: int
+    octets: int
+    reason: Reason
+
+    def sentence(self) -> str:
+        return (
+            f"Teardown TCP connection {self.number} for {self.lower} to {self.upper} "
+            f"duration {clock(self.duration)} bytes {self.octets} {self.reason.value}"
+        )
+
+
+def clock(seconds: int) -> str:
+    """Seconds as ASA writes a duration: ``0:00:30``, ``92:24:20``."""
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
