@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from appliance.flow import Endpoint, Flow
-from appliance.kernel import links
+from appliance.kernel import conntrack, links
 from appliance.kernel.errors import KernelError
 from appliance.kernel.found import Found
 from appliance.kernel.reset import Resetter, segment
@@ -61,9 +61,12 @@ class Talk:
                 return type(error).__name__
 
 
-def test_both_peers_are_reset(routed: Ground) -> None:
+@pytest.mark.parametrize("forgotten", [False, True], ids=["tracked", "forgotten by conntrack"])
+def test_both_peers_are_reset(routed: Ground, forgotten: bool) -> None:
     talk = Talk(routed)
     with routed.within("firewall"):
+        if forgotten:
+            assert conntrack.delete(CLIENTS[0], talk.flow.client.port, MAPPED_SERVER, 25)
         resetter = Resetter((STATIC,))
         assert resetter.reset(talk.flow, True, talk.server_next, talk.client_next)
         assert resetter.reset(talk.flow, False, talk.client_next, talk.server_next)
