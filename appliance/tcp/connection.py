@@ -109,7 +109,7 @@ class Connection:
 
     def hold(self, side: Side, parcel: Parcel) -> bool:
         """Let a packet beyond a gap wait; False, and nothing changed, if there is no room or nothing new in it."""
-        if not self.has_room(len(parcel)) or not self.stream(side).hold(parcel):
+        if not self.has_room(parcel.octets) or not self.stream(side).hold(parcel):
             return False
         self._count(parcel, 1)
         return True
@@ -130,7 +130,8 @@ class Connection:
     def take_expired(self, now: int) -> Parcel | None:
         """A packet that has waited too long."""
         before = now - MAX_WAIT
-        return self._taken(self.client.take_oldest(before) or self.server.take_oldest(before))
+        parcel = self.client.take_oldest(before)
+        return self._taken(self.server.take_oldest(before) if parcel is None else parcel)
 
     def take_oldest(self) -> Parcel | None:
         """The packet that has waited longest."""
@@ -152,7 +153,7 @@ class Connection:
 
     def _count(self, parcel: Parcel, sign: int) -> None:
         self.waiting += sign
-        self.waiting_octets += sign * len(parcel)
+        self.waiting_octets += sign * parcel.octets
 
 
 def reverse(key: bytes) -> bytes:

@@ -50,7 +50,9 @@ class Parcel:
         self.end = end
         self.arrived = arrived
 
-    def __len__(self) -> int:
+    @property
+    def octets(self) -> int:
+        """How long the payload is; of a bare FIN it is 0."""
         return self.end - self.start
 
 

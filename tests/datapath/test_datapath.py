@@ -244,6 +244,14 @@ class TestGaps:
         wire.send(CLIENT, 3, b"xyz")
         assert wire.got(CLIENT) == b"abcxyz"
 
+    @pytest.mark.parametrize("side", [CLIENT, SERVER])
+    def test_so_does_a_bare_fin(self, wire: Wire, side: Side) -> None:
+        wire.close(side, 3)
+        wire.send(side, 6, b"g")
+        wire.tick(5 * SECOND)
+        assert wire.verdicts == {1: Accept(1), 2: Drop(2), 3: Drop(3)}
+        assert (wire.datapath.waiting, count(wire.datapath, "expired")) == (0, 2)
+
     def test_a_connection_may_have_256_waiting(self, wire: Wire) -> None:
         for at in range(257):
             wire.send(CLIENT, 1 + at, b"a")
@@ -477,6 +485,7 @@ class TestEnds:
         wire.send(CLIENT, 0, b"ab")
         assert wire.verdicts == {1: Accept(1), 4: Accept(4), 2: Accept(2), 3: Drop(3)}
         assert Double.made[-1].seen[CLIENT] == b"ab"
+        assert (count(wire.datapath, "beyond_end"), count(wire.datapath, "exceptions")) == (1, 0)
 
     def test_the_acknowledgment_of_a_fin_counts(self, wire: Wire) -> None:
         wire.send(CLIENT, 0, b"ab", ACK | FIN)

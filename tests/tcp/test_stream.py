@@ -79,7 +79,7 @@ class TestEarlyPackets:
             assert stream.hold(parcel(start, octets))
         stream.next = 99
         taken = [stream.take_ready() for _ in range(5)]
-        assert [each and (each.start, len(each)) for each in taken] == [(20, 2), (20, 3), (25, 1), (30, 1), None]
+        assert [each and (each.start, each.octets) for each in taken] == [(20, 2), (20, 3), (25, 1), (30, 1), None]
 
     def test_not_before_the_gap_is_filled(self, stream: Stream) -> None:
         stream.hold(parcel(12, b"a"))
