@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import IPv4Interface
@@ -21,6 +20,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from appliance.config.config import Config, Interface, Timeouts
+from appliance.kernel import modules
 from appliance.kernel.errors import KernelError
 from appliance.kernel.found import Filter, Found, LinkDown, NoAddress, NoProxy, NoRoute, NoTable, Sysctl
 
@@ -157,7 +157,7 @@ def _set(path: str, value: str, found: Found) -> None:
 
 def _load_conntrack(file: Path) -> None:
     # The settings appear with the module; a kernel that has it built in always shows them.
-    subprocess.run(["modprobe", "nf_conntrack"], check=False, capture_output=True)
+    modules.load("nf_conntrack")
     if not file.exists():
         raise KernelError(
             "this kernel has no connection tracking: one with nf_conntrack is needed (modprobe nf_conntrack)"

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from appliance.datapath.snapshot import QueueUse
+from appliance.kernel import modules
+from appliance.kernel.errors import KernelError
 
 # /proc/net is the namespace of the process's first thread, whatever thread asks.
 _FILE = Path("/proc/thread-self/net/netfilter/nfnetlink_queue")
@@ -17,6 +19,14 @@ _FILE = Path("/proc/thread-self/net/netfilter/nfnetlink_queue")
 def available() -> bool:
     """The kernel has NFQUEUE."""
     return _FILE.exists()
+
+
+def require() -> None:
+    """KernelError if the kernel has no NFQUEUE, not even as a module that could be loaded."""
+    if not available():
+        modules.load("nfnetlink_queue")
+    if not available():
+        raise KernelError("this kernel has no NFQUEUE: one with nfnetlink_queue is needed (modprobe nfnetlink_queue)")
 
 
 def uses() -> tuple[QueueUse, ...]:

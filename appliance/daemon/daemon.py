@@ -1,0 +1,235 @@
+"""A running firewall: the root process's one loop over signals, workers, the control socket and the clock.
+
+Nothing in it waits for anybody. What comes up leaves its undoing behind, so that a stop, or a start that fails half
+way, takes down just what is there, in the opposite order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import assert_never
+
+from appliance import show
+from appliance.config.config import Config, MetricsListen
+from appliance.config.inspections import inspections
+from appliance.control.protocol import (
+    Answer,
+    Request,
+    ShowConnections,
+    ShowLogging,
+    ShowRunningConfig,
+    ShowServicePolicy,
+)
+from appliance.control.server import ControlServer
+from appliance.daemon import channel, clock, firewall, pages
+from appliance.daemon.books import Books
+from appliance.daemon.crew import Crew, Hand
+from appliance.daemon.errands import Errands
+from appliance.daemon.firewall import Firewall
+from appliance.daemon.notify import Notifier
+from appliance.daemon.rundir import RunDirectory
+from appliance.daemon.sinks import Sinks
+from appliance.daemon.worker import QUEUE_BASE, Worker
+from appliance.datapath.snapshot import Snapshot
+from appliance.kernel import links, privileges, queues
+from appliance.kernel.errors import KernelError
+from appliance.syslog import EngineFault, WorkerRestarted
+
+#: How often the kernel's events are fetched, and how often expired connections are looked for (ns).
+FETCH_EVERY = 50_000_000
+SWEEP_EVERY = clock.SECOND
+#: How long the workers may take to listen (s).
+LISTENING_WITHIN = 10.0
+#: Messages read from one worker before the others have their turn.
+TURN = 256
+
+
+class Daemon:
+    """A firewall of one configuration; `start`, `serve` until a signal, `stop`."""
+
+    _errands: Errands
+    _books: Books
+
+    def __init__(self, config: Config, directory: RunDirectory) -> None:
+        self._config = config
+        self._directory = directory
+        self._inspections = {each.number: each for each in inspections(config) if each.number}
+        workers = config.workers or max(1, (os.cpu_count() or 1) // 2)
+        self._pages = [pages.Page(len(self._inspections)) for _ in range(workers)]
+        fail_open = any(each.fail_open for each in self._inspections.values())
+        self._crew = Crew(self._pages, Worker(self._inspections, links.indices(config), fail_open))
+        self._firewall = Firewall(config, directory, workers)
+        self._selector = selectors.DefaultSelector()
+        self._sinks = Sinks(config.logging, config.hostname, sys.stderr.fileno(), clock.wall)
+        self._notifier = Notifier(os.environ)
+        self._stopping = False
+        self._ended: dict[int, str] = {}  # how a worker that is missing ended
+        self._undo = contextlib.ExitStack()
+
+    # --- up and down ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Everything up, in order; KernelError if something is refused (`stop` undoes what was done)."""
+        undo = self._undo
+        undo.callback(self._selector.close)
+        undo.callback(self._sinks.close)
+        self._listen_to_signals()
+        undo.callback(self._crew.stop)
+        for hand in self._crew.hands:
+            self._hire(hand)
+        undo.callback(firewall.restore, self._directory)
+        self._firewall.up()
+        self._books = Books(self._config, self._firewall.table, self._sinks)
+        self._errands = Errands(self._config.statics, self._firewall.table, self._sinks)
+        undo.callback(self._errands.close)
+        self._wait_for_workers()
+        self._open_control()
+        if self._config.metrics is not None:
+            self._open_metrics(self._config.metrics)
+        self._notifier.send(READY=1, MAINPID=os.getpid(), STATUS=f"{len(self._crew.hands)} workers inspecting")
+
+    def stop(self) -> None:
+        """Everything as it was found."""
+        self._notifier.send(STOPPING=1)
+        self._undo.close()
+
+    def _open_control(self) -> None:
+        path, gid = self._directory.control, privileges.control_gid()
+        try:
+            server = ControlServer(self._selector, path, gid, self._answer, self._fault, clock.monotonic)
+        except OSError as error:
+            raise KernelError(f"cannot listen on {path}: {error.strerror}") from error
+        self._undo.callback(server.close)
+        self._expire_clients = server.expire
+
+    def _open_metrics(self, listen: MetricsListen) -> None:
+        from appliance.metrics import MetricsServer  # only who asks for metrics pays for the library
+
+        try:
+            server = MetricsServer(listen, lambda: (self._config, self._snapshot()))
+        except OSError as error:
+            message = f"cannot listen on {listen.address}:{listen.port} for metrics: {error.strerror}"
+            raise KernelError(message) from error
+        self._undo.callback(server.close)
+
+    def _listen_to_signals(self) -> None:
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        self._undo.callback(signal.set_wakeup_fd, -1)
+        for end in (ours, theirs):
+            self._undo.callback(end.close)
+        self._selector.register(ours, selectors.EVENT_READ, lambda _mask: ours.recv(4096))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # only to wake the loop
+
+    def _end(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    def _wait_for_workers(self) -> None:
+        wanted = {QUEUE_BASE + hand.number for hand in self._crew.hands}
+        deadline = time.monotonic() + LISTENING_WITHIN
+        while not wanted <= {each.number for each in queues.uses()}:
+            for loss in self._crew.losses():
+                raise KernelError(f"worker {loss.number} did not start ({loss.ended}); its last words are above")
+            if time.monotonic() > deadline:
+                raise KernelError(f"the workers did not listen within {LISTENING_WITHIN:.0f} s")
+            time.sleep(0.01)
+
+    def _hire(self, hand: Hand) -> None:
+        self._crew.start(hand)
+        if hand.requests is not None:
+            self._selector.register(hand.requests, selectors.EVENT_READ, lambda _mask: self._hear(hand))
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Until a signal says stop."""
+        every: dict[Callable[[], None], int] = {
+            self._books.fetch: FETCH_EVERY,
+            self._expire_clients: FETCH_EVERY,
+            self._books.sweep: SWEEP_EVERY,
+        }
+        if self._notifier.watchdog_interval is not None:
+            every[self._feed_watchdog] = self._notifier.watchdog_interval
+        due = dict.fromkeys(every, clock.monotonic())
+        while not self._stopping:
+            wait = max(0, min(due.values()) - clock.monotonic()) / clock.SECOND
+            for key, mask in self._selector.select(wait):
+                key.data(mask)
+            self._replace_workers()
+            now = clock.monotonic()
+            for chore in [each for each, when in due.items() if when <= now]:
+                chore()
+                due[chore] = now + every[chore]
+
+    def _feed_watchdog(self) -> None:
+        self._notifier.send(WATCHDOG=1)
+
+    def _replace_workers(self) -> None:
+        for loss in self._crew.losses():
+            self._ended[loss.number] = loss.ended
+        for hand in self._crew.missing(clock.monotonic()):
+            self._hire(hand)
+            self._sinks.write(WorkerRestarted(hand.number, self._ended.pop(hand.number, "unknown"), hand.pid))
+
+    # --- what workers ask -----------------------------------------------------------------------------------------
+
+    def _hear(self, hand: Hand) -> None:
+        """Read a worker's requests; its end of file hangs up, so that what it said before it ended is heard first."""
+        for _ in range(TURN):
+            assert hand.requests is not None, "only open channels are registered"
+            try:
+                message = hand.requests.recv(channel.MAX_MESSAGE)
+            except BlockingIOError:
+                return
+            except OSError:
+                message = b""
+            if not message:
+                self._selector.unregister(hand.requests)
+                hand.hang_up()
+                return
+            self._errands.run(hand.number, message)
+
+    # --- what operators ask ---------------------------------------------------------------------------------------
+
+    def _answer(self, request: Request) -> Answer:
+        match request:
+            case ShowServicePolicy():
+                return show.service_policy(self._config, self._snapshot())
+            case ShowConnections(count_only=count_only):
+                return show.connections(self._config, self._snapshot(connections=True), count_only)
+            case ShowLogging():
+                return show.logging(self._config, self._snapshot())
+            case ShowRunningConfig(everything=everything):
+                return show.running_config(self._config, everything)
+            case _:
+                assert_never(request)
+
+    def _fault(self, error: Exception) -> None:
+        self._sinks.write(EngineFault.of("control socket", error))
+
+    def _snapshot(self, connections: bool = False) -> Snapshot:
+        table = self._firewall.table
+        return Snapshot(
+            now=clock.monotonic(),
+            inspections={number: pages.block_totals(self._pages, number) for number in self._inspections},
+            engine=pages.engine_totals(self._pages),
+            connections=tuple(table.connections()) if connections else (),
+            most_used=self._books.most_used,
+            statics=table.counts(),
+            queues=tuple(each for each in queues.uses() if 0 <= each.number - QUEUE_BASE < len(self._pages)),
+            logs=self._sinks.uses(),
+            log_lines=self._sinks.lines(),
+            events_lost=table.lost_events(),
+        )

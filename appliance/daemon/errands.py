@@ -1,0 +1,69 @@
+"""What the root process does for its workers: records, and changes to the kernel's tables.
+
+A worker is believed nothing: its message must fit the vocabulary, and a flow is acted on only if the kernel's program
+puts it into that worker's queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+from typing import assert_never
+
+from appliance.daemon import channel
+from appliance.daemon.sinks import Sinks
+from appliance.datapath.effects import Emit, Kill, Release, SendReset
+from appliance.flow import Flow
+from appliance.kernel import conntrack
+from appliance.kernel.bpf import ConnectionTable
+from appliance.kernel.errors import KernelError
+from appliance.kernel.reset import Resetter
+from appliance.nat.connection import Key
+from appliance.nat.static import Static
+from appliance.syslog import EngineFault
+
+
+class Errands:
+    """Does what workers ask, with the kernel's table, the resetter and the log."""
+
+    def __init__(self, statics: Sequence[Static], table: ConnectionTable, sinks: Sinks) -> None:
+        self._mapped = {(each.mapped_interface, each.real): each.mapped for each in statics}
+        self._table = table
+        self._sinks = sinks
+        self._resetter = Resetter(statics)
+
+    def close(self) -> None:
+        """Give the raw socket back."""
+        self._resetter.close()
+
+    def run(self, worker: int, message: bytes) -> None:
+        """Do what a message of worker `worker` asks; one that may not be done is recorded as that worker's fault."""
+        try:
+            self._do(worker, channel.decode(message))
+        except (channel.ChannelError, KernelError) as error:
+            self._sinks.write(EngineFault.of(f"worker {worker}", error))
+
+    def _do(self, worker: int, request: channel.Request) -> None:
+        match request:
+            case Emit(record):
+                self._sinks.write(record)
+            case Kill(flow):
+                key = self._key(worker, flow)
+                self._table.kill(key)
+                conntrack.delete(key.client, key.client_port, key.mapped, key.port)
+            case Release(flow):
+                self._table.release(self._key(worker, flow))
+            case SendReset(flow, to_client, seq, ack):
+                self._key(worker, flow)
+                self._resetter.reset(flow, to_client, seq, ack)
+            case _:
+                assert_never(request)
+
+    def _key(self, worker: int, flow: Flow) -> Key:
+        """The flow as the kernel's table knows it; ChannelError if another worker's queue has it."""
+        real: IPv4Address = flow.server.address
+        mapped = self._mapped.get((flow.client.interface, real), real)
+        key = Key(mapped, flow.server.port, flow.client.address, flow.client.port)
+        if self._table.worker(key) != worker:
+            raise channel.ChannelError(f"{flow.client} to {flow.server} is not in this worker's queue")
+        return key
