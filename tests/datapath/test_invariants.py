@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from appliance.datapath.effects import Drop, Emit, Kill
 from appliance.flow import Side
 from appliance.syslog import EngineFault
+from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 from tests.datapath.double import Double
 from tests.wire import CLIENT, MS, SERVER, Wire, count, engine, segment
 
@@ -127,16 +128,21 @@ def test_held_lines_come_out_the_same_however_cut_and_shuffled(cuts: list[int], 
     assert wire.verdicts.keys() == wire.sent.keys()
 
 
-@given(arrivals(b"ab^!h\n"))
-@settings(max_examples=200)
-def test_a_fault_anywhere_leaves_no_packet_without_a_verdict(packets: list[Arrival]) -> None:
+FLAGS = st.sampled_from([ACK, ACK, ACK | FIN, ACK | URG, RST, SYN, SYN | ACK])
+
+
+@given(arrivals(b"ab^!h\n~"), st.lists(FLAGS, min_size=40, max_size=40), st.lists(st.booleans(), min_size=40))
+@settings(max_examples=300)
+def test_faults_and_flags_anywhere_leave_no_packet_without_a_verdict(
+    packets: list[Arrival], flags: list[int], bare: list[bool]
+) -> None:
     wire = Wire(engine(Double)).open()
-    for each in packets:
-        wire.send(each.side, each.start, each.octets)
+    for each, flag, empty in zip(packets, flags, bare, strict=False):
+        wire.send(each.side, each.start, b"" if empty else each.octets, flag)
     wire.tick(60_000 * MS)
     wire.tick(120_000 * MS)
     assert wire.verdicts.keys() == wire.sent.keys()
-    assert not any(b"^" in wire.got(side) for side in SIDES)
+    assert wire.datapath.waiting == 0
     told = [each for each in wire.effects if isinstance(each, Emit) and isinstance(each.record, EngineFault)]
     assert count(wire.datapath, "exceptions") == len(told) <= 1
 

@@ -6,6 +6,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from appliance.config.config import Config, Interface, ServicePolicy
 from appliance.nat.static import Static
@@ -18,6 +20,8 @@ from appliance.syslog import ELLIPSIS, SHOWN
 from appliance.tcp.segment import ACK, FIN, RST, SYN
 from tests.wire import CLIENT, SECOND, SERVER, Wire, packet, segment
 
+#: Where in a file, from its beginning to its end, and what is there then.
+CHANGE = st.tuples(st.floats(0, 1), st.integers(0, 255))
 CAPTURES = Path(__file__).parents[1] / "captures"
 EHLO_REPLY = b"250-mail.example\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 OK\r\n"
 SESSION = [
@@ -328,6 +332,21 @@ class TestCaptures:
         first = replay([path], out=tmp_path / "one")
         second = replay([tmp_path / "one"], out=tmp_path / "two", verify_checksums=True)
         assert (second.wrong_checksums, second.packets) == (0, first.passed)
+
+
+@given(path=st.sampled_from(sorted(CAPTURES.glob("*.pcap"))), changes=st.lists(CHANGE, min_size=1, max_size=20))
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_octets_of_a_capture_changed(tmp_path: Path, path: Path, changes: list[tuple[float, int]]) -> None:
+    octets = bytearray(path.read_bytes())
+    for place, octet in changes:
+        octets[24 + int(place * (len(octets) - 25))] = octet
+    (tmp_path / "changed").write_bytes(octets)
+    report = replay([tmp_path / "changed"], out=tmp_path / "out")
+    counted = report.engine
+    assert "exceptions" not in counted
+    assert report.passed + report.dropped + report.ignored == report.packets
+    released = counted.get("octets_released", 0) + counted.get("octets_refused", 0)
+    assert counted.get("octets_inspected", 0) == released
 
 
 def test_a_reset_is_seen(tape: Tape) -> None:
