@@ -2,7 +2,9 @@
 
 import os
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -36,6 +38,14 @@ SETTINGS = (
     "net/netfilter/nf_conntrack_tcp_timeout_fin_wait",
     "net/netfilter/nf_conntrack_tcp_timeout_close_wait",
 )
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A directory that anyone may write to."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o777)
+        yield Path(place)
 
 
 def state(host: Ground) -> dict[str, str]:
@@ -136,12 +146,12 @@ def test_a_missing_device_is_named_before_anything_changes(bare: Ground, tmp_pat
     assert state(bare) == before
 
 
-def test_without_root_one_line_says_so(bare: Ground, tmp_path: Path) -> None:
+def test_without_root_one_line_says_so(bare: Ground, shared: Path) -> None:
     def unprivileged() -> str:
         os.setgroups([])
         os.setresuid(65534, 65534, 65534)
         with pytest.raises(KernelError) as refused:
-            links.apply(MAIL, Found(Path("/tmp") / f"fixup-{os.getpid()}.json"))
+            links.apply(MAIL, Found(shared / "found.json"))
         return str(refused.value)
 
     told = bare.beside("firewall", unprivileged).result()
