@@ -29,6 +29,7 @@ class Entry:
     sent: str = ""
     got: str | None = None
     octets: int = 0
+    sha256: str = ""  # of a message's octets, so that it can be compared with what another tool reassembles
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ credentials or a message is, a second session says.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, MutableSequence, Sequence
 
 from appliance.esmtp.events import MessageBegun, MessageEnded
@@ -85,6 +86,7 @@ class Transcript:
         self._lines = {Side.CLIENT: Lines(), Side.SERVER: Lines()}
         self._ends = {Side.CLIENT: 0, Side.SERVER: 0}
         self._message: int | None = None  # where it began
+        self._digest = hashlib.sha256()  # of its octets
         self._secret = False  # the client's line in progress is one
         self.entries: list[Entry] = []
         self.omitted = 0
@@ -138,6 +140,7 @@ class Transcript:
         if self._message is not None:
             facts = self._session.feed(Side.CLIENT, offset, octets)
             over = next((each.offset for each in facts if isinstance(each, MessageEnded)), None)
+            self._digest.update(octets if over is None else octets[: over - offset])
             if over is not None:  # commands may follow; no credentials do, they are asked for
                 self._end_message(over)
                 self._note_lines(over, octets[over - offset :], masks)
@@ -162,7 +165,8 @@ class Transcript:
         octets = end - (self._message or 0)
         self._message = None
         self.messages.append(octets)
-        self._keep(Entry(Kind.MESSAGE, octets=octets))
+        self._keep(Entry(Kind.MESSAGE, octets=octets, sha256=self._digest.hexdigest()))
+        self._digest = hashlib.sha256()
 
     def _add(self, kind: Kind, sent: bytes, got: bytes) -> None:
         shown, octets = _shown(sent), len(sent)
