@@ -248,10 +248,10 @@ class Datapath:
             flow = flow_of(reverse(key), (outdev, indev), self.interfaces)
         behind = to_seq(segment.end - segment.start + bool(segment.flags & FIN), segment.seq)
         self._outcome.effects += (
+            Kill(flow),  # first: the kernel's table would take our RSTs for the peers' own
             SendReset(flow, not from_client, segment.seq, segment.ack),
             SendReset(flow, from_client, segment.ack, behind),
             Emit(records.stranger(flow, Side.CLIENT if from_client else Side.SERVER)),
-            Kill(flow),
         )
 
     # --- our own faults ---------------------------------------------------------------------------------------------

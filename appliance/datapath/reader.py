@@ -198,12 +198,16 @@ class Reader:
         return True
 
     def _close(self, connection: Inspected, parcel: Parcel | None, action: Closing) -> None:
-        """Inspection closes the connection: nothing of the packet in hand goes on, nor of those that wait."""
+        """Inspection closes the connection: nothing of the packet in hand goes on, nor of those that wait.
+
+        The kernel's table hears of it first: it would take our RSTs for the peers' own.
+        """
         reset = isinstance(action, ResetConnection)
         flow, client, server = self.flow(connection), connection.client, connection.server
         connection.block[Slot.RESET_DROP if reset else Slot.DROP] += connection.waiting + (parcel is not None)
         if parcel is not None:
             self._outcome.drop(parcel.handle)
+        self.kill(connection, flow)
         if reset:
             self._outcome.effects += (
                 SendReset(flow, True, server.expected_seq, to_seq(client.next, client.first)),
@@ -211,7 +215,6 @@ class Reader:
             )
         for record in records.closed(flow, action):
             self._emit(record)
-        self.kill(connection, flow)
 
     def kill(self, connection: Inspected, flow: Flow) -> None:
         """From now on the connection's packets are dropped, those that wait first."""
