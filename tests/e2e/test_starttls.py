@@ -1,0 +1,147 @@
+"""TLS where the map allows it: real servers use it, and nothing is smuggled in beside it (row 11)."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.lab.lab import EXAMPLE
+from appliance.lab.network import LIMITED, MAPPED_LIMITED
+from tests.e2e.box import Box, box, eventually, workspace
+from tests.e2e.conftest import WIRES
+from tests.e2e.test_mail import mails
+
+pytestmark = pytest.mark.root
+
+CONFIGURATION = EXAMPLE.read_text(encoding="utf-8").replace(
+    """\
+policy-map global_policy
+ class inspection_default
+  inspect esmtp
+""",
+    """\
+policy-map type inspect esmtp with_tls
+ parameters
+  allow-tls action log
+policy-map global_policy
+ class inspection_default
+  inspect esmtp with_tls
+""",
+)
+GREETING, EHLO = b"220 mx\r\n", b"EHLO a.example\r\n"
+OFFER = b"250-mx\r\n250 STARTTLS\r\n"
+RECORD = b"\x16\x03\x01\x00\x05hello"
+#: s of silence: in which what is waited for comes, and after which nothing more will. A closed connection is silent.
+PATIENCE, SILENCE = 1.5, 0.3
+
+
+@pytest.fixture(scope="module", params=WIRES, ids=list(WIRES))
+def tls(request: pytest.FixtureRequest) -> Iterator[Box]:
+    """A box whose map allows TLS, on each kind of wire."""
+    assert "with_tls" in CONFIGURATION
+    with workspace() as home:
+        config = Path(home / "tls.cfg")
+        config.write_text(CONFIGURATION, encoding="utf-8")
+        with box(f"fxt{os.getpid()}", config, **WIRES[request.param]) as made:
+            yield made
+
+
+def hear(wire: socket.socket, until: bytes = b"") -> bytes:
+    """What comes, up to and with `until`, or up to silence or the end."""
+    wire.settimeout(PATIENCE if until else SILENCE)
+    heard = b""
+    with contextlib.suppress(TimeoutError, ConnectionResetError):
+        while not (until and heard.endswith(until)) and (piece := wire.recv(4096)):
+            heard += piece
+    return heard
+
+
+def converse(mail: Box, turns: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """A client outside sends the first of each turn, a server inside answers with the second when that has come.
+
+    Returns what the server heard behind EHLO, and what the client heard behind the reply to it. EHLO is before that.
+    """
+
+    def serve() -> bytes:
+        with socket.create_server((str(LIMITED), 25)) as door:
+            door.settimeout(10)
+            wire, _ = door.accept()
+            with wire:
+                wire.sendall(GREETING)
+                hear(wire, EHLO)
+                wire.sendall(OFFER)
+                heard = b""
+                for says, answer in turns:
+                    heard += hear(wire, says[-2:])
+                    if answer:
+                        wire.sendall(answer)
+                return heard + hear(wire)
+
+    def call() -> bytes:
+        with socket.create_connection((str(MAPPED_LIMITED), 25), 10) as wire:
+            hear(wire, b"\r\n")
+            wire.sendall(EHLO)
+            hear(wire, OFFER)
+            heard = b""
+            for says, answer in turns:
+                wire.sendall(says)
+                heard += hear(wire, answer[-2:])
+            return heard + hear(wire)
+
+    server = mail.ground.beside("inside", serve)
+    assert eventually(lambda: _listens(mail))
+    client = mail.outside(call)
+    return server.result(), client.result()
+
+
+def _listens(mail: Box) -> bool:
+    return f"{LIMITED}:25" in mail.ground.run("inside", "ss", "-Hltn")
+
+
+def closed(mail: Box, words: str) -> bool:
+    """Whether the last connection was closed for this."""
+    return words in [each for each in mail.log() if "-108004:" in each][-1]
+
+
+def test_mail_goes_by_tls_and_nobody_reads_it(tls: Box) -> None:
+    before = tls.engine()["bypassed"]
+    sent = mails("esmtp.inside.example", 5, seed=11)
+    tls.submit(sent)
+    assert eventually(lambda: all(tls.server.delivered(recipient) for recipient in sent))
+    assert "TLS connection established from" in tls.server.log.read_text(encoding="utf-8", errors="replace")
+    assert tls.engine()["bypassed"] > before
+    assert any("-108007:" in line for line in tls.log())
+
+
+def test_a_command_behind_starttls_in_its_segment_reaches_nobody(tls: Box) -> None:
+    heard, told = converse(tls, [(b"STARTTLS\r\nNOOP injected\r\n", b"220 go\r\n")])
+    assert b"injected" not in heard
+    assert b"STARTTLS" not in heard  # nothing of that packet
+    assert told == b""
+    assert closed(tls, "early-data: STARTTLS")
+
+
+def test_a_reply_behind_the_220_reaches_nobody(tls: Box) -> None:
+    heard, told = converse(tls, [(b"STARTTLS\r\n", b"220 go\r\n250 injected\r\n")])
+    assert heard == b"STARTTLS\r\n"
+    assert told == b""
+    assert closed(tls, "allow-tls")
+
+
+def test_refused_the_session_goes_on_inspected(tls: Box) -> None:
+    turns = [(b"STARTTLS\r\n", b"454 not now\r\n"), (b"TURN\r\n", b"500 what\r\n")]
+    assert converse(tls, turns) == (b"STARTTLS\r\nXXXX\r\n", b"454 not now\r\n500 what\r\n")
+
+
+def test_plain_text_behind_the_220_closes(tls: Box) -> None:
+    heard, _ = converse(tls, [(b"STARTTLS\r\n", b"220 go\r\n"), (b"MAIL FROM:<a@b.example>\r\n", b"")])
+    assert heard == b"STARTTLS\r\n"
+    assert closed(tls, "allow-tls")
+
+
+def test_both_sides_begin_and_the_rest_is_theirs(tls: Box) -> None:
+    turns = [(b"STARTTLS\r\n", b"220 go\r\n"), (RECORD, RECORD), (b"TURN\r\n", b"anything\r\n")]
+    assert converse(tls, turns) == (b"STARTTLS\r\n" + RECORD + b"TURN\r\n", b"220 go\r\n" + RECORD + b"anything\r\n")
