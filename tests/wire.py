@@ -83,6 +83,7 @@ class Wire:
     server: tuple[str, int] = ("192.0.2.25", 25)
     client_isn: int = 1_000
     server_isn: int = 9_000
+    cookie: int = 0  # what the client's acknowledgments are ahead: SYNPROXY numbered the server's stream for it
     handle: int = 0
     now: int = 0
     sent: dict[int, bytes] = field(default_factory=dict)  # by handle
@@ -97,7 +98,7 @@ class Wire:
     def make(self, side: Side, at: int = 0, payload: bytes = b"", flags: int = ACK, **more: Any) -> bytes:
         """What `side` sends of its stream at offset `at`."""
         ends = (self.client, self.server) if side is CLIENT else (self.server, self.client)
-        ack = more.pop("ack", self.first(side.peer) + self.acked[side.peer])
+        ack = more.pop("ack", self.first(side.peer) + self.acked[side.peer] + (self.cookie if side is CLIENT else 0))
         return packet(*ends, self.first(side) + at, ack, flags, payload, **more)
 
     def give(self, octets: bytes, side: Side, mark: int = MARK) -> list[Effect]:

@@ -59,7 +59,7 @@ class Inspected(Connection):
         devices: tuple[int, int],
         now: int,
     ) -> None:
-        super().__init__(reverse(syn_ack.key), Stream(syn_ack.ack), Stream(first_octet(syn_ack.seq)), now)
+        super().__init__(reverse(syn_ack.key), Stream(syn_ack.ack), Stream(first_octet(syn_ack.seq), proxied=True), now)
         self.inspector = inspector
         self.block = block
         self.devices = devices

@@ -16,8 +16,12 @@ Rules:
 * A packet beyond a gap waits and is read, in order of offsets, the moment the gap fills. While it waits its receiver
   sends no duplicate ACK for it; a loss before the firewall is repaired by the sender's timers.
 * After the FIN the stream has no more octets.
+* Behind TCP Intercept the receiver's numbers are not the sender's: SYNPROXY answered the client before the server
+  did, and whoever is between adds a constant to the client's acknowledgments that nobody tells us. The first of them
+  that cannot be the sender's own is taken for "nothing received yet": that is too much by what had been received
+  then, so octets are kept a little longer, never let go too early.
 
-Source: design §2.
+Sources: design §2, rows 16 and 21.
 """
 
 from __future__ import annotations
@@ -59,10 +63,27 @@ class Parcel:
 class Stream:
     """One direction. `first` is the sequence number of offset 0; `fin` the offset of the FIN once it was read."""
 
-    __slots__ = ("_held", "acked", "decided", "early", "edits", "fin", "first", "next", "undecided")
+    __slots__ = (
+        "_held",
+        "_proxied",
+        "_shift",
+        "_too_far",
+        "acked",
+        "decided",
+        "early",
+        "edits",
+        "fin",
+        "first",
+        "next",
+        "undecided",
+    )
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, proxied: bool = False) -> None:
+        """`proxied`: its receiver may count from another number than its sender."""
         self.first = first
+        self._proxied = proxied
+        self._shift = 0  # at least what the receiver's numbers are ahead of the sender's
+        self._too_far = 0  # by how much `_shift` is more than that, at most
         self.acked: int | None = None  # the last acknowledgment number looked at
         self.next = 0
         self.decided = 0
@@ -83,13 +104,23 @@ class Stream:
 
         What was never let go cannot have been received: a number beyond that says nothing.
         """
-        self.acked = ack
-        offset = to_offset(ack, self.first, self.decided)
-        if offset > self.decided:
-            if offset - 1 != self.fin:
-                return 0
-            offset = self.decided
+        first_seen, self.acked = self.acked is None, ack
+        offset = to_offset(ack - self._shift, self.first, self.decided)
+        end = self.gone
+        if self._proxied:
+            if first_seen and not 0 <= offset <= end:
+                self._shift, offset, self._too_far = ack - self.first, 0, end
+            elif 0 <= offset <= end:
+                self._too_far = min(self._too_far, end - offset)
+        if offset > end:
+            return 0
+        offset = min(offset, self.decided)
         return self.edits.acknowledge(offset)
+
+    @property
+    def gone(self) -> int:
+        """How far the stream may have gone on, the FIN's own number included."""
+        return self.decided + (self.fin == self.decided)
 
     def beyond_end(self, end: int, fin: bool) -> bool:
         """Whether a segment ending at `end` contradicts the end: octets behind the FIN, or a FIN before octets."""
@@ -99,8 +130,8 @@ class Stream:
 
     @property
     def expected_seq(self) -> int:
-        """The sequence number its receiver expects next."""
-        return to_seq(self.decided + (self.fin is not None), self.first)
+        """The sequence number its receiver expects next, as that counts."""
+        return to_seq(self.gone + self._shift - self._too_far, self.first)
 
     def expects(self, start: int) -> bool:
         """Whether an RST at offset `start` is at the next expected octet: the receiver's, or the sender's own."""

@@ -375,6 +375,30 @@ class TestKept:
         assert verdict(two) == Accept(3), "a closed connection keeps nothing"
 
 
+class TestBehindTcpIntercept:
+    """SYNPROXY answered the client with a number of its own; the worker sees the server's SYN-ACK first (row 16)."""
+
+    @pytest.fixture
+    def wire(self) -> Wire:
+        return Wire(engine(Double), cookie=123_456_789).open()
+
+    def test_acknowledged_octets_are_let_go(self, wire: Wire) -> None:
+        wire.talk([(SERVER, b"220 mail\n"), (CLIENT, b"EHLO a"), (SERVER, b"250 ok\n"), (CLIENT, b"MAIL b")])
+        connection, _ = wire.datapath._find(segment(wire.make(CLIENT)).key) or (None, None)
+        assert connection is not None
+        assert (len(connection.client.edits), len(connection.server.edits)) == (6, 9), "the banner stays behind"
+
+    def test_what_the_client_may_lack_is_repeated_as_it_was(self, wire: Wire) -> None:
+        wire.talk([(SERVER, b"220 Smail\n"), (CLIENT, b"EHLO a")])
+        wire.send(SERVER, 0, b"220 Smail\n")
+        assert segment(modified(wire)).payload == b"220 Xmail\n"
+
+    def test_both_resets_have_the_numbers_their_receivers_expect(self, wire: Wire) -> None:
+        wire.talk([(SERVER, b"220\n"), (CLIENT, b"ab"), (SERVER, b"250\n"), (CLIENT, b"c?")])
+        resets = {each.to_client: (each.seq, each.ack) for each in wire.effects if isinstance(each, SendReset)}
+        assert resets == {True: (9_009 + 123_456_789, 1_005), False: (1_003, 9_009)}
+
+
 class TestActions:
     def test_drop_connection(self, wire: Wire) -> None:
         wire.send(CLIENT, 0, b"ab")

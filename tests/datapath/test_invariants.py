@@ -59,10 +59,15 @@ def masked(octets: bytes) -> bytes:
     return octets.replace(b"S", b"X")
 
 
-@given(arrivals(HARMLESS), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
-@settings(max_examples=300)
-def test_the_released_stream_is_the_oracles(packets: list[Arrival], client_isn: int, server_isn: int) -> None:
-    wire = Wire(engine(Double), client_isn=client_isn, server_isn=server_isn).open()
+COOKIES = st.just(0) | st.integers(1_000, 2**32 - 1_000)
+
+
+@given(arrivals(HARMLESS), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), COOKIES)
+@settings(max_examples=400)
+def test_the_released_stream_is_the_oracles(
+    packets: list[Arrival], client_isn: int, server_isn: int, cookie: int
+) -> None:
+    wire = Wire(engine(Double), client_isn=client_isn, server_isn=server_isn, cookie=cookie).open()
     oracles = {side: Oracle() for side in SIDES}
     floor = {}  # by handle: what was acknowledged of its stream when it went
     for each in packets:

@@ -41,6 +41,60 @@ class TestAcknowledging:
         assert stream.acknowledge(111) == 10
 
 
+class TestBehindTcpIntercept:
+    """The receiver counts from a number of SYNPROXY's: its acknowledgments are off by a constant."""
+
+    COOKIE = 3_000_000_000
+
+    @pytest.fixture
+    def stream(self) -> Stream:
+        made = Stream(100, proxied=True)
+        made.append(b"0123456789")
+        made.decided = 10
+        return made
+
+    def ack(self, stream: Stream, offset: int) -> int:
+        return stream.acknowledge((100 + self.COOKIE + offset) % 2**32)
+
+    def test_from_nothing_received_all_is_exact(self, stream: Stream) -> None:
+        assert [self.ack(stream, offset) for offset in (0, 4, 4, 10, 11)] == [0, 4, 0, 6, 0]
+        assert stream.expected_seq == (110 + self.COOKIE) % 2**32
+
+    def test_what_was_received_before_is_kept_longer_never_shorter(self, stream: Stream) -> None:
+        assert [self.ack(stream, offset) for offset in (4, 10)] == [0, 6]
+        stream.append(b"abcd")
+        stream.decided = 14
+        assert self.ack(stream, 14) == 4
+        assert stream.edits.read(10, 14) == b"abcd"
+
+    @pytest.mark.parametrize("seen", [0, 4, 10])
+    def test_a_reset_has_the_number_the_receiver_expects_once_it_acknowledged_all(
+        self, stream: Stream, seen: int
+    ) -> None:
+        self.ack(stream, seen)
+        self.ack(stream, 10)
+        stream.append(b"abcd")
+        stream.decided = 14
+        assert stream.expected_seq == (114 + self.COOKIE) % 2**32
+
+    def test_its_fin_counts_one(self, stream: Stream) -> None:
+        self.ack(stream, 0)
+        stream.fin = 10
+        assert self.ack(stream, 11) == 10
+        assert stream.expected_seq == (111 + self.COOKIE) % 2**32
+
+    def test_the_constant_is_learned_once(self, stream: Stream) -> None:
+        assert stream.acknowledge(104) == 4
+        assert self.ack(stream, 10) == 0
+        assert stream.acknowledge(110) == 6
+
+    def test_other_streams_have_none(self) -> None:
+        stream = Stream(100)
+        stream.append(b"0123456789")
+        stream.decided = 10
+        assert [self.ack(stream, offset) for offset in (0, 10)] == [0, 0]
+
+
 class TestTheEnd:
     @pytest.mark.parametrize(
         ("end", "fin", "beyond"),
