@@ -20,11 +20,13 @@ from appliance.esmtp.session import Session
 from appliance.flow import Side
 from appliance.policy.actions import (
     Bypass,
+    Defer,
     DropConnection,
     Hold,
     Log,
     MaliciousAddress,
     Mask,
+    Oversize,
     Replaced,
     ResetConnection,
 )
@@ -119,15 +121,15 @@ class Wire:
         self.ended = ""
         self.actions: list[object] = []
 
-    def send(self, side: Side, octets: bytes) -> None:
-        """One segment. Nothing passes a connection that was closed."""
+    def send(self, side: Side, octets: bytes, now: int = 0) -> None:
+        """One segment at `now` (ns). Nothing passes a connection that was closed."""
         if self.ended.startswith("bypass"):
             self.streams[side] += octets
             self.released[side] = len(self.streams[side])
         elif not self.ended:
             stream = self.streams[side]
             stream += octets
-            self.apply(side, self.inspector.inspect(side, len(stream) - len(octets), octets), len(octets))
+            self.apply(side, self.inspector.inspect(side, len(stream) - len(octets), octets, now), len(octets))
 
     def apply(self, side: Side, actions: object, new: int = 0) -> None:
         """Do what the inspector says."""
@@ -142,8 +144,12 @@ class Wire:
                 case Hold(side=of, start=start):
                     assert of is Side.SERVER
                     holds = start
-                case Log(cause=cause):
-                    self.said.append(str(cause))
+                case Log(cause=cause, masked=masked):
+                    self.said.append(f"masked: {cause}" if masked else str(cause))
+                case Defer(start=start, until=until):
+                    self.said.append(f"deferred {bytes(self.streams[Side.CLIENT][start:])!r} until {until}")
+                case Oversize(declared=declared, actual=actual):
+                    self.said.append(f"size {actual}, declared {declared}")
                 case Replaced(line=line):
                     self.said.append(f"replaced {line!r}")
                 case DropConnection(cause=cause) | ResetConnection(cause=cause):

@@ -14,8 +14,8 @@ from appliance.flow import Side
 from appliance.nat.connection import State
 from appliance.plain import from_plain, to_plain
 from appliance.policy.counters import Slot
+from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import Banner, Parameters
-from appliance.policy.matches import CONDITIONS
 from appliance.show import ClassReport, InspectionReport, ServicePolicyReport
 from tests.appliances import EXAMPLE, NOW, PLAIN, SECOND, SEED, TWO, TWO_COUNTS, block, configured, connection, under
 
@@ -37,10 +37,10 @@ def test_the_header_counts_packets() -> None:
     assert (report.map, report.packet, report.drop, report.reset_drop) == ("_default_esmtp_map", 9, 2, 1)
 
 
-@pytest.mark.parametrize("index", range(len(CONDITIONS)), ids=[each.key for each in CONDITIONS])
+@pytest.mark.parametrize("index", range(7), ids=[each.condition for each in DEFAULT_MAP.matches])
 def test_each_match_line_has_its_own_count(index: int) -> None:
     report = inspection(show.service_policy(PLAIN, replace(SEED, inspections={1: block({}, {index: 5})})))
-    assert [each.packet for each in report.matches] == [5 if place == index else 0 for place in range(len(CONDITIONS))]
+    assert [each.packet for each in report.matches] == [5 if place == index else 0 for place in range(7)]
 
 
 def test_every_named_slot_is_in_the_report() -> None:

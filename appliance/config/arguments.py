@@ -17,6 +17,7 @@ from appliance.config.diagnostics import INCOMPLETE, INVALID
 from appliance.config.lexer import Line, Word
 from appliance.config.names import LEVELS, PORTS, PROTOCOLS
 from appliance.policy.acl import ANY, Ports
+from appliance.policy.regex import PatternError, check
 
 
 class Rejected(Exception):
@@ -36,6 +37,8 @@ class Kind(enum.Enum):
     CLASS_MAP = "class-map"
     POLICY_MAP = "policy-map"
     INSPECT_MAP = "policy-map type inspect esmtp"
+    REGEX = "regex"
+    REGEX_CLASS = "class-map type regex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ NAME_OCTETS = 241
 TEXT_OCTETS = 200  # asa.md §2.1
 
 _NAME = re.compile(r"[!-~]+")
+_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,14}")  # IFNAMSIZ - 1; no iptables wildcard
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _CLOCK = re.compile(r"(\d{1,4}):(\d{1,2}):(\d{1,2})", re.ASCII)
@@ -134,15 +138,16 @@ def _decimal(text: str) -> int | None:
 
 
 def some(words: tuple[str, ...]) -> Argument:
-    """One or more of `words` up to the line's end, each once, in the order written."""
+    """One or more of `words` up to the line's end, each once, in the order written, spelt as in `words`."""
+    spelling = {each.lower(): each for each in words}
 
     def read(cursor: Cursor) -> tuple[str, ...]:
         found: dict[str, None] = {}
         while not found or cursor.peek() is not None:
             word = cursor.take()
-            if word.text.lower() not in words:
+            if word.text.lower() not in spelling:
                 raise Rejected(word.column)
-            found[word.text.lower()] = None
+            found[spelling[word.text.lower()]] = None
         return tuple(found)
 
     return read
@@ -156,6 +161,29 @@ def _text(cursor: Cursor) -> str:
     if len(text.encode("utf-8", "surrogateescape")) > TEXT_OCTETS:
         raise Rejected(start + 1, f"ERROR: the text is longer than {TEXT_OCTETS} octets")
     return text
+
+
+def _pattern(cursor: Cursor) -> str:
+    """A regular expression: the rest of the line, which quotes may enclose to keep its spaces (asa.md §2.6)."""
+    start = cursor.take().column - 1
+    cursor.at = len(cursor.line.words)
+    text = cursor.line.text[start:].rstrip(" \t")
+    if text.startswith('"'):
+        start += 1
+        if len(text) < 2 or not text.endswith('"') or _escaped(text, len(text) - 1):
+            raise Rejected(start + len(text), "ERROR: the closing quote is missing")
+        text = text[1:-1]
+    try:
+        check(text)
+    except PatternError as error:
+        raise Rejected(start + error.at + 1, f"ERROR: Invalid regular expression: {error.message}") from None
+    return text
+
+
+def _escaped(text: str, at: int) -> bool:
+    """Whether an odd number of backslashes stands before `text[at]`."""
+    before = text[:at]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1
 
 
 def _address_of(text: str) -> IPv4Address | None:
@@ -342,6 +370,8 @@ ARGUMENTS: dict[str, Argument] = {
     "device": _matching(_DEVICE),
     "hostname": _matching(_HOSTNAME),
     "text": _text,
+    "pattern": _pattern,
+    "domain": _matching(_DOMAIN, 253),
     "address": _address,
     "mask": _mask,
     "network": _network,
@@ -359,4 +389,6 @@ ARGUMENTS: dict[str, Argument] = {
     "class-map": _naming(Kind.CLASS_MAP),
     "policy-map": _naming(Kind.POLICY_MAP),
     "inspect-map": _naming(Kind.INSPECT_MAP),
+    "regex": _naming(Kind.REGEX),
+    "regex-class": _naming(Kind.REGEX_CLASS),
 }

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from appliance.nat.static import Static
 from appliance.policy.acl import AccessList
 from appliance.policy.maps import ClassMap, InspectMap, PolicyMap
+from appliance.policy.regex import Regex, RegexClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ class Config:
     access_groups: tuple[AccessGroup, ...] = ()
     statics: tuple[Static, ...] = ()
     class_maps: tuple[ClassMap, ...] = ()
+    regexes: tuple[Regex, ...] = ()
+    regex_classes: tuple[RegexClass, ...] = ()
     inspect_maps: tuple[InspectMap, ...] = ()
     policy_maps: tuple[PolicyMap, ...] = ()
     service_policies: tuple[ServicePolicy, ...] = ()

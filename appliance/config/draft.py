@@ -7,12 +7,11 @@ define are not looked at here: `verify` resolves them when the file is whole.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
-from appliance.config.arguments import Rejected
 from appliance.config.config import (
     AccessGroup,
     Config,
@@ -25,38 +24,30 @@ from appliance.config.config import (
     Timeouts,
 )
 from appliance.config.diagnostics import INVALID
-from appliance.config.lexer import Line
+from appliance.config.inspect_maps import POLICY_MAPS, InspectMaps
 from appliance.nat.static import UNLIMITED, Static
 from appliance.policy.acl import AccessList, Ace, Ports, Remark
 from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import (
     CLASS_DEFAULT,
-    Banner,
     ClassMap,
     ClassMatch,
-    Deed,
     ExemptEsmtp,
     InspectEsmtp,
-    InspectMap,
-    Match,
     MatchAccessList,
     MatchAny,
     MatchDefaultInspectionTraffic,
     MatchPort,
     PolicyClass,
     PolicyMap,
-    Reaction,
 )
-from appliance.policy.matches import BY_KEY
 
-#: The match lines of an inspect map that the counters have room for (`policy.counters`).
-MATCHES = 64
 #: ``logging host`` statements (ASA's 16).
 HOSTS = 16
 #: Interfaces; an ASA has at most 1,024 with all its VLANs.
 INTERFACES = 256
-#: Class maps, policy maps of either type, and classes in one of them (asa.md §6.1).
-CLASS_MAPS, POLICY_MAPS, CLASSES = 255, 64, 63
+#: Class maps, and classes in a policy map (asa.md §6.1).
+CLASS_MAPS, CLASSES = 255, 63
 
 _SECOND_MATCH = (
     "ERROR: Multiple match commands are not supported except for the "
@@ -72,13 +63,14 @@ class _Entries:
     aces: set[Ace] = field(default_factory=set)
 
 
-class Draft:
+class Draft(InspectMaps):
     """What has been read so far, and the things the modes are in.
 
     Things are kept by name in dictionaries, which keep the file's order: a long file costs time in proportion.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._box = Config()  # what stands once: hostname, workers, metrics
         self._timeouts = Timeouts()
         self._logging = Logging()
@@ -89,7 +81,6 @@ class Draft:
         self._access_groups: dict[str, AccessGroup] = {}  # by interface
         self._statics: list[Static] = []
         self._class_maps: dict[str, ClassMap] = {}
-        self._inspect_maps: dict[str, InspectMap] = {}
         self._policies: dict[str, dict[str, PolicyClass]] = {}  # by policy map, by class
         self._policy_descriptions: dict[str, str] = {}
         self._services: dict[str | None, ServicePolicy] = {}  # by interface
@@ -97,12 +88,6 @@ class Draft:
         self._class_map = ""
         self._policy_map = ""
         self._class = ""
-        self._inspect_map = ""
-        self._match: Match | None = None  # the line the action belongs to; its reaction doesn't count yet
-        self._acted = True
-        self.warnings: list[tuple[int, str]] = []  # (column, message) of the statement being done
-        self._line = Line(0, "", ())
-        self._columns: Mapping[str, int] = {}
 
     def config(self) -> Config:
         """The configuration read."""
@@ -115,7 +100,9 @@ class Draft:
             access_groups=tuple(self._access_groups.values()),
             statics=tuple(self._statics),
             class_maps=tuple(self._class_maps.values()),
-            inspect_maps=tuple(self._inspect_maps.values()),
+            regexes=tuple(self._regexes.values()),
+            regex_classes=tuple(self._regex_classes.values()),
+            inspect_maps=self.inspect_maps(),
             policy_maps=tuple(self._policy(name) for name in self._policies),
             service_policies=tuple(self._services.values()),
             timeouts=self._timeouts,
@@ -126,23 +113,6 @@ class Draft:
         # class-default comes last whenever it was written (asa.md §6.2); sorting keeps the others' order.
         classes = sorted(self._policies[name].values(), key=lambda each: each.name == CLASS_DEFAULT.name)
         return PolicyMap(name, tuple(classes), self._policy_descriptions.get(name, ""))
-
-    def at(self, line: Line, columns: Mapping[str, int]) -> None:
-        """The statement that comes next stands on `line`, its fields in `columns`."""
-        self._line, self._columns = line, columns
-        self.warnings = []
-
-    def rejected(self, field: str, message: str) -> Rejected:
-        """The error at `field`, or at the line's first word."""
-        return Rejected(self._columns.get(field, self._line.words[0].column), message)
-
-    def _room(self, name: str, known: Collection[str], most: int, what: str) -> None:
-        """Refuse a new `name` where `most` are `known`."""
-        if name not in known and len(known) >= most:
-            raise self.rejected("name", f"ERROR: at most {most} {what}")
-
-    def exit(self) -> None:
-        """``exit``: the parser leaves the mode."""
 
     # -- the box
 
@@ -323,70 +293,6 @@ class Draft:
         known = self._services.setdefault(added.interface, added)
         if known != added:
             raise self.rejected("policy", f"ERROR: Policy map {known.policy_map} is already applied {where}")
-
-    # -- inspect maps
-
-    def inspect_map(self, name: str) -> None:
-        if name == DEFAULT_MAP.name:
-            raise self.rejected("name", f"ERROR: policy-map {name} is the default one and can't be changed")
-        self._room(name, self._inspect_maps, POLICY_MAPS, "inspect maps")
-        self._inspect_map = name
-        self._inspect_maps.setdefault(name, InspectMap(name))
-
-    def inspect_map_description(self, text: str) -> None:
-        self._inspect_maps[self._inspect_map] = replace(self._inspected(), description=text)
-
-    def parameters(self) -> None:
-        """``parameters``: only opens the mode."""
-
-    def mask_banner(self, everything: str = "") -> None:
-        self._change_parameters(banner=Banner.ALL if everything else Banner.KEEP_2_AND_0)
-
-    def no_mask_banner(self) -> None:
-        self._change_parameters(banner=Banner.OFF)
-
-    def smuggling_guard(self) -> None:
-        self._change_parameters(smuggling_guard=True)
-
-    def no_smuggling_guard(self) -> None:
-        self._change_parameters(smuggling_guard=False)
-
-    def _change_parameters(self, **fields: Any) -> None:
-        known = self._inspected()
-        self._inspect_maps[known.name] = replace(known, parameters=replace(known.parameters, **fields))
-
-    def condition(self, key: str, negated: str = "", limit: int = 0, words: tuple[str, ...] = ()) -> None:
-        """``match …`` of the row `key`; it counts once its action line has come."""
-        if len(self._inspected().matches) >= MATCHES:
-            raise self.rejected("", f"ERROR: an inspect map has at most {MATCHES} match lines")
-        self._match = Match(key, Reaction(Deed.LOG), limit, words, bool(negated))
-        self._acted = False
-
-    def react(self, deed: str, log: str = "") -> None:
-        """The action line under a match; a second one takes the first one's place."""
-        if self._match is None:
-            return  # the match line was in error: its action belongs to nothing
-        self._acted = True
-        chosen = Deed(deed)
-        if chosen not in BY_KEY[self._match.condition].deeds:
-            raise self.rejected("deed", INVALID)
-        match = replace(self._match, reaction=Reaction(chosen, bool(log) or chosen is Deed.LOG))
-        known = self._inspected()
-        same = [replace(each, reaction=match.reaction) == match for each in known.matches]
-        kept = tuple(match if equal else each for equal, each in zip(same, known.matches, strict=True))
-        self._inspect_maps[known.name] = replace(known, matches=kept if any(same) else (*kept, match))
-
-    def no_condition(self) -> None:
-        """The match line is over, or could not be read."""
-        self._match, self._acted = None, True
-
-    @property
-    def match_waits(self) -> bool:
-        """A match line still has no action."""
-        return not self._acted
-
-    def _inspected(self) -> InspectMap:
-        return self._inspect_maps[self._inspect_map]
 
     # -- logging
 

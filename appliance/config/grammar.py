@@ -13,7 +13,7 @@ from functools import partial
 from appliance.config.draft import Draft
 from appliance.config.syntax import Mode, Statement, compiled
 from appliance.policy.maps import Deed
-from appliance.policy.matches import CONDITIONS, LARGEST, SMALLEST, Condition
+from appliance.policy.matches import CONDITIONS, FASTEST, LARGEST, SMALLEST, Condition, Operand
 
 EXIT = Statement("exit", Draft.exit)
 
@@ -55,6 +55,8 @@ CONFIGURE = (
         " [[tcp] <max_conns:0-65535> [<max_embryonic:0-65536>]]",
         Draft.static,
     ),
+    Statement("regex <name:map-name> <pattern:pattern>", Draft.regex),
+    Statement("class-map type regex match-any <name:map-name>", Draft.regex_class, Mode.REGEX_CLASS),
     Statement("class-map <name:map-name>", Draft.class_map, Mode.CLASS_MAP),
     Statement("policy-map type inspect esmtp <name:map-name>", Draft.inspect_map, Mode.INSPECT_MAP),
     Statement("policy-map <name:map-name>", Draft.policy_map, Mode.POLICY_MAP),
@@ -103,6 +105,12 @@ CLASS_MAP = (
     EXIT,
 )
 
+REGEX_CLASS = (
+    Statement("description <text:text>", Draft.regex_class_description),
+    Statement("match regex <regex:regex>", Draft.match_regex),
+    EXIT,
+)
+
 POLICY_MAP = (
     Statement("description <text:text>", Draft.policy_map_description),
     Statement("class <name:class-map>", Draft.policy_class, Mode.CLASS),
@@ -115,9 +123,21 @@ CLASS = (
     EXIT,
 )
 
+
+def _acting(syntax: str, apply: Callable[..., None]) -> tuple[Statement, ...]:
+    """A parameter with the actions that it can have."""
+    return Statement(f"{syntax} <deed=drop-connection> [<log=log>]", apply), Statement(f"{syntax} <deed=log>", apply)
+
+
 PARAMETERS = (
     Statement("mask-banner [<everything=all>]", Draft.mask_banner),
     Statement("no mask-banner", Draft.no_mask_banner),
+    *_acting("mail-relay <domain:domain> action", Draft.mail_relay),
+    Statement("no mail-relay [<domain:domain>]", Draft.no_mail_relay),
+    *_acting("special-character action", Draft.special_character),
+    Statement("no special-character", Draft.no_special_character),
+    Statement("allow-tls [action <log=log>]", Draft.allow_tls),
+    Statement("no allow-tls", Draft.no_allow_tls),
     Statement("smuggling-guard", Draft.smuggling_guard),
     Statement("no smuggling-guard", Draft.no_smuggling_guard),
     EXIT,
@@ -128,21 +148,34 @@ _CLOSING = "|".join(deed.value for deed in Deed if deed not in (Deed.LOG, Deed.R
 MATCH = (
     Statement(f"<deed={_CLOSING}> [<log=log>]", Draft.react),
     Statement("<deed=log>", Draft.react),
+    Statement(f"<deed=rate-limit> <rate:1-{FASTEST}>", Draft.react),
     EXIT,
 )
 
 
-def _condition(row: Condition) -> Statement:
+def _operands(row: Condition) -> tuple[str, ...]:
+    match row.operand:
+        case Operand.NUMBER:
+            return (f"gt <limit:{SMALLEST}-{LARGEST}>",)
+        case Operand.WORDS:
+            return (f"<words+{'|'.join(row.words)}>",)
+        case Operand.REGEX:
+            return ("regex <regex:regex>", "regex class <regex_class:regex-class>")
+
+
+def _condition(row: Condition) -> Iterator[Statement]:
     """``match [not] …`` of a row of the one table."""
-    negation = "[<negated=not>] " if row.negatable else ""
-    operand = f"<words+{'|'.join(row.words)}>" if row.words else f"gt <limit:{SMALLEST}-{LARGEST}>"
-    return Statement(f"match {negation}{row.phrase} {operand}", partial(Draft.condition, key=row.key), Mode.MATCH)
+    for operand in _operands(row):
+        yield Statement(
+            f"match [<negated=not>] {row.phrase} {operand}", partial(Draft.condition, key=row.key), Mode.MATCH
+        )
 
 
 def _inspect_map() -> Iterator[Statement]:
     yield Statement("description <text:text>", Draft.inspect_map_description)
     yield Statement("parameters", Draft.parameters, Mode.PARAMETERS)
-    yield from map(_condition, CONDITIONS)
+    for row in CONDITIONS:
+        yield from _condition(row)
     yield EXIT
 
 
@@ -152,6 +185,7 @@ STATEMENTS: dict[Mode, tuple[Statement, ...]] = {
     Mode.CONFIGURE: CONFIGURE,
     Mode.INTERFACE: INTERFACE,
     Mode.CLASS_MAP: CLASS_MAP,
+    Mode.REGEX_CLASS: REGEX_CLASS,
     Mode.POLICY_MAP: POLICY_MAP,
     Mode.CLASS: CLASS,
     Mode.INSPECT_MAP: INSPECT_MAP,

@@ -6,7 +6,8 @@ the order `show service-policy` prints them (global first); 0 is a connection th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 
 from appliance.config.config import Config
 from appliance.policy.defaults import DEFAULT_MAP
@@ -23,6 +24,23 @@ class Inspection:
     class_map: ClassMap
     inspect_map: InspectMap | None
     fail_open: bool = False
+    levels: tuple[tuple[str, int], ...] = ()  # security levels by nameif
+
+    def rules(self, client: str, server: str) -> InspectMap | None:
+        """The rules of a connection from interface `client` to `server`.
+
+        ``mail-relay`` is for mail from outside (asa.md §2.5): from a higher level to a lower, or an equal one, or
+        within an interface it is left out.
+        """
+        levels = dict(self.levels)
+        if self.inspect_map is None or client not in levels or server not in levels:
+            return self.inspect_map
+        return self.inspect_map if levels[client] < levels[server] else _without_relay(self.inspect_map)
+
+
+@functools.lru_cache(maxsize=64)
+def _without_relay(inspect_map: InspectMap) -> InspectMap:
+    return replace(inspect_map, parameters=replace(inspect_map.parameters, mail_relay=None))
 
 
 def inspections(config: Config) -> tuple[Inspection, ...]:
@@ -48,6 +66,7 @@ def _precedence(inspection: Inspection) -> tuple[bool, bool, bool, int]:
 
 def _of_policy(config: Config, policy: PolicyMap, interface: str | None, number: int) -> list[Inspection]:
     found = []
+    levels = tuple((each.nameif, each.security_level or 0) for each in config.interfaces if each.nameif is not None)
     for each in policy.classes:
         class_map = CLASS_DEFAULT if each.name == CLASS_DEFAULT.name else config.class_map(each.name)
         if class_map is None:
@@ -57,7 +76,7 @@ def _of_policy(config: Config, policy: PolicyMap, interface: str | None, number:
                 found.append(Inspection(0, interface, policy.name, class_map, None))
             case InspectEsmtp(map=name, fail_open=fail_open):
                 inspect_map = DEFAULT_MAP if name is None else config.inspect_map(name)
-                found.append(Inspection(number, interface, policy.name, class_map, inspect_map, fail_open))
+                found.append(Inspection(number, interface, policy.name, class_map, inspect_map, fail_open, levels))
                 number += 1
             case None:
                 pass

@@ -27,6 +27,7 @@ from appliance.policy.maps import (
     PolicyMap,
 )
 from appliance.policy.matches import phrase
+from appliance.policy.regex import RegexClass
 
 
 def running_config(config: Config, all: bool = False) -> str:
@@ -56,6 +57,10 @@ def _lines(config: Config, everything: bool) -> Iterator[str]:
     if config.workers is not None:
         yield f"inspection-workers {config.workers}"
     yield "!"
+    for regex in config.regexes:
+        yield f'regex {regex.name} "{regex.pattern}"'
+    for regex_class in config.regex_classes:
+        yield from _regex_class(regex_class)
     for class_map in config.class_maps:
         yield from _class_map(class_map)
     yield "!"
@@ -167,6 +172,13 @@ def _class_map(class_map: ClassMap) -> Iterator[str]:
     yield "!"
 
 
+def _regex_class(regex_class: RegexClass) -> Iterator[str]:
+    yield f"class-map type regex match-any {regex_class.name}"
+    yield from _description(regex_class.description)
+    yield from (f" match regex {each}" for each in regex_class.regexes)
+    yield "!"
+
+
 def _inspect_map(inspect_map: InspectMap, everything: bool) -> Iterator[str]:
     yield f"policy-map type inspect esmtp {inspect_map.name}"
     yield from _description(inspect_map.description)
@@ -184,10 +196,21 @@ _BANNER = {Banner.OFF: "no mask-banner", Banner.KEEP_2_AND_0: "mask-banner", Ban
 
 def _parameters(parameters: Parameters, everything: bool) -> Iterable[str]:
     default = Parameters()
+    relay, special = parameters.mail_relay, parameters.special_character
     if everything or parameters.banner is not default.banner:
         yield _BANNER[parameters.banner]
-    if everything:
-        yield from ("no mail-relay", "no special-character", "no allow-tls")
+    if relay is not None:
+        yield f"mail-relay {relay.domain} action {relay.reaction}"
+    elif everything:
+        yield "no mail-relay"
+    if special is not None:
+        yield f"special-character action {special}"
+    elif everything:
+        yield "no special-character"
+    if parameters.allow_tls:
+        yield "allow-tls action log" if parameters.allow_tls_log else "allow-tls"
+    elif everything:
+        yield "no allow-tls"
     if not parameters.smuggling_guard:
         yield "no smuggling-guard"
 

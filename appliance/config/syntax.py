@@ -24,6 +24,7 @@ class Mode(enum.Enum):
     CONFIGURE = "config"
     INTERFACE = "config-if"
     CLASS_MAP = "config-cmap"
+    REGEX_CLASS = "config-cmap-r"
     POLICY_MAP = "config-pmap"
     CLASS = "config-pmap-c"
     INSPECT_MAP = "config-pmap-i"
@@ -159,9 +160,16 @@ def read(root: Node, cursor: Cursor) -> Reading:
         if node.end is None:
             raise Rejected(cursor.end, INCOMPLETE)
     except Rejected as reason:
-        (enters,) = node.ahead if len(node.ahead) == 1 else (None,)
-        raise Unread(reason, enters) from None
+        raise Unread(reason, _ahead(node)) from None
     return Reading(node.end, fields, columns)
+
+
+def _ahead(node: Node) -> Mode | None:
+    """The mode that lies ahead; where there are several, the one behind an argument: the keywords were not written."""
+    ahead = node.ahead
+    if len(ahead) > 1:
+        ahead = {mode for _, following in node.values.values() for mode in following.ahead}
+    return next(iter(ahead)) if len(ahead) == 1 else None
 
 
 def _step(node: Node, cursor: Cursor) -> tuple[_Element, Any, Node]:

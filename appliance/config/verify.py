@@ -25,6 +25,8 @@ _UNDEFINED = {
     Kind.CLASS_MAP: "ERROR: % class-map {} not configured",
     Kind.POLICY_MAP: "ERROR: % policy-map {} not configured",
     Kind.INSPECT_MAP: "ERROR: % policy-map type inspect esmtp {} not configured",
+    Kind.REGEX: "ERROR: regex {} not configured",
+    Kind.REGEX_CLASS: "ERROR: % class-map type regex {} not configured",
 }
 
 
@@ -43,6 +45,8 @@ def _undefined(parsed: Parsed) -> Iterator[Diagnostic]:
         Kind.CLASS_MAP: {each.name for each in config.class_maps} | {CLASS_DEFAULT.name},
         Kind.POLICY_MAP: {each.name for each in config.policy_maps},
         Kind.INSPECT_MAP: {each.name for each in config.inspect_maps} | {DEFAULT_MAP.name},
+        Kind.REGEX: {each.name for each in config.regexes},
+        Kind.REGEX_CLASS: {each.name for each in config.regex_classes},
     }
     for each in parsed.references:
         if each.name not in defined[each.kind]:
@@ -87,6 +91,11 @@ def _classes(parsed: Parsed) -> Iterator[Diagnostic]:
     for each in parsed.references:
         if each.kind is Kind.CLASS_MAP and each.name in empty:
             message = f"WARNING: class-map {each.name} has no match: it matches nothing"
+            yield _found(Severity.WARNING, each.line, message, each.column)
+    blank = {each.name for each in parsed.config.regex_classes if not each.regexes}
+    for each in parsed.references:
+        if each.kind is Kind.REGEX_CLASS and each.name in blank:
+            message = f"WARNING: class-map type regex {each.name} has no match: it matches nothing"
             yield _found(Severity.WARNING, each.line, message, each.column)
     last = max((each.number for each in inspections(parsed.config)), default=0)
     if last > CLASS.top:

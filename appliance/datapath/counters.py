@@ -20,6 +20,7 @@ ENGINE = (
     "evicted",  # packets that made room for others
     "no_room",  # packets that found no room to wait
     "full",  # packets with new data at the cap of unacknowledged octets
+    "deferred",  # packets dropped because a command in them is over its rate
     "stalled",  # held lines decided by the clock
     "malformed",  # packets that are no TCP segment
     "truncated",  # copies shorter than the packet
@@ -54,6 +55,7 @@ ENGINE = (
     EVICTED,
     NO_ROOM,
     FULL,
+    DEFERRED,
     STALLED,
     MALFORMED,
     TRUNCATED,

@@ -21,7 +21,7 @@ from typing import Any
 from appliance.datapath import counters, records
 from appliance.datapath.counters import PACKETS
 from appliance.datapath.effects import Effect, Emit, Kill, SendReset
-from appliance.datapath.inspected import Inspected, Inspects, Makes, flow_of
+from appliance.datapath.inspected import NO_NAME, Inspected, Inspects, Makes, flow_of
 from appliance.datapath.outcome import Outcome
 from appliance.datapath.reader import OF_REFUSAL, Reader
 from appliance.datapath.waiting import WaitingRoom
@@ -174,11 +174,13 @@ class Datapath:
         """A connection begins: `devices` are the interfaces of its client and its server."""
         number = CLASS.get(mark)
         inspection = self.inspections.get(number)
-        if inspection is None or inspection.inspect_map is None:
+        client, server = (self.interfaces.get(each, NO_NAME) for each in devices)
+        rules = inspection.rules(client, server) if inspection is not None else None
+        if rules is None:
             self._outcome.drop(handle, counters.UNKNOWN_CLASSES)
             return
         block = self._blocks[number]
-        connection = Inspected(syn_ack, self._inspector(inspection.inspect_map, block), block, devices, now)
+        connection = Inspected(syn_ack, self._inspector(rules, block), block, devices, now)
         forgotten = self._table.add(connection)
         if forgotten is connection:
             self._outcome.drop(handle, counters.TABLE_FULL)

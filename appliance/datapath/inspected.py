@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, MutableSequence, Sequence
 from ipaddress import IPv4Address
 from typing import Protocol
@@ -15,7 +16,7 @@ from appliance.tcp.seq import first_octet
 from appliance.tcp.stream import Stream
 
 #: What stands for the name of an interface that has none.
-_NO_NAME = "unknown"
+NO_NAME = "unknown"
 
 
 class Inspects(Protocol):
@@ -23,14 +24,17 @@ class Inspects(Protocol):
 
     @property
     def inspect_map(self) -> InspectMap | None:
-        """The rules of its connections, None if it has none inspected."""
+        """Its rules, None if it has none inspected."""
+
+    def rules(self, client: str, server: str) -> InspectMap | None:
+        """Those of a connection between two named interfaces."""
 
 
 class Reads(Protocol):
     """What inspects one connection: `policy.inspector.Inspector`, or what a test puts in its place."""
 
-    def inspect(self, side: Side, offset: int, octets: bytes) -> Sequence[Action]:
-        """`octets` of `side` from `offset` on, at first sight and in order."""
+    def inspect(self, side: Side, offset: int, octets: bytes, now: int) -> Sequence[Action]:
+        """`octets` of `side` from `offset` on, at first sight and in order, at `now` (ns)."""
 
     def finish(self, side: Side) -> Sequence[Action]:
         """`side` has sent its FIN; all its octets were seen."""
@@ -49,7 +53,7 @@ class Makes(Protocol):
 class Inspected(Connection):
     """A connection, adopted at its SYN-ACK. `devices` are the interface indices of client and server."""
 
-    __slots__ = ("block", "devices", "inspector", "stalls")
+    __slots__ = ("block", "deferred", "devices", "inspector", "stalls")
 
     def __init__(
         self,
@@ -63,7 +67,21 @@ class Inspected(Connection):
         self.inspector = inspector
         self.block = block
         self.devices = devices
+        #: (offset of a client octet, when it and those behind it may go on), both ascending
+        self.deferred: deque[tuple[int, int]] = deque()
         self.stalls: int | None = None  # when what is undecided will be decided by the clock (ns)
+
+    def defer(self, start: int, until: int) -> None:
+        """The client's octets from `start` on may not go on before `until` (ns)."""
+        last = self.deferred[-1][1] if self.deferred else 0
+        self.deferred.append((start, max(last, until)))
+
+    def cleared(self, now: int) -> int:
+        """The offset up to which the client's octets need not wait for their turn at `now` (ns)."""
+        deferred = self.deferred
+        while deferred and deferred[0][1] <= now:
+            deferred.popleft()
+        return deferred[0][0] if deferred else self.client.next
 
     def due(self) -> int:
         """When the clock has something to do with its packets that wait (ns); only while some do."""
@@ -75,7 +93,7 @@ class Inspected(Connection):
 
 def flow_of(key: bytes, devices: tuple[int, int], interfaces: Mapping[int, str]) -> Flow:
     """The flow whose client writes `key`; `devices` are the indices of the interfaces of client and server."""
-    client, server = (interfaces.get(each, _NO_NAME) for each in devices)
+    client, server = (interfaces.get(each, NO_NAME) for each in devices)
     return Flow(
         Endpoint(client, IPv4Address(key[0:4]), int.from_bytes(key[8:10], "big")),
         Endpoint(server, IPv4Address(key[4:8]), int.from_bytes(key[10:12], "big")),

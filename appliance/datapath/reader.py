@@ -3,6 +3,8 @@
 Rules:
 
 * An octet is handed to the inspector once, in order, before its packet goes on; what was refused never does.
+* A packet with octets that are deferred is dropped; what comes again is not inspected again and goes when its time
+  has come.
 * Packets that waited go before the one that follows them, in the order of their offsets.
 
 Source: design §2, row 14.
@@ -23,11 +25,13 @@ from appliance.flow import Flow, Side
 from appliance.policy.actions import (
     Action,
     Bypass,
+    Defer,
     DropConnection,
     Hold,
     Log,
     MaliciousAddress,
     Mask,
+    Oversize,
     Replaced,
     ResetConnection,
 )
@@ -106,6 +110,8 @@ class Reader:
         segment, start, end = parcel.segment, parcel.start, parcel.end
         offset = stream.next
         new = end - offset
+        if connection.deferred and side is Side.CLIENT:
+            self._decide(connection, stream, connection.cleared(now))
         settled = offset == stream.decided  # nothing before it is undecided
         if connection.kept + new > MAX_KEPT or self._kept + new > MAX_KEPT_IN_ALL:
             self._outcome.drop(parcel.handle, counters.FULL)
@@ -121,7 +127,7 @@ class Reader:
             self._kept += new
             self._count[OCTETS_INSPECTED] += new
             connection.block[_PACKET] += 1
-            actions = connection.inspector.inspect(side, offset, octets)
+            actions = connection.inspector.inspect(side, offset, octets, now)
             if not actions and settled:
                 stream.decided = end
                 self._count[OCTETS_RELEASED] += new
@@ -129,7 +135,9 @@ class Reader:
                 return
         if segment.flags & FIN and stream.fin is None and not self._finish(connection, side, stream, parcel, now):
             return
-        if end > stream.decided:
+        if end > stream.decided and side is Side.CLIENT:
+            self._outcome.drop(parcel.handle, counters.DEFERRED)
+        elif end > stream.decided:
             self._room.hold_undecided(connection, side, parcel)
         elif new == end - start and not actions and settled:
             self._outcome.go(parcel.handle, segment)
@@ -181,8 +189,12 @@ class Reader:
                 case Hold(of, start):
                     if of is side:
                         undecided = max(start, stream.decided)
+                case Defer(start=start, until=until):
+                    connection.defer(start, until)
                 case Log():
                     self._emit(records.logged(self.flow(connection), action))
+                case Oversize():
+                    self._emit(records.oversize(self.flow(connection), action))
                 case Replaced():
                     self._emit(records.replaced(self.flow(connection), action))
                 case DropConnection() | ResetConnection() | MaliciousAddress():
@@ -192,7 +204,9 @@ class Reader:
                     self._bypass(connection, log)
                 case _:
                     assert_never(action)
-        if side is Side.SERVER:
+        if side is Side.CLIENT:
+            undecided = connection.cleared(now)
+        else:
             connection.stalls = now + STALL if undecided < stream.next else None
         self._decide(connection, stream, undecided)
         return True
@@ -229,6 +243,7 @@ class Reader:
         """The connection is not inspected any more; what waits behind a gap comes again and passes unread."""
         self._count[counters.BYPASSED] += 1
         connection.state = State.BYPASS
+        connection.deferred.clear()
         for stream in (connection.client, connection.server):
             self._decide(connection, stream, stream.next)
         self._drop_waiting(connection)

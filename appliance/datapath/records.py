@@ -9,6 +9,7 @@ from appliance.policy.actions import (
     Log,
     MaliciousAddress,
     Matched,
+    Oversize,
     Replaced,
     ResetConnection,
 )
@@ -21,6 +22,7 @@ from appliance.syslog import (
     MaliciousPattern,
     Message,
     Record,
+    SizeViolation,
     StringReplaced,
     Termination,
 )
@@ -44,9 +46,17 @@ def closed(flow: Flow, action: DropConnection | ResetConnection | MaliciousAddre
 
 
 def logged(flow: Flow, action: Log) -> Record:
-    """What is said of something that only has to be said."""
+    """What is said of something that closed nothing: that it was seen, or that it was masked."""
     source, destination = flow.sender(action.side), flow.sender(action.side.peer)
-    return EsmtpReceived(_class(action.cause), Message.of(action.side), source, destination, str(action.cause))
+    message, cause = Message.of(action.side), action.cause
+    if action.masked:
+        return EsmtpAction(_class(cause), ActionTaken.MASKED, message, source, destination, str(cause))
+    return EsmtpReceived(_class(cause), message, source, destination, str(cause))
+
+
+def oversize(flow: Flow, action: Oversize) -> Record:
+    """What is said of a message bigger than was declared."""
+    return SizeViolation(flow.sender(action.side), flow.sender(action.side.peer), action.declared, action.actual)
 
 
 def replaced(flow: Flow, action: Replaced) -> Record:

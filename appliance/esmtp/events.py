@@ -39,6 +39,7 @@ class Oddity(enum.Enum):
     CONTROL = "control octet in a command"  # outside mail addresses (row 8)
     BARE_LINE_END = "bare CR or LF in a message"  # each one counts (row 9)
     STALLED = "stalled reply line"  # its LF did not come in time
+    UNREADABLE_MIME = "unreadable MIME structure"  # beyond what is followed of it (mime.py); once a message
 
 
 class Rule(enum.Enum):
@@ -92,6 +93,18 @@ class Breach:
 @dataclass(frozen=True, slots=True)
 class Exceeded:
     """`quantity` is more than `limit` (one of the limits the session was told), from the octet at `offset` on."""
+
+    quantity: Quantity
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """`quantity` ended at `offset` and was not more than `limit`: what a limit's ``not`` asks for.
+
+    It is stated of command lines at their LF, and of a transaction's recipients, the refused ones too, at the 354.
+    """
 
     quantity: Quantity
     limit: int
@@ -251,6 +264,7 @@ Fact = (
     | Odd
     | Breach
     | Exceeded
+    | Kept
     | Misplaced
     | InvalidAddress
     | Pipe

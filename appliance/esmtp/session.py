@@ -50,6 +50,7 @@ class Settings:
     starttls: bool = False  # STARTTLS reaches the server
     crossed: frozenset[str] = frozenset()  # supported verbs whose lines are to be X-ed as if they were not
     wanted: frozenset[type[Fact]] = frozenset()
+    kept: frozenset[Quantity] = frozenset()  # of which `Kept` is to be stated too
 
     def of(self, quantity: Quantity) -> tuple[int, ...]:
         """The limits set on `quantity`."""

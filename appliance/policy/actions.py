@@ -61,6 +61,18 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Defer:
+    """Octets of `side` from offset `start` on may not go on before `until` (ns): a command is over its rate.
+
+    Their packets are dropped and come again by retransmission. They have been inspected: what comes again is not.
+    """
+
+    side: Side
+    start: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class DropConnection:
     """Close the connection silently: nothing of the packet goes on, nothing of the flow passes from now on."""
 
@@ -80,10 +92,11 @@ class ResetConnection:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Say it (108005) and go on."""
+    """Say it and go on: 108005, or 108004 where it was `masked`."""
 
     side: Side
     cause: Cause
+    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +116,19 @@ class MaliciousAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class Oversize:
+    """A message was bigger than its MAIL had declared, in octets (108006)."""
+
+    side: Side
+    declared: int
+    actual: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bypass:
     """TLS has begun (108007): the flow is not inspected any more."""
 
     log: bool
 
 
-Action = Mask | Hold | DropConnection | ResetConnection | Log | Replaced | MaliciousAddress | Bypass
+Action = Mask | Hold | Defer | DropConnection | ResetConnection | Log | Replaced | MaliciousAddress | Oversize | Bypass

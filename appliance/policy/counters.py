@@ -25,6 +25,9 @@ class Slot(enum.IntEnum):
     COMMAND = 7  # supported commands
     MESSAGE = 8  # messages that came to their end
     EHLO_MASKED = 9  # EHLO reply lines masked, by whichever rule
+    MAIL_RELAY = 10  # recipients refused or logged as relay
+    SPECIAL_CHARACTER = 11  # addresses with one
+    SIZE_VIOLATION = 12  # 108006
     UNSUPPORTED = 16
     TRUNCATED = 17
     EMPTY = 18
@@ -35,6 +38,7 @@ class Slot(enum.IntEnum):
     CONTROL = 23
     BARE_LINE_END = 24
     STALLED = 25
+    UNREADABLE_MIME = 26
     TERMINATION = 40
     SERVER_TRANSITION = 41
     OUTSTANDING = 42

@@ -7,6 +7,6 @@ from appliance.policy.matches import CONDITIONS
 
 DEFAULT_MAP = InspectMap(
     name="_default_esmtp_map",
-    matches=tuple(each.match() for each in CONDITIONS),
+    matches=tuple(each.match() for each in CONDITIONS if each.default is not None),
     description="Default ESMTP policy-map",
 )

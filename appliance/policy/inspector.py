@@ -1,15 +1,14 @@
 """Facts into actions: one connection under one inspect map.
 
 The session says what was seen, the map what is to be done about it. Rules that no map line states (the fixed part of
-`inspect esmtp`: rows 3-12 of the design) are here. Facts come in stream order; an action that closes the connection
-ends their evaluation, a log lets it go on (asa.md §2.7).
+`inspect esmtp`: rows 3-12 of the design) are here. Facts come in stream order, those of one octet are judged in the
+order of the one table; an action that closes the connection ends their evaluation, every other lets it go on
+(asa.md §2.7).
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import MutableSequence, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, MutableSequence, Sequence
 from typing import assert_never
 
 from appliance.esmtp.events import (
@@ -22,6 +21,7 @@ from appliance.esmtp.events import (
     Greeted,
     Greeting,
     InvalidAddress,
+    Kept,
     MessageBegun,
     MessageEnded,
     MimeEncoding,
@@ -39,25 +39,27 @@ from appliance.esmtp.events import (
     TlsStarted,
     Unsupported,
 )
-from appliance.esmtp.session import Session, Settings
+from appliance.esmtp.session import Session
 from appliance.flow import Side
 from appliance.policy.actions import (
     Action,
     Bypass,
     Cause,
+    Defer,
     DropConnection,
     Hold,
     Log,
     MaliciousAddress,
     Mask,
-    Matched,
+    Oversize,
     Replaced,
     ResetConnection,
     Violated,
 )
-from appliance.policy.counters import MATCHES_BASE, OF_ODDITY, OF_RULE, Slot
-from appliance.policy.maps import Banner, Deed, InspectMap, Match, Reaction
-from appliance.policy.matches import BY_KEY, phrase
+from appliance.policy.counters import OF_ODDITY, OF_RULE, Slot
+from appliance.policy.maps import Banner, Deed, InspectMap, Reaction
+from appliance.policy.plan import Line, file_type, plan
+from appliance.policy.rates import Rate
 
 NOTHING: Sequence[Action] = ()
 
@@ -72,41 +74,19 @@ _LOGGED = {Oddity.PIPELINED: "pipelining", Oddity.UNEXPECTED_REPLY: "server-repl
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+#: Asa.md §2.5 has the first; the other is in its manner.
+_RELAY = Violated("mail-relay", "No Mail Relay allowed")
+_SPECIAL = Violated("special-character", "Special Character in mail address not allowed")
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A match line of the map, ready to use: the counter it has and the cause it gives."""
-
-    match: Match
-    slot: int
-    cause: Matched
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """An inspect map as the inspector needs it, made once for all connections under it."""
-
-    settings: Settings
-    exceeded: dict[tuple[Quantity, int], tuple[_Line, ...]]
-    parameters: tuple[_Line, ...]
-
-
-@functools.lru_cache(maxsize=64)
-def _plan(inspect_map: InspectMap) -> _Plan:
-    limits: dict[Quantity, set[int]] = {}
-    exceeded: dict[tuple[Quantity, int], list[_Line]] = {}
-    parameters = []
-    for index, match in enumerate(inspect_map.matches):
-        line = _Line(match, MATCHES_BASE + index, Matched(index + 1, phrase(match)))
-        fact = BY_KEY[match.condition].fact
-        if isinstance(fact, Quantity):
-            limits.setdefault(fact, set()).add(match.limit)
-            exceeded.setdefault((fact, match.limit), []).append(line)
-        else:
-            parameters.append(line)
-    ascending = {quantity: tuple(sorted(each)) for quantity, each in limits.items()}
-    settings = Settings(ascending, starttls=inspect_map.parameters.allow_tls)
-    return _Plan(settings, {key: tuple(lines) for key, lines in exceeded.items()}, tuple(parameters))
+#: What of a message is kept within a limit is known when the message is over.
+_OF_MESSAGE = (
+    Quantity.BODY,
+    Quantity.BODY_LINE,
+    Quantity.HEADER,
+    Quantity.HEADER_LINE,
+    Quantity.TO_FIELDS,
+    Quantity.MIME_FILENAME,
+)
 
 
 class Inspector:
@@ -116,22 +96,39 @@ class Inspector:
     that closes the connection, or Bypass, it says nothing more. Nothing is ever held but server octets.
     """
 
-    __slots__ = ("_closed", "_counters", "_map", "_masked_lines", "_plan", "_session")
+    __slots__ = (
+        "_closed",
+        "_counters",
+        "_map",
+        "_masked_lines",
+        "_now",
+        "_over",
+        "_plan",
+        "_rates",
+        "_relay",
+        "_session",
+    )
 
     def __init__(self, inspect_map: InspectMap, counters: MutableSequence[int]) -> None:
         self._map = inspect_map.parameters
-        self._plan = _plan(inspect_map)
+        self._plan = plan(inspect_map)
         self._session = Session(self._plan.settings)
         self._counters = counters
         self._masked_lines = 0  # of this EHLO reply
         self._closed = False
+        self._now = 0
+        self._over: set[tuple[Quantity, int]] = set()  # limits that this address, or this message, went beyond
+        self._rates: dict[int, Rate] = {}  # by counter slot of the line
+        relay = self._map.mail_relay
+        self._relay = relay.domain.lower().encode() if relay is not None else b""
 
-    def inspect(self, side: Side, offset: int, octets: bytes) -> Sequence[Action]:
-        """`octets` of `side`, the first at stream offset `offset`."""
+    def inspect(self, side: Side, offset: int, octets: bytes, now: int) -> Sequence[Action]:
+        """`octets` of `side`, the first at stream offset `offset`, at `now` (ns)."""
         session = self._session
         facts = session.feed(side, offset, octets)
         if not facts and session.undecided is None:
             return NOTHING
+        self._now = now
         return self._decide(side, facts)
 
     def finish(self, side: Side) -> Sequence[Action]:
@@ -158,18 +155,15 @@ class Inspector:
     def _act(self, side: Side, fact: Fact, actions: list[Action]) -> None:
         counters = self._counters
         match fact:
-            case Command():
+            case Command(verb=verb, offset=offset):
                 counters[Slot.COMMAND] += 1
+                self._command(self._plan.verbs.get(verb, ()), offset, actions)
             case Unsupported(offset=offset, length=length):
                 actions.append(Mask(side, offset, b"X" * length))
             case Odd():
                 self._odd(side, fact, actions)
-            case Exceeded(quantity=quantity, limit=limit):
-                for line in self._plan.exceeded[quantity, limit]:
-                    counters[line.slot] += 1
-                    self._react(side, line.match.reaction, line.cause, actions)
-                    if self._closed:
-                        return
+            case Exceeded() | Kept() | Sender() | MimeEncoding() | MimeFile():
+                self._measured(side, fact, actions)
             case EhloReply():
                 self._masked_lines = 0
             case EhloParameter():
@@ -179,6 +173,110 @@ class Inspector:
             case Greeting(offset=offset, octets=octets):
                 if self._map.banner is not Banner.OFF:
                     actions.append(Mask(side, offset, octets.translate(_STARS[self._map.banner])))
+            case Misplaced() | InvalidAddress() | Pipe() | Special() | Recipient():
+                self._address(side, fact, actions)
+            case Breach():
+                self._breach(side, fact, actions)
+            case MessageBegun():
+                pass
+            case SizeViolation(declared=declared, actual=actual):
+                counters[Slot.SIZE_VIOLATION] += 1
+                actions.append(Oversize(side, declared, actual))
+            case MessageEnded():
+                counters[Slot.MESSAGE] += 1
+                self._judge_kept(side, _OF_MESSAGE, actions)
+            case TlsStarted():
+                counters[Slot.ALLOW_TLS] += 1
+                actions.append(Bypass(self._map.allow_tls_log))
+                self._closed = True
+            case _:
+                assert_never(fact)
+
+    # --- match lines --------------------------------------------------------------------------------------------
+
+    def _measured(
+        self, side: Side, fact: Exceeded | Kept | Sender | MimeEncoding | MimeFile, actions: list[Action]
+    ) -> None:
+        """A fact that nothing but match lines speak of."""
+        match fact:
+            case Exceeded(quantity=quantity, limit=limit):
+                if quantity in self._plan.kept:
+                    self._over.add((quantity, limit))
+                self._put(side, self._plan.exceeded[quantity, limit], actions)
+            case Kept(quantity=quantity, limit=limit):
+                kept = self._plan.kept.get(quantity, ())
+                self._put(side, [each for each in kept if each.match.limit == limit], actions)
+            case Sender(address=address):
+                self._judge_kept(side, (Quantity.SENDER_ADDRESS,), actions)
+                self._put(side, self._met(Sender, lambda line: line.finds(address)), actions)
+            case MimeEncoding(word=word):
+                self._put(side, self._met(MimeEncoding, lambda line: line.meets(word)), actions)
+            case MimeFile():
+                texts = file_type(fact)
+                self._put(side, self._met(MimeFile, lambda line: line.finds(*texts)), actions)
+            case _:
+                assert_never(fact)
+
+    def _met(self, kind: type[Fact], meets: Callable[[Line], bool]) -> list[Line]:
+        """The lines put to facts of `kind` that this one meets."""
+        return [line for line in self._plan.facts.get(kind, ()) if meets(line)]
+
+    def _judge_kept(self, side: Side, quantities: Iterable[Quantity], actions: list[Action]) -> None:
+        """What `quantities` measure is over: limits that it kept within are what ``not`` asks for."""
+        for quantity in quantities:
+            lines = self._plan.kept.get(quantity, ())
+            self._put(side, [each for each in lines if (quantity, each.match.limit) not in self._over], actions)
+            self._over.difference_update([(quantity, each.match.limit) for each in lines])
+
+    def _put(self, side: Side, lines: Iterable[Line], actions: list[Action]) -> None:
+        """`lines` were met: count them and do what they say, until one closes the connection."""
+        for line in lines:
+            if self._closed:
+                return
+            self._counters[line.slot] += 1
+            self._react(side, line.match.reaction, line.cause, actions)
+
+    def _command(self, lines: Iterable[Line], offset: int, actions: list[Action]) -> None:
+        """A command's verb: a rate has to be kept before it is over; everything else is as with any other line."""
+        for line in lines:
+            if self._closed:
+                return
+            reaction = line.match.reaction
+            if reaction.deed is Deed.RATE_LIMIT:
+                until = self._rates.setdefault(line.slot, Rate(reaction.rate)).turn(self._now)
+                if until > self._now:
+                    self._counters[line.slot] += 1
+                    actions.append(Defer(Side.CLIENT, offset, until))
+            else:
+                self._put(Side.CLIENT, (line,), actions)
+
+    def _react(self, side: Side, reaction: Reaction, cause: Cause, actions: list[Action]) -> None:
+        """What a match line or a parameter does to a connection; masking itself is not done here."""
+        match reaction.deed:
+            case Deed.DROP_CONNECTION:
+                actions.append(DropConnection(side, cause, reaction.log))
+                self._closed = True
+            case Deed.RESET:
+                actions.append(ResetConnection(side, cause, reaction.log))
+                self._closed = True
+            case Deed.LOG:
+                actions.append(Log(side, cause))
+            case Deed.MASK:
+                if reaction.log:
+                    actions.append(Log(side, cause, masked=True))
+            case Deed.RATE_LIMIT:
+                pass
+            case _:
+                assert_never(reaction.deed)
+
+    # --- parameters and rules of our own ------------------------------------------------------------------------
+
+    def _address(
+        self, side: Side, fact: Misplaced | InvalidAddress | Pipe | Special | Recipient, actions: list[Action]
+    ) -> None:
+        """Something in a mail address (row 8), or whose it is."""
+        counters = self._counters
+        match fact:
             case Misplaced(offset=offset):
                 actions.append(Mask(side, offset, b" "))
             case InvalidAddress(line=text):
@@ -188,18 +286,14 @@ class Inspector:
                 counters[Slot.MALICIOUS_ADDRESS] += 1
                 actions.append(MaliciousAddress(side, address))
                 self._closed = True
-            case Breach():
-                self._breach(side, fact, actions)
-            case MessageBegun():
-                pass
-            case Sender() | Recipient() | Special() | SizeViolation() | MimeEncoding() | MimeFile():
-                pass  # no map asks for them
-            case MessageEnded():
-                counters[Slot.MESSAGE] += 1
-            case TlsStarted():
-                counters[Slot.ALLOW_TLS] += 1
-                actions.append(Bypass(self._map.allow_tls_log))
-                self._closed = True
+            case Special():
+                if self._map.special_character is not None:
+                    counters[Slot.SPECIAL_CHARACTER] += 1
+                    self._react(side, self._map.special_character, _SPECIAL, actions)
+            case Recipient(domain=domain):
+                if self._map.mail_relay is not None and domain.lower() not in (b"", self._relay):
+                    counters[Slot.MAIL_RELAY] += 1
+                    self._react(side, self._map.mail_relay.reaction, _RELAY, actions)
             case _:
                 assert_never(fact)
 
@@ -216,30 +310,13 @@ class Inspector:
         actions.append(DropConnection(side, Violated(fact.rule.value, fact.detail), log=True))
         self._closed = True
 
-    def _react(self, side: Side, reaction: Reaction, cause: Cause, actions: list[Action]) -> None:
-        """What a match line does to a connection; masking is the caller's."""
-        match reaction.deed:
-            case Deed.DROP_CONNECTION:
-                actions.append(DropConnection(side, cause, reaction.log))
-                self._closed = True
-            case Deed.RESET:
-                actions.append(ResetConnection(side, cause, reaction.log))
-                self._closed = True
-            case Deed.LOG:
-                actions.append(Log(side, cause))
-            case Deed.MASK | Deed.RATE_LIMIT:
-                if reaction.log:
-                    actions.append(Log(side, cause))
-            case _:
-                assert_never(reaction.deed)
-
     def _parameter(self, fact: EhloParameter, actions: list[Action]) -> None:
         """A parameter of an EHLO reply, or a piece of one that stalled; a keyword cut by the stall is always masked."""
-        masked = not fact.word or (fact.starttls and not self._map.allow_tls)
-        for line in self._plan.parameters:
-            if not fact.word or (fact.starttls and self._map.allow_tls):
-                break
-            if (fact.word in line.match.words) is line.match.negated:
+        allowed = fact.starttls and self._map.allow_tls
+        masked = not fact.word or (fact.starttls and not allowed)
+        lines = self._plan.facts.get(EhloParameter, ()) if fact.word and not allowed else ()
+        for line in lines:
+            if not line.meets(fact.word):
                 continue
             self._counters[line.slot] += fact.whole
             masked = masked or line.match.reaction.deed is Deed.MASK

@@ -65,7 +65,7 @@ class Reaction:
 
     deed: Deed
     log: bool = False
-    rate: int = 0  # messages a second, for rate-limit
+    rate: int = 0  # commands a second, for rate-limit
 
     def __str__(self) -> str:
         words = [self.deed.value]
@@ -77,11 +77,26 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Expression:
+    """What stands behind ``regex`` in a match line: a regex's name, or ``class`` and a regex class's.
+
+    `patterns` are what the name stands for, of which any may match.
+    """
+
+    name: str
+    of_class: bool = False
+    patterns: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"class {self.name}" if self.of_class else self.name
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """One ``match`` line of an inspect map with its action.
 
     `condition` names a row of `policy/matches.py`; `limit` is its number (octets or a count) where the row takes
-    one, `words` its keywords where it takes words (``others``, verbs).
+    one, `words` its keywords where it takes words (``others``, verbs), `expression` where it takes a regex.
     """
 
     condition: str
@@ -89,6 +104,7 @@ class Match:
     limit: int = 0
     words: tuple[str, ...] = ()
     negated: bool = False
+    expression: Expression | None = None
 
 
 class Banner(enum.Enum):
@@ -100,13 +116,23 @@ class Banner(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class MailRelay:
+    """``mail-relay DOMAIN action …``: from outside, mail is for this domain alone (asa.md §2.5)."""
+
+    domain: str
+    reaction: Reaction
+
+
+@dataclass(frozen=True, slots=True)
 class Parameters:
-    """The ``parameters`` of an inspect map."""
+    """The ``parameters`` of an inspect map. The reactions close or log."""
 
     banner: Banner = Banner.KEEP_2_AND_0
     smuggling_guard: bool = True  # ours
     allow_tls: bool = False
     allow_tls_log: bool = False
+    mail_relay: MailRelay | None = None
+    special_character: Reaction | None = None
 
 
 @dataclass(frozen=True, slots=True)

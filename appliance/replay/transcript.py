@@ -16,16 +16,19 @@ from appliance.flow import Side
 from appliance.policy.actions import (
     Action,
     Bypass,
+    Defer,
     DropConnection,
     Hold,
     Log,
     MaliciousAddress,
     Mask,
+    Oversize,
     Replaced,
     ResetConnection,
 )
 from appliance.policy.inspector import Inspector
 from appliance.policy.maps import InspectMap
+from appliance.policy.plan import plan
 from appliance.replay.report import Entry, Kind
 from appliance.syslog import printable
 
@@ -82,7 +85,9 @@ class Transcript:
 
     def __init__(self, inspect_map: InspectMap, counters: MutableSequence[int]) -> None:
         self._inspector = Inspector(inspect_map, counters)
-        self._session = Session(Settings(starttls=inspect_map.parameters.allow_tls))
+        self._session = Session(
+            Settings(starttls=inspect_map.parameters.allow_tls, crossed=plan(inspect_map).settings.crossed)
+        )
         self._lines = {Side.CLIENT: Lines(), Side.SERVER: Lines()}
         self._ends = {Side.CLIENT: 0, Side.SERVER: 0}
         self._message: int | None = None  # where it began
@@ -93,9 +98,9 @@ class Transcript:
         self.masked = 0
         self.messages: list[int] = []
 
-    def inspect(self, side: Side, offset: int, octets: bytes) -> Sequence[Action]:
+    def inspect(self, side: Side, offset: int, octets: bytes, now: int) -> Sequence[Action]:
         """As `Inspector.inspect`."""
-        actions = self._inspector.inspect(side, offset, octets)
+        actions = self._inspector.inspect(side, offset, octets, now)
         self._ends[side] = offset + len(octets)
         closing = self._closing(actions)
         if closing is None:
@@ -189,7 +194,9 @@ class Transcript:
                     self._keep(Entry(Kind.LOGGED, f"replaced in {printable(line)}"))
                 case Bypass():
                     self._keep(Entry(Kind.TLS))
-                case Mask() | Hold():
+                case Oversize(declared=declared, actual=actual):
+                    self._keep(Entry(Kind.LOGGED, f"size violation: declared {declared}, actual {actual}"))
+                case Mask() | Hold() | Defer():
                     pass
 
     def _closing(self, actions: Sequence[Action]) -> Action | None:

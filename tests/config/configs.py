@@ -1,5 +1,6 @@
 """Configurations out of thin air: a hypothesis strategy for everything the language can say, verified."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from string import ascii_letters, digits
 
@@ -23,8 +24,10 @@ from appliance.policy.maps import (
     ClassMap,
     Deed,
     ExemptEsmtp,
+    Expression,
     InspectEsmtp,
     InspectMap,
+    MailRelay,
     Match,
     MatchAccessList,
     MatchAny,
@@ -35,7 +38,8 @@ from appliance.policy.maps import (
     PolicyMap,
     Reaction,
 )
-from appliance.policy.matches import CONDITIONS
+from appliance.policy.matches import CONDITIONS, Operand
+from appliance.policy.regex import Regex, RegexClass
 
 NAMES = st.text(ascii_letters + digits + "_-./", min_size=1, max_size=12)
 TEXTS = st.text(ascii_letters + "äß €!() ^|", min_size=1, max_size=20).map(str.strip)
@@ -89,30 +93,69 @@ def access_lists(draw: st.DrawFn) -> tuple[AccessList, ...]:
     )
 
 
+PATTERNS = st.sampled_from(["exe", "user1@example\\.com", "^(a|b){2,}", " two  blanks ", r"[^a-c\"\x20]+", "a b"])
+
+
 @st.composite
-def matches(draw: st.DrawFn) -> Match:
-    row = draw(st.sampled_from(CONDITIONS))
+def regexes(draw: st.DrawFn) -> tuple[Regex, ...]:
+    names = draw(unique(NAMES.filter(lambda each: each.lower() != "class"), 3))
+    return tuple(Regex(name, draw(PATTERNS)) for name in names)
+
+
+@st.composite
+def regex_classes(draw: st.DrawFn, known: tuple[Regex, ...]) -> tuple[RegexClass, ...]:
+    some = unique(st.sampled_from([each.name for each in known]), 3) if known else st.just([])
+    return tuple(RegexClass(name, tuple(draw(some)), draw(st.just("") | TEXTS)) for name in draw(unique(NAMES, 2)))
+
+
+@st.composite
+def matches(draw: st.DrawFn, known: tuple[Regex, ...], classes: tuple[RegexClass, ...]) -> Match:
+    rows = [each for each in CONDITIONS if each.operand is not Operand.REGEX or known or classes]
+    row = draw(st.sampled_from(rows))
     deed = draw(st.sampled_from(sorted(row.deeds, key=lambda each: each.value)))
-    reaction = Reaction(deed, deed is Deed.LOG or draw(st.booleans()))
-    negated = row.negatable and draw(st.booleans())
-    if row.words:
-        words = draw(st.lists(st.sampled_from(row.words), min_size=1, unique=True))
-        return Match(row.key, reaction, words=tuple(words), negated=negated)
-    return Match(row.key, reaction, limit=draw(st.integers(1, 4_294_967_295)), negated=negated)
+    if deed is Deed.RATE_LIMIT:
+        reaction = Reaction(deed, rate=draw(st.integers(1, 4_294_967_295)))
+    else:
+        reaction = Reaction(deed, deed is Deed.LOG or draw(st.booleans()))
+    match = Match(row.key, reaction, negated=draw(st.booleans()))
+    if row.operand is Operand.WORDS:
+        return replace(match, words=tuple(draw(st.lists(st.sampled_from(row.words), min_size=1, unique=True))))
+    if row.operand is Operand.NUMBER:
+        return replace(match, limit=draw(st.integers(1, 4_294_967_295)))
+    patterns = {each.name: each.pattern for each in known}
+    named = [Expression(each.name, patterns=(each.pattern,)) for each in known]
+    named += [Expression(each.name, True, tuple(patterns[name] for name in each.regexes)) for each in classes]
+    return replace(match, expression=draw(st.sampled_from(named)))
+
+
+CLOSES_OR_LOGS = st.sampled_from(
+    [Reaction(Deed.DROP_CONNECTION), Reaction(Deed.DROP_CONNECTION, log=True), Reaction(Deed.LOG, log=True)]
+)
 
 
 @st.composite
-def inspect_maps(draw: st.DrawFn) -> tuple[InspectMap, ...]:
+def parameters(draw: st.DrawFn) -> Parameters:
+    relay = st.builds(MailRelay, st.sampled_from(["example.com", "mx1.example.net"]), CLOSES_OR_LOGS)
+    allow_tls = draw(st.booleans())
+    return Parameters(
+        banner=draw(st.sampled_from(Banner)),
+        smuggling_guard=draw(st.booleans()),
+        allow_tls=allow_tls,
+        allow_tls_log=allow_tls and draw(st.booleans()),
+        mail_relay=draw(st.none() | relay),
+        special_character=draw(st.none() | CLOSES_OR_LOGS),
+    )
+
+
+@st.composite
+def inspect_maps(draw: st.DrawFn, known: tuple[Regex, ...], classes: tuple[RegexClass, ...]) -> tuple[InspectMap, ...]:
     lines = st.lists(
-        matches(), max_size=4, unique_by=lambda each: (each.condition, each.limit, each.words, each.negated)
+        matches(known, classes),
+        max_size=4,
+        unique_by=lambda each: (each.condition, each.limit, each.words, each.negated, each.expression),
     )
     return tuple(
-        InspectMap(
-            name,
-            Parameters(draw(st.sampled_from(Banner)), draw(st.booleans())),
-            tuple(draw(lines)),
-            draw(st.just("") | TEXTS),
-        )
+        InspectMap(name, draw(parameters()), tuple(draw(lines)), draw(st.just("") | TEXTS))
         for name in draw(unique(NAMES, 2))
     )
 
@@ -183,7 +226,9 @@ def configs(draw: st.DrawFn) -> Config:
     """A configuration that `verify` has nothing against."""
     ports_of_ours = draw(interfaces())
     nameifs = [each.nameif for each in ports_of_ours if each.nameif is not None]
-    lists, maps = draw(access_lists()), draw(inspect_maps())
+    lists, known = draw(access_lists()), draw(regexes())
+    expressions = draw(regex_classes(known))
+    maps = draw(inspect_maps(known, expressions))
     classes = draw(class_maps(lists))
     policies = draw(policy_maps(classes, maps))
     groups = [AccessGroup(draw(st.sampled_from(lists)).name, each) for each in nameifs if lists and draw(st.booleans())]
@@ -204,6 +249,8 @@ def configs(draw: st.DrawFn) -> Config:
         access_groups=tuple(groups),
         statics=draw(statics(nameifs)),
         class_maps=classes,
+        regexes=known,
+        regex_classes=expressions,
         inspect_maps=maps,
         policy_maps=policies,
         service_policies=tuple(services),

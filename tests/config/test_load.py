@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from appliance.config.config import Config
 from appliance.config.diagnostics import Severity, render
-from appliance.config.draft import CLASS_MAPS, INTERFACES, MATCHES
+from appliance.config.draft import CLASS_MAPS, INTERFACES
 from appliance.config.grammar import STATEMENTS
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import load
 from appliance.config.parser import MOST
+from appliance.policy.counters import MATCHES
 
 INTERFACE_LINES = """interface Ethernet0/0
  hardware outside0

@@ -16,6 +16,8 @@ def test_a_running_config_is_a_fixed_point(config: Config) -> None:
     loaded = load(text)
     assert loaded.config == config, [each.render("x") for each in loaded.diagnostics]
     assert running_config(config) == running_config(loaded.config)
+    everything = load(running_config(config, all=True))
+    assert everything.config == config, [each.render("x") for each in everything.diagnostics]
 
 
 @given(configs(), st.data())

@@ -42,8 +42,9 @@ class Double:
         self.decided = 0  # server octets
         Double.made.append(self)
 
-    def inspect(self, side: Side, offset: int, octets: bytes) -> list[Action]:
+    def inspect(self, side: Side, offset: int, octets: bytes, now: int) -> list[Action]:
         assert octets
+        assert now >= 0
         assert offset == len(self.seen[side]), "each octet once, in order"
         assert side not in self.finished
         self.seen[side] += octets

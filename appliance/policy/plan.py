@@ -1,0 +1,136 @@
+"""An inspect map made ready: what the session has to look for, and which match lines each fact is put to.
+
+It is made once for all connections under the map. Of what is seen at one octet the rows of the one table are judged in
+its order, lines of one row in the map's (asa.md §2.7).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from appliance.esmtp.commands import SUPPORTED
+from appliance.esmtp.events import Command, Fact, MimeFile, Quantity, Recipient, Sender, SizeViolation, Special
+from appliance.esmtp.session import OPTIONAL, Settings
+from appliance.policy.actions import Matched
+from appliance.policy.counters import MATCHES_BASE
+from appliance.policy.maps import Deed, InspectMap, Match
+from appliance.policy.matches import BY_KEY, ORDER, phrase
+from appliance.policy.regex import Matcher
+
+#: What of a limit's `not` is judged by what the session states; the rest when its address or its message is over.
+STATED = frozenset({Quantity.COMMAND_LINE, Quantity.RECIPIENTS, Quantity.INVALID_RECIPIENTS})
+
+_CLOSING = frozenset({Deed.DROP_CONNECTION, Deed.RESET})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A match line of the map, ready to use: the counter it has, the cause it gives, the expressions it has."""
+
+    match: Match
+    slot: int
+    cause: Matched
+    matcher: Matcher
+
+    def meets(self, word: str) -> bool:
+        """Whether a fact with ASA's `word` meets it."""
+        return (word in self.match.words) is not self.match.negated
+
+    def finds(self, *texts: bytes) -> bool:
+        """Whether a fact with `texts` meets it: its expressions are searched in each."""
+        return any(self.matcher.matches(each) for each in texts) is not self.match.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`exceeded` are the lines put to a limit that was passed, `kept` those put to one that was not (``not``).
+
+    `verbs` are those put to a command by its verb, `facts` those put to the other facts by their type.
+    """
+
+    settings: Settings
+    exceeded: dict[tuple[Quantity, int], tuple[Line, ...]]
+    kept: dict[Quantity, tuple[Line, ...]]
+    verbs: dict[str, tuple[Line, ...]]
+    facts: dict[type[Fact], tuple[Line, ...]]
+
+
+@functools.lru_cache(maxsize=64)
+def plan(inspect_map: InspectMap) -> Plan:
+    """The plan of `inspect_map`."""
+    lines = sorted(_lines(inspect_map), key=lambda each: ORDER[each.match.condition])
+    exceeded: dict[tuple[Quantity, int], tuple[Line, ...]] = {}
+    kept: dict[Quantity, tuple[Line, ...]] = {}
+    facts: dict[type[Fact], tuple[Line, ...]] = {}
+    for line in lines:
+        fact = BY_KEY[line.match.condition].fact
+        if not isinstance(fact, Quantity):
+            facts[fact] = (*facts.get(fact, ()), line)
+            continue
+        key = (fact, line.match.limit)
+        exceeded.setdefault(key, ())
+        if line.match.negated:
+            kept[fact] = (*kept.get(fact, ()), line)
+        else:
+            exceeded[key] += (line,)
+    commands = facts.pop(Command, ())
+    verbs = {word: tuple(each for each in commands if each.meets(word)) for word in _WORDS}
+    return Plan(_settings(inspect_map, exceeded, kept, verbs, facts), exceeded, kept, verbs, facts)
+
+
+_WORDS = tuple(each.word for each in SUPPORTED.values())
+
+
+def _lines(inspect_map: InspectMap) -> Iterable[Line]:
+    for index, match in enumerate(inspect_map.matches):
+        patterns = match.expression.patterns if match.expression else ()
+        yield Line(match, MATCHES_BASE + index, Matched(index + 1, phrase(match)), Matcher(patterns))
+
+
+def _settings(
+    inspect_map: InspectMap,
+    exceeded: Iterable[tuple[Quantity, int]],
+    kept: dict[Quantity, tuple[Line, ...]],
+    verbs: dict[str, tuple[Line, ...]],
+    facts: dict[type[Fact], tuple[Line, ...]],
+) -> Settings:
+    """What the session is told."""
+    parameters = inspect_map.parameters
+    limits: dict[Quantity, list[int]] = {}
+    for quantity, limit in sorted(exceeded, key=lambda each: each[1]):
+        limits.setdefault(quantity, []).append(limit)
+    wanted: set[type[Fact]] = {SizeViolation, *(OPTIONAL & facts.keys())}
+    if parameters.mail_relay is not None:
+        wanted.add(Recipient)
+    if parameters.special_character is not None:
+        wanted.add(Special)
+    if Quantity.SENDER_ADDRESS in kept:
+        wanted.add(Sender)
+    return Settings(
+        {quantity: tuple(each) for quantity, each in limits.items()},
+        starttls=parameters.allow_tls,
+        crossed=frozenset(word for word, lines in verbs.items() if _crosses(lines)),
+        wanted=frozenset(wanted),
+        kept=frozenset(kept.keys() & STATED),
+    )
+
+
+def _crosses(lines: tuple[Line, ...]) -> bool:
+    """Whether one of them masks before another closes."""
+    for line in lines:
+        if line.match.reaction.deed in _CLOSING:
+            return False
+        if line.match.reaction.deed is Deed.MASK:
+            return True
+    return False
+
+
+def file_type(fact: MimeFile) -> tuple[bytes, bytes]:
+    """What ``MIME filetype regex`` searches: the media type, and what stands behind the file name's last dot.
+
+    Dots and blanks at a name's end are no part of it: Windows, whose file types these are, drops them.
+    """
+    _, dot, extension = fact.filename.rstrip(b" .").rpartition(b".")
+    return fact.content_type.encode("latin-1", "replace"), extension if dot else b""
