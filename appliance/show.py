@@ -112,6 +112,10 @@ def _parameters(inspect_map: InspectMap, block: tuple[int, ...]) -> dict[str, in
     shown = {}
     if parameters.banner is not Banner.OFF:
         shown["mask-banner"] = block[Slot.MASK_BANNER]
+    if parameters.mail_relay is not None:
+        shown["mail-relay"] = block[Slot.MAIL_RELAY]
+    if parameters.special_character is not None:
+        shown["special-character"] = block[Slot.SPECIAL_CHARACTER]
     if parameters.allow_tls:
         shown["allow-tls"] = block[Slot.ALLOW_TLS]
     return shown

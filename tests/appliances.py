@@ -72,7 +72,10 @@ TWO_COUNTS = replace(
     SEED,
     inspections={
         1: block({Slot.PACKET: 7, Slot.DROP: 2, Slot.RESET_DROP: 1}, {}),
-        2: block({Slot.PACKET: 9, Slot.MASK_BANNER: 3, Slot.ALLOW_TLS: 4}, {0: 3, 1: 5}),
+        2: block(
+            {Slot.PACKET: 9, Slot.MASK_BANNER: 3, Slot.ALLOW_TLS: 4, Slot.MAIL_RELAY: 5, Slot.SPECIAL_CHARACTER: 6},
+            {0: 3, 1: 5},
+        ),
     },
 )
 

@@ -15,11 +15,12 @@ from appliance.nat.connection import State
 from appliance.plain import from_plain, to_plain
 from appliance.policy.counters import Slot
 from appliance.policy.defaults import DEFAULT_MAP
-from appliance.policy.maps import Banner, Parameters
+from appliance.policy.maps import Banner, Deed, MailRelay, Parameters, Reaction
 from appliance.show import ClassReport, InspectionReport, ServicePolicyReport
 from tests.appliances import EXAMPLE, NOW, PLAIN, SECOND, SEED, TWO, TWO_COUNTS, block, configured, connection, under
 
 BOTH = frozenset(Side)
+LOG = Reaction(Deed.LOG, log=True)
 
 
 def inspection(report: ServicePolicyReport, policy: int = 0, place: int = 0) -> InspectionReport:
@@ -84,6 +85,10 @@ def test_the_global_policy_comes_first_and_each_class_has_its_own_counters() -> 
         (Parameters(banner=Banner.ALL), {"mask-banner": 3}),
         (Parameters(banner=Banner.OFF), {}),
         (Parameters(allow_tls=True), {"mask-banner": 3, "allow-tls": 4}),
+        (
+            Parameters(mail_relay=MailRelay("example.com", LOG), special_character=LOG, allow_tls=True),
+            {"mask-banner": 3, "mail-relay": 5, "special-character": 6, "allow-tls": 4},
+        ),
     ],
 )
 def test_a_parameter_is_shown_where_it_is_in_force(parameters: Parameters, shown: dict[str, int]) -> None:

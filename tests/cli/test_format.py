@@ -15,7 +15,7 @@ from appliance.config.config import Config
 from appliance.datapath.snapshot import HostUse, LogUse, Snapshot
 from appliance.flow import Side
 from appliance.nat.connection import State
-from appliance.policy.maps import Banner, Parameters
+from appliance.policy.maps import Banner, Deed, MailRelay, Parameters, Reaction
 from tests.appliances import PLAIN, SEED, TWO_COUNTS, connection, under
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "show"
@@ -39,7 +39,9 @@ def test_service_policy() -> None:
 
 
 def test_an_interface_policy_follows_the_global_one_and_an_exempt_class_says_so() -> None:
-    report = show.service_policy(under(Parameters(banner=Banner.OFF, allow_tls=True)), TWO_COUNTS)
+    log = Reaction(Deed.LOG, log=True)
+    parameters = Parameters(Banner.OFF, allow_tls=True, mail_relay=MailRelay("a.example", log), special_character=log)
+    report = show.service_policy(under(parameters), TWO_COUNTS)
     assert printed(format.service_policy_esmtp(report)) == golden("service-policy-two")
 
 

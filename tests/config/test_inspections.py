@@ -45,6 +45,27 @@ def test_an_exempt_class_default_is_what_the_others_leave() -> None:
     assert found(text) == [("a", 2, "outside"), ("class-default", 0, "outside"), ("b", 1, None)]
 
 
+def test_mail_relay_is_for_mail_from_outside() -> None:
+    relay = "policy-map type inspect esmtp M\n parameters\n  mail-relay example.com action log\n"
+    config = load(HEAD + relay + "policy-map P\n class a\n  inspect esmtp M\nservice-policy P global\n").config
+    assert config is not None
+    (inspection,) = inspections(config)
+    outbound = inspection.rules("inside", "outside")
+    assert inspection.rules("outside", "inside") == inspection.inspect_map == inspection.rules("outside", "unknown")
+    assert inspection.inspect_map is not None
+    assert inspection.inspect_map.parameters.mail_relay is not None
+    assert outbound is not None
+    assert outbound.parameters.mail_relay is None
+    assert inspection.rules("inside", "inside") == outbound
+
+
+def test_an_exemption_has_no_rules() -> None:
+    text = "policy-map P\n class a\n  no inspect esmtp\nservice-policy P global\n"
+    config = load(HEAD + text).config
+    assert config is not None
+    assert inspections(config)[0].rules("inside", "outside") is None
+
+
 def test_a_policy_that_is_applied_nowhere_inspects_nothing() -> None:
     assert found("policy-map P\n class a\n  inspect esmtp\n") == []
 
