@@ -19,7 +19,7 @@ class Quantity(enum.Enum):
     INVALID_RECIPIENTS = "invalid recipients"  # of these, those the server refused (4xx, 5xx); a server's fact
     BODY = "body"  # all octets behind the empty line, line ends too, up to the ``.`` line
     BODY_LINE = "body line"
-    HEADER = "header"  # all octets of the header section, line ends too, up to the empty line
+    HEADER = "header"  # all octets of the header section, line ends too, and the empty line that ends it
     HEADER_LINE = "header line"  # one physical line: folding does not join lines
     TO_FIELDS = "To fields"  # fields named To in the message's header section, whatever stands in them (asa.md §2.3)
     SENDER_ADDRESS = "sender address"  # between the angle brackets
@@ -38,8 +38,8 @@ class Oddity(enum.Enum):
     EIGHT_BIT = "8-bit command"  # an octet above 127 in a command line
     CONTROL = "control octet in a command"  # outside mail addresses (row 8)
     BARE_LINE_END = "bare CR or LF in a message"  # each one counts (row 9)
-    STALLED = "stalled reply line"  # its LF did not come in time
     UNREADABLE_MIME = "unreadable MIME structure"  # beyond what is followed of it (mime.py); once a message
+    STALLED = "stalled reply line"  # its LF did not come in time
 
 
 class Rule(enum.Enum):

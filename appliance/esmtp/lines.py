@@ -23,6 +23,7 @@ from appliance.esmtp.events import (
     Unsupported,
 )
 from appliance.esmtp.grammar import PLAIN, SHOWN, Address, control, regular
+from appliance.esmtp.settings import Settings
 from appliance.esmtp.states import EMPTY, MASKED, Dialogue
 
 _SP = 0x20
@@ -37,7 +38,7 @@ _AWAITED_MASKED = (STARTTLS, BDAT)
 
 
 class CommandLines:
-    """Reads command lines piece by piece. `command_limits`, `sender_limits`, `recipient_limits` are ascending."""
+    """Reads command lines piece by piece."""
 
     __slots__ = (
         "_address",
@@ -60,20 +61,13 @@ class CommandLines:
         "_verb",
     )
 
-    def __init__(
-        self,
-        dialogue: Dialogue,
-        starttls: bool,
-        command_limits: tuple[int, ...],
-        sender_limits: tuple[int, ...],
-        recipient_limits: tuple[int, ...],
-    ) -> None:
+    def __init__(self, dialogue: Dialogue, settings: Settings) -> None:
         self._dialogue = dialogue
-        self._starttls = starttls
-        self._limits = (*command_limits, _NO_LIMIT)
-        self._sender_limits = sender_limits
-        self._longest_sender = sender_limits[0] if sender_limits else _NO_LIMIT
-        self._recipient_limits = recipient_limits
+        self._starttls = settings.starttls
+        self._limits = (*settings.of(Quantity.COMMAND_LINE), _NO_LIMIT)
+        self._sender_limits = settings.of(Quantity.SENDER_ADDRESS)
+        self._longest_sender = self._sender_limits[0] if self._sender_limits else _NO_LIMIT
+        self._recipient_limits = settings.of(Quantity.RECIPIENTS)
         self._begin()
 
     def _begin(self) -> None:

@@ -11,12 +11,18 @@ LF, or beside a NUL. Such a look-alike is said once a message.
 
 from __future__ import annotations
 
-from appliance.esmtp.events import Breach, Exceeded, Fact, MessageEnded, Odd, Oddity, Quantity, Rule
+import io
+
+from appliance.esmtp.events import Breach, Fact, MessageEnded, Odd, Oddity, Quantity, Rule, SizeViolation
+from appliance.esmtp.meters import STUFFED, LineMeter, SizeMeter
+from appliance.esmtp.mime import Mime
+from appliance.esmtp.settings import Settings
 
 _END = b"\r\n.\r\n"
 _CARRIED = len(_END) - 1
-_NO_LIMIT = 1 << 62
-_CR, _LF, _DOT = b"\r\n."
+_CR, _LF = b"\r\n"
+#: What the line end decoder says of text in which CR and LF come together only.
+_REGULAR = (None, "\r\n")
 
 #: Look-alikes that are decided at their last octet whatever stands before and behind.
 _BARE = (b"\n.\n", b"\r.\r", b"\r.\n")
@@ -28,104 +34,81 @@ _WITH_NUL = tuple(
 )
 
 
-class LineMeter:
-    """Finds the lines that are longer than one of `limits` (ascending), in hops from line end to line end.
-
-    A line is what CRLF ends. A hop goes to the last line end within the next limit + 2 octets; where there is none,
-    the line is too long, and that is exact: every line the hop passes over lies within the limit. A dot that begins a
-    line is stuffing and not counted (RFC 5321 4.5.2).
-    """
-
-    __slots__ = ("_carriage_return", "_column", "_fresh", "_limits", "_over", "_quantity")
-
-    def __init__(self, quantity: Quantity, limits: tuple[int, ...]) -> None:
-        self._quantity = quantity
-        self._limits = limits
-        self._begin()
-
-    def _begin(self) -> None:
-        self._fresh = True  # no octet of the line yet
-        self._column = 0  # octets of the line so far, a CR that may be its end not among them
-        self._carriage_return = False  # that CR
-        self._over = 0  # how many of the limits the line is beyond
-
-    def scan(self, octets: bytes, pos: int, end: int, base: int, facts: list[Fact]) -> None:
-        """Read `octets[pos:end]`; `base` is the stream offset of `octets[0]`."""
-        if not self._limits or pos >= end:
-            return
-        if self._carriage_return:
-            if octets[pos] == _LF:
-                pos += 1
-                self._begin()
-            else:
-                self._carriage_return = False
-                self._advance(1, base + pos - 1, facts)
-        while pos < end:
-            if self._fresh:
-                self._fresh = False
-                if octets[pos] == _DOT:
-                    self._column = -1
-            room = (self._limits[self._over] if self._over < len(self._limits) else _NO_LIMIT) - self._column
-            if self._over:
-                line_end = octets.find(b"\r\n", pos, min(pos + room + 2, end))
-            else:
-                line_end = octets.rfind(b"\r\n", pos, min(pos + room + 2, end))
-            if line_end >= 0:
-                pos = line_end + 2
-                self._begin()
-                continue
-            line_end = octets.find(b"\r\n", min(pos + room, end), end)
-            stop = line_end if line_end >= 0 else end
-            if line_end < 0 and octets[end - 1] == _CR:
-                self._carriage_return = True
-                stop -= 1
-            self._advance(stop - pos, base + pos, facts)
-            if line_end < 0:
-                return
-            self._begin()
-            pos = line_end + 2
-
-    def _advance(self, count: int, offset: int, facts: list[Fact]) -> None:
-        """The line has `count` octets more, the first of them at stream offset `offset`."""
-        before = self._column
-        self._column += count
-        while self._over < len(self._limits) and self._column > (limit := self._limits[self._over]):
-            facts.append(Exceeded(self._quantity, limit, offset + limit - before))
-            self._over += 1
-
-
 class Message:
-    """One message; made when its 354 was seen."""
+    """One message; made when its 354 was seen. `declared` is what its MAIL said of its size, if that is wanted."""
 
-    __slots__ = ("_body", "_carried", "_header", "_in_header", "_suspected")
+    __slots__ = (
+        "_body",
+        "_body_size",
+        "_carried",
+        "_declared",
+        "_header",
+        "_header_size",
+        "_in_header",
+        "_line_ends",
+        "_mime",
+        "_suspected",
+        "_undecided",
+    )
 
-    def __init__(self, header_limits: tuple[int, ...], body_limits: tuple[int, ...]) -> None:
-        self._header = LineMeter(Quantity.HEADER_LINE, header_limits)
-        self._body = LineMeter(Quantity.BODY_LINE, body_limits)
+    def __init__(self, settings: Settings, declared: int | None = None) -> None:
+        self._header = LineMeter(Quantity.HEADER_LINE, settings.of(Quantity.HEADER_LINE))
+        self._body = LineMeter(Quantity.BODY_LINE, settings.of(Quantity.BODY_LINE))
+        self._header_size = SizeMeter(Quantity.HEADER, settings.of(Quantity.HEADER))
+        self._body_size = SizeMeter(Quantity.BODY, settings.of(Quantity.BODY))
+        self._mime = Mime(settings) if settings.mime else None
+        self._declared = declared
         self._in_header = True
         self._carried = b"\r\n"  # DATA's own line end
+        self._undecided = 0  # how many of its octets may be the beginning of the end: the dot, and its CR
+        self._line_ends = _line_ends()
         self._suspected = False  # a look-alike was said
 
     def feed(self, octets: bytes, base: int, facts: list[Fact]) -> int:
         """Read `octets`, the first at stream offset `base`. Returns the index behind the message's end, or -1."""
-        carried = self._carried
-        text = carried + octets
-        end = text.find(_END)
-        stop = len(octets) if end < 0 else end + len(_END) - len(carried)
+        carried = len(self._carried)
+        text = self._carried + octets
+        dot = text.find(STUFFED)
+        end = text.find(_END, dot) if dot >= 0 else -1
+        stop = len(text) if end < 0 else end + len(_END)
         mark = len(facts)
-        if _irregular(text):
-            self._examine(text, len(carried), stop + len(carried), base, facts)
-        if self._in_header:
-            self._measure_header(text, octets, stop, base, facts)
-        else:
-            self._body.scan(octets, 0, stop, base, facts)
+        if self._irregular(octets, text):
+            self._examine(text, carried, stop, base, facts)
+        undecided = 0
+        if dot >= 0 and end < 0:
+            undecided = text.endswith(STUFFED) + 2 * text.endswith(_END[:-1])
+        start, self._undecided = carried - self._undecided, undecided
+        content = end + 2 if end >= 0 else len(text) - undecided
+        self._measure(text, carried, stop, start, content, base - carried, dot >= 0, facts)
+        if self._mime and not self._mime.opaque:
+            self._mime.feed(text[start:content], base - carried + start, dot >= 0, facts)
+        if end >= 0 and self._mime:
+            self._mime.end(base - carried + stop - 1, facts)
         if len(facts) - mark > 1:
             facts[mark:] = sorted(facts[mark:], key=lambda fact: fact.offset)
         if end >= 0:
-            facts.append(MessageEnded(base + stop))
-            return stop
+            self._end(base - carried + stop, facts)
+            return stop - carried
         self._carried = text[-_CARRIED:]
         return -1
+
+    def _end(self, offset: int, facts: list[Fact]) -> None:
+        actual = self._header_size.octets + self._body_size.octets
+        if self._declared is not None and actual > self._declared:
+            facts.append(SizeViolation(self._declared, actual, offset))
+        facts.append(MessageEnded(offset))
+
+    def _irregular(self, octets: bytes, text: bytes) -> bool:
+        """Whether `octets` have a bare CR, a bare LF or, with what was before, a NUL, as every look-alike has.
+
+        A CR at their very end is not bare yet: the decoder keeps it until it sees what is behind it.
+        """
+        self._line_ends.decode(octets.decode("latin-1"))
+        bare = self._line_ends.newlines not in _REGULAR
+        if bare:
+            self._line_ends = _line_ends()
+            self._line_ends.decode("\r" if octets[-1] == _CR else "")
+        return bare or b"\0" in text
 
     def _examine(self, text: bytes, carried: int, stop: int, base: int, facts: list[Fact]) -> None:
         """Count the bare CRs and LFs of `text[carried:stop]` and look for what only looks like the end.
@@ -144,30 +127,37 @@ class Message:
                 self._suspected = True
                 facts.append(Breach(Rule.SMUGGLING, "look-alike of the end of data", base + decides - carried))
 
-    def _measure_header(self, text: bytes, octets: bytes, stop: int, base: int, facts: list[Fact]) -> None:
-        """Measure `octets[:stop]`, where the header section still runs: it ends at the first empty line."""
-        carried = len(text) - len(octets)
-        empty_line = text.find(b"\r\n\r\n", 0, stop + carried)
-        if empty_line < 0:
-            self._header.scan(octets, 0, stop, base, facts)
+    def _measure(
+        self,
+        text: bytes,
+        carried: int,
+        stop: int,
+        start: int,
+        content: int,
+        base: int,
+        dotted: bool,
+        facts: list[Fact],
+    ) -> None:
+        """Measure lines, `text[carried:stop]`, and sizes, `text[start:content]`; `base` is the offset of `text[0]`.
+
+        The header section ends with the first empty line.
+        """
+        if not self._in_header:
+            self._body.scan(text, carried, stop, base, facts)
+            self._body_size.add(text, start, content, base, dotted, facts)
             return
-        self._in_header = False
-        body = empty_line + 4 - carried
-        self._header.scan(octets, 0, body, base, facts)
-        self._body.scan(octets, body, stop, base, facts)
+        empty_line = text.find(b"\r\n\r\n", 0, content)
+        body = empty_line + 4 if empty_line >= 0 else stop
+        self._header.scan(text, carried, body, base, facts)
+        self._header_size.add(text, start, min(body, content), base, dotted, facts)
+        if empty_line >= 0:
+            self._in_header = False
+            self._measure(text, body, stop, body, content, base, dotted, facts)
 
 
-def _irregular(text: bytes) -> bool:
-    """Whether `text` has a bare CR, a bare LF or a NUL, as every look-alike has.
-
-    A CR at its very end is not bare yet; an LF at its very beginning was judged when the octet before it was seen.
-    """
-    rest = text.replace(b"\r\n", b"")
-    if b"\r" in rest and (rest.find(b"\r") < len(rest) - 1 or text[-1] != _CR):
-        return True
-    if b"\n" in rest and (rest.rfind(b"\n") > 0 or text[0] != _LF):
-        return True
-    return b"\0" in rest
+def _line_ends() -> io.IncrementalNewlineDecoder:
+    """What tells bare CRs and LFs from CRLF in half the time that `bytes` methods need: its `newlines` says."""
+    return io.IncrementalNewlineDecoder(None, translate=False)
 
 
 def _look_alike(text: bytes, carried: int, stop: int) -> int:

@@ -7,54 +7,25 @@ exception is a bug of ours. The facts are the same for every segmentation of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from appliance.esmtp.events import (
     Breach,
     Fact,
     MessageBegun,
-    MimeEncoding,
-    MimeFile,
     Odd,
     Oddity,
-    Quantity,
-    Recipient,
     Rule,
-    Sender,
-    SizeViolation,
-    Special,
     TlsStarted,
 )
 from appliance.esmtp.lines import CommandLines, SaslLine
 from appliance.esmtp.message import Message
 from appliance.esmtp.replies import ReplyLines
+from appliance.esmtp.settings import OPTIONAL as OPTIONAL
+from appliance.esmtp.settings import Settings as Settings
 from appliance.esmtp.states import END_OF_DATA, Dialogue, Phase
 from appliance.flow import Side
 
-#: The facts a session states only if told to.
-OPTIONAL: frozenset[type[Fact]] = frozenset({Sender, Recipient, Special, SizeViolation, MimeEncoding, MimeFile})
-
 #: How a TLS connection begins (RFC 8446 §5.1): record type and major version; a server may answer with an alert.
 _TLS_BEGINNINGS = {Side.CLIENT: (b"\x16\x03",), Side.SERVER: (b"\x16\x03", b"\x15\x03")}
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a session must know of its policy to state the facts: where to measure, and which verbs go through.
-
-    `wanted` are those of `OPTIONAL` that a rule asks for; what nobody wants is not looked for.
-    """
-
-    limits: Mapping[Quantity, tuple[int, ...]] = field(default_factory=dict)  # ascending
-    starttls: bool = False  # STARTTLS reaches the server
-    crossed: frozenset[str] = frozenset()  # supported verbs whose lines are to be X-ed as if they were not
-    wanted: frozenset[type[Fact]] = frozenset()
-    kept: frozenset[Quantity] = frozenset()  # of which `Kept` is to be stated too
-
-    def of(self, quantity: Quantity) -> tuple[int, ...]:
-        """The limits set on `quantity`."""
-        return self.limits.get(quantity, ())
 
 
 class Session:
@@ -65,13 +36,7 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._dialogue = dialogue = Dialogue()
-        self._commands = CommandLines(
-            dialogue,
-            settings.starttls,
-            settings.of(Quantity.COMMAND_LINE),
-            settings.of(Quantity.SENDER_ADDRESS),
-            settings.of(Quantity.RECIPIENTS),
-        )
+        self._commands = CommandLines(dialogue, settings)
         self._replies = ReplyLines(dialogue)
         self._message: Message | None = None
         self._sasl = SaslLine()
@@ -156,8 +121,7 @@ class Session:
             pos = self._replies.feed(octets, pos, base, facts)
             self._over = bool(facts) and type(facts[-1]) is Breach
             if dialogue.phase is Phase.MESSAGE and self._message is None:
-                settings = self._settings
-                self._message = Message(settings.of(Quantity.HEADER_LINE), settings.of(Quantity.BODY_LINE))
+                self._message = Message(self._settings)
                 facts.append(MessageBegun(self._client_end))
 
     def _end_message(self) -> None:

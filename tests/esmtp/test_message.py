@@ -4,7 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.esmtp.events import Breach, Quantity
-from appliance.esmtp.message import LineMeter, Message
+from appliance.esmtp.message import Message
+from appliance.esmtp.meters import LineMeter
+from appliance.esmtp.settings import Settings
 
 LINE = b"\r\n"
 
@@ -42,7 +44,7 @@ def test_the_end_of_a_message_is_where_the_whole_text_has_it(parts, data):
     text = b"".join(parts)
     end = (LINE + text).find(b"\r\n.\r\n")
     expected = -1 if end < 0 else end + 3
-    message, facts, at, found = Message((), ()), [], 0, -1
+    message, facts, at, found = Message(Settings()), [], 0, -1
     while at < len(text) and found < 0:
         stop = data.draw(st.integers(at + 1, len(text)))
         behind = message.feed(text[at:stop], at, facts)
@@ -52,7 +54,7 @@ def test_the_end_of_a_message_is_where_the_whole_text_has_it(parts, data):
 
 
 def test_a_look_alike_is_said_once_a_message():
-    message, facts = Message((), ()), []
+    message, facts = Message(Settings()), []
     for at in (0, 4):
         message.feed(b"\n.\na", at, facts)
     assert [fact.offset for fact in facts if isinstance(fact, Breach)] == [2]
