@@ -103,13 +103,14 @@ class Fields:
                 self._field(collected[at + 1 : end])
                 at = lower.find(beginning, end)
         rest = collected[kept:]
-        if len(rest) > 1 + FIELD:  # never to be whole: what there is of it is read now
+        if len(rest) > FIELD + len(b"\n\r\n"):  # never to be whole: what there is of it is read now
             if rest[: len(_FIELDS[0])].lower().startswith(_FIELDS):
                 self._field(rest[1:])
             rest = b""
         self._collected[:] = rest
 
     def _field(self, text: bytes) -> None:
+        text = text.rstrip(b"\r\n")
         self.truncated = self.truncated or len(text) > FIELD
         name, _, value = text[:FIELD].partition(b":")
         name = name.rstrip(_BLANKS).lower()

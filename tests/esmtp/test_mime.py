@@ -351,7 +351,7 @@ def test_so_many_parts():
 
 def test_a_field_without_an_end():
     start = b"Content-Type: multipart/mixed; name=n; x="
-    assert unreadable(start + b"x" * (FIELD - len(start) - 1) + b"\r\n\r\n") == []
+    assert unreadable(start + b"x" * (FIELD - len(start)) + b"\r\n\r\n") == []
     for line in (b"x" * 3 * FIELD, b"\r\n x" * FIELD):
         assert unreadable(start + line + b"\r\n\r\n") == ["field"]
     assert unreadable(b"Subject: " + b"x" * 3 * FIELD + b"\r\n" + PART) == []
