@@ -70,7 +70,7 @@ _STARS = {
 }
 
 #: The oddities that are logged as well as counted (row 7), as 108005 says them.
-_LOGGED = {Oddity.PIPELINED: "pipelining", Oddity.UNEXPECTED_REPLY: "server-reply"}
+LOGGED = {Oddity.PIPELINED: "pipelining", Oddity.UNEXPECTED_REPLY: "server-reply"}
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -299,7 +299,7 @@ class Inspector:
 
     def _odd(self, side: Side, fact: Odd, actions: list[Action]) -> None:
         self._counters[OF_ODDITY[fact.oddity]] += fact.count
-        parameter = _LOGGED.get(fact.oddity)
+        parameter = LOGGED.get(fact.oddity)
         if parameter is not None:
             actions.append(Log(side, Violated(parameter, f"{fact.oddity.value} {fact.detail}".rstrip())))
 

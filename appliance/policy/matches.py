@@ -23,7 +23,8 @@ LARGEST = 4_294_967_295
 FASTEST = LARGEST
 
 _CLOSE = Reaction(Deed.DROP_CONNECTION, log=True)
-_ANY = frozenset({Deed.DROP_CONNECTION, Deed.RESET, Deed.LOG})
+#: What every row takes (asa.md §2.4).
+EVERYWHERE = frozenset({Deed.DROP_CONNECTION, Deed.RESET, Deed.LOG})
 
 
 class Operand(enum.Enum):
@@ -48,7 +49,7 @@ class Condition:
     summary: str
     default: int | tuple[str, ...] | None = None
     reaction: Reaction = _CLOSE
-    deeds: frozenset[Deed] = _ANY
+    deeds: frozenset[Deed] = EVERYWHERE
     words: tuple[str, ...] = ()  # the words it takes, as printed
 
     @property
@@ -89,7 +90,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "cmd verb",
         Command,
         "a supported command with one of these verbs",
-        deeds=_ANY | {Deed.MASK, Deed.RATE_LIMIT},
+        deeds=EVERYWHERE | {Deed.MASK, Deed.RATE_LIMIT},
         words=tuple(sorted(each.word for each in SUPPORTED.values())),
     ),
     Condition(
@@ -171,7 +172,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "a line of the reply to EHLO, by its keyword",
         default=("others",),
         reaction=Reaction(Deed.MASK),
-        deeds=_ANY | {Deed.MASK},
+        deeds=EVERYWHERE | {Deed.MASK},
         words=tuple(sorted({*PARAMETERS.values(), "others"})),
     ),
 )

@@ -1,0 +1,125 @@
+"""Writes the tables of `docs/inspection.md` from the tables in the code: ``python docs/tables.py``.
+
+Between ``<!-- table: NAME -->`` and ``<!-- end -->`` stands what `TABLES[NAME]` says; a test holds the file to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from appliance.esmtp import commands
+from appliance.esmtp.commands import BDAT, PARAMETERS, STARTTLS, Verb
+from appliance.esmtp.events import Oddity, Rule
+from appliance.policy.counters import OF_ODDITY, OF_RULE
+from appliance.policy.inspector import LOGGED
+from appliance.policy.maps import Deed
+from appliance.policy.matches import CONDITIONS, EVERYWHERE, Condition, Operand
+from appliance.syslog import CATALOGUE
+
+DOCUMENT = Path(__file__).parent / "inspection.md"
+_MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Row = Sequence[str]
+
+
+def _commands() -> Iterable[Row]:
+    yield "verb", "from", "the client waits for its reply", "a mail address in it is read"
+    for name, verbs in vars(commands).items():
+        if name.startswith("RFC"):
+            for verb in verbs:
+                yield _command(verb, f"RFC {name[3:]}")
+    yield _command(STARTTLS, "RFC 3207, only with `allow-tls`")
+    yield f"`{BDAT.word}`", "RFC 3030: never, its line is X-ed", "yes", ""
+
+
+def _command(verb: Verb, source: str) -> Row:
+    address = "the sender's" if verb.sender else "a recipient's" if verb.path else ""
+    return f"`{verb.word}`", source, "yes" if verb.waits else "", address
+
+
+def _keywords() -> Iterable[Row]:
+    yield "keyword", "word of `match ehlo-reply-parameter`"
+    for keyword, word in PARAMETERS.items():
+        yield f"`{keyword.decode()}`", f"`{word}`"
+    yield "any other", "`others`"
+
+
+def _criteria() -> Iterable[Row]:
+    yield "`match [not] …`", "what is compared", "actions of its own", "in the default map"
+    for row in CONDITIONS:
+        yield f"`{row.phrase} {_operand(row)}`", row.summary, _actions(row), _default(row)
+
+
+def _operand(row: Condition) -> str:
+    match row.operand:
+        case Operand.NUMBER:
+            return "gt N"
+        case Operand.WORDS:
+            return "{" + " ".join(row.words) + "} …"
+        case Operand.REGEX:
+            return "regex {NAME \\| class NAME}"
+
+
+def _actions(row: Condition) -> str:
+    found = []
+    for deed in Deed:
+        if deed in row.deeds - EVERYWHERE:
+            found.append(f"`{deed.value} {'N' if deed is Deed.RATE_LIMIT else '[log]'}`")
+    return ", ".join(found)
+
+
+def _default(row: Condition) -> str:
+    if row.default is None:
+        return ""
+    operand = f"gt {row.default}" if isinstance(row.default, int) else " ".join(row.default)
+    return f"`{operand}`: `{row.reaction}`"
+
+
+def _oddities() -> Iterable[Row]:
+    yield "what", "counted as", "logged (108005)"
+    for each in Oddity:
+        yield each.value, f"`{OF_ODDITY[each].label}`", f"`{LOGGED[each]}: …`" if each in LOGGED else ""
+
+
+def _rules() -> Iterable[Row]:
+    yield "108004 says", "counted as"
+    for each in Rule:
+        yield f"`{each.value}: …`", f"`{OF_RULE[each].label}`"
+
+
+def _records() -> Iterable[Row]:
+    yield "message", "severity", "when"
+    for number, record in sorted(CATALOGUE.items()):
+        if number // 1000 in (108, 507):
+            yield f"`%{record.product}-{record.severity}-{number}`", str(record.severity), _sentence(record)
+
+
+def _sentence(record: type) -> str:
+    text = " ".join((record.__doc__ or "").split("\n\n")[0].split())
+    return re.split(r"[:;] |\. |\.$", text)[0]
+
+
+TABLES: dict[str, Callable[[], Iterable[Row]]] = {
+    "commands": _commands,
+    "keywords": _keywords,
+    "criteria": _criteria,
+    "oddities": _oddities,
+    "rules": _rules,
+    "records": _records,
+}
+
+
+def _table(name: str) -> str:
+    head, *rows = TABLES[name]()
+    return "".join(f"| {' | '.join(each)} |\n" for each in (head, ["---"] * len(head), *rows))
+
+
+def current(document: str) -> str:
+    """`document` with its tables as the code has them now. KeyError for a table nobody makes."""
+    return _MARKED.sub(lambda found: found[1] + _table(found[2]) + found[3], document)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(current(DOCUMENT.read_text()))
