@@ -103,6 +103,7 @@ class Reader:
             if stream.beyond_end(ready.end, bool(ready.segment.flags & FIN)):
                 self._outcome.drop(ready.handle, counters.BEYOND_END)
             else:
+                ready.segment = segment = ready.segment.not_older_than(segment)
                 self._read(connection, side, stream, ready, now)
 
     def _read(self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel, now: int) -> None:

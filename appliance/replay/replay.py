@@ -184,7 +184,7 @@ class _Run:
         key = segment.key
         back = reverse(key)
         if segment.flags & SYN:
-            return back if segment.flags & ACK else key
+            return back if segment.flags & ACK and key not in self._latest else key  # a client's is none
         if key in self._latest or back in self._latest:
             return key if key in self._latest else back
         return key if key[8:10] >= key[10:12] else back

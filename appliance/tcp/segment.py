@@ -5,7 +5,8 @@ the payload ends is what the IP header's total length says, never the packet's (
 A segment is never changed: every `with_…` and `without_…` makes another, of the same length, that knows it differs
 from what arrived; only such a one is ever rebuilt, with its full TCP checksum, because a packet of a virtual link
 comes with the sum not computed yet and one given back modified is taken as complete (design §2).
-Sources: RFC 791 §3.1, RFC 9293 §3.1, RFC 8684 §3 (Multipath TCP), RFC 7413 §4.1.1 and RFC 6994 (Fast Open).
+Sources: RFC 791 §3.1, RFC 9293 §3.1, RFC 8684 §3 (Multipath TCP), RFC 7413 §4.1.1 and RFC 6994 (Fast Open),
+RFC 7323 §3 (timestamps).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _URGENT = 18
 
 _END_OF_OPTIONS = 0
 _NOP = 1
+_TIMESTAMPS, _TIMESTAMPS_LENGTH = 8, 10
 _MPTCP = 30
 _FAST_OPEN = 34
 _EXPERIMENTS = frozenset({253, 254})
@@ -116,6 +118,31 @@ class Segment:
         options = self.packet[at : self.start]
         harmless = _harmless(options)
         return self if harmless == options else self._with(at, harmless, self.flags)
+
+    def not_older_than(self, before: Segment) -> Segment:
+        """Its timestamp raised to that of the segment `before` it in the stream; this very segment if it need not be.
+
+        A segment that waited behind a gap goes on behind the later one that filled it: its receiver would take its
+        older timestamp for a segment of another time and drop it (PAWS, RFC 7323 §5).
+        """
+        own, other = self._timestamp(), before._timestamp()
+        if own is None or other is None:
+            return self
+        newer = before.packet[other : other + 4]
+        older = (int.from_bytes(newer, "big") - int.from_bytes(self.packet[own : own + 4], "big")) % (1 << 32)
+        return self._with(own, newer, self.flags) if 0 < older < 1 << 31 else self
+
+    def _timestamp(self) -> int | None:
+        """Where in the packet the sender's timestamp is."""
+        packet, at = self.packet, self.tcp + _TCP_HEADER
+        while at + _TIMESTAMPS_LENGTH <= self.start:
+            kind = packet[at]
+            if kind == _TIMESTAMPS:
+                return at + 2 if packet[at + 1] == _TIMESTAMPS_LENGTH else None
+            if kind == _END_OF_OPTIONS or (kind != _NOP and packet[at + 1] < 2):
+                return None
+            at += 1 if kind == _NOP else packet[at + 1]
+        return None
 
     def finished(self) -> bytes:
         """The packet with its full TCP checksum; the IP header is never touched."""

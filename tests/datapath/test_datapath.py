@@ -345,6 +345,21 @@ class TestDecisions:
         assert wire.verdicts == {1: Accept(1), 2: Drop(2), 3: Drop(3)}
 
 
+class TestTimestamps:
+    def test_what_waited_goes_no_older_than_what_let_it_go(self, wire: Wire) -> None:
+        """Its receiver would drop it (RFC 7323 §5)."""
+
+        def stamp(value: int) -> bytes:
+            return b"\x01\x01\x08\x0a" + value.to_bytes(4, "big") + bytes(4)
+
+        wire.send(CLIENT, 4, b"ef", options=stamp(11))
+        wire.send(CLIENT, 2, b"cd", options=stamp(10))
+        wire.send(CLIENT, 0, b"ab", options=stamp(500))
+        went = [segment(wire.went(handle) or b"") for handle in wire.order[1:]]
+        assert [each.packet[44:48] for each in went] == [(500).to_bytes(4, "big")] * 3
+        assert wire.got(CLIENT) == b"abcdef"
+
+
 class TestKept:
     def test_beyond_the_cap_new_data_is_dropped_unread(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("appliance.datapath.reader.MAX_KEPT", 10)

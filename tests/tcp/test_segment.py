@@ -176,3 +176,31 @@ class TestRewriting:
         both = segment(made(flags=ACK | FIN | URG, urgent=1)).without_urgent().with_payload(b"xxxxxx")
         assert both.finished() == made(b"xxxxxx", flags=ACK | FIN)
         assert isinstance(both, Segment)
+
+
+class TestTimestamps:
+    """A segment that waited must not look older than the one that goes before it."""
+
+    @staticmethod
+    def stamped(value: int, before: bytes = b"\x01\x01", behind: bytes = b"") -> Segment:
+        option = b"\x08\x0a" + value.to_bytes(4, "big") + b"\0\0\0\7"
+        return segment(packet(CLIENT, SERVER, options=before + option + behind, payload=b"abc"))
+
+    @pytest.mark.parametrize(("own", "other", "becomes"), [(5, 9, 9), (9, 5, 9), (5, 5, 5), (2**32 - 1, 1, 1)])
+    def test_the_older_one_is_raised(self, own: int, other: int, becomes: int) -> None:
+        raised = self.stamped(own).not_older_than(self.stamped(other))
+        assert raised.changed == (own != becomes)
+        assert raised.finished() == self.stamped(becomes).packet
+
+    def test_wherever_it_is_among_the_options(self) -> None:
+        mss = b"\x02\x04\x05\xb4"
+        raised = self.stamped(5, mss + b"\x01\x01").not_older_than(self.stamped(9, b"", b"\0\0"))
+        assert raised.finished() == self.stamped(9, mss + b"\x01\x01").packet
+
+    @pytest.mark.parametrize(
+        "options", [b"", b"\x00\x01\x08\x0a" + b"\1" * 8, b"\x05\x00" + b"\1" * 10, b"\x08\x04" + b"\1" * 10]
+    )
+    def test_without_one_nothing_happens(self, options: bytes) -> None:
+        plain = segment(packet(CLIENT, SERVER, options=options, payload=b"abc"))
+        assert plain.not_older_than(self.stamped(9)) is plain
+        assert self.stamped(9).not_older_than(plain).changed is False
