@@ -47,6 +47,7 @@ class Message:
         "_in_header",
         "_line_ends",
         "_mime",
+        "_recently",
         "_suspected",
         "_undecided",
     )
@@ -62,6 +63,7 @@ class Message:
         self._carried = b"\r\n"  # DATA's own line end
         self._undecided = 0  # how many of its octets may be the beginning of the end: the dot, and its CR
         self._line_ends = _line_ends()
+        self._recently = 0  # of how many octets to come a bare line end before them is still carried
         self._suspected = False  # a look-alike was said
 
     def feed(self, octets: bytes, base: int, facts: list[Fact]) -> int:
@@ -99,16 +101,18 @@ class Message:
         facts.append(MessageEnded(offset))
 
     def _irregular(self, octets: bytes, text: bytes) -> bool:
-        """Whether `octets` have a bare CR, a bare LF or, with what was before, a NUL, as every look-alike has.
+        """Whether `text`, which is `octets` and what is carried, has a bare CR, a bare LF or a NUL: look-alikes do.
 
         A CR at their very end is not bare yet: the decoder keeps it until it sees what is behind it.
         """
         self._line_ends.decode(octets.decode("latin-1"))
         bare = self._line_ends.newlines not in _REGULAR
+        recently = self._recently > 0
+        self._recently = _CARRIED if bare else max(0, self._recently - len(octets))
         if bare:
             self._line_ends = _line_ends()
             self._line_ends.decode("\r" if octets[-1] == _CR else "")
-        return bare or b"\0" in text
+        return bare or recently or b"\0" in text
 
     def _examine(self, text: bytes, carried: int, stop: int, base: int, facts: list[Fact]) -> None:
         """Count the bare CRs and LFs of `text[carried:stop]` and look for what only looks like the end.
