@@ -9,9 +9,10 @@ ASA differs: it does not refuse a malformed address, it replaces the brackets th
 from __future__ import annotations
 
 import enum
+import re
 from typing import assert_never
 
-from appliance.esmtp.events import Exceeded, Fact, Misplaced, Odd, Oddity, Pipe, Quantity
+from appliance.esmtp.events import Exceeded, Fact, Misplaced, Odd, Oddity, Pipe, Quantity, Special
 
 _TAB, _SP, _QUOTE, _COLON, _LESS, _GREATER, _BACKSLASH, _PIPE, _DEL = b'\t "' + b":<>\\|\x7f"
 
@@ -21,8 +22,16 @@ ORDINARY = bytes(octet for octet in PLAIN if octet not in b'<>|"\\')
 
 _WORD = len(b" AUTH=<")
 
-#: How much of an address goes into a fact, octets; records print less (row 23).
+#: How much of what stands behind the colon goes into a fact, octets; records print less (row 23).
 SHOWN = 512
+#: How much of a path, and of the parameters behind it, is read: more than any server takes.
+READ = 2048
+
+#: asa.md §1.9; the third, the pipe, is not configurable.
+_SPECIAL = b"\0`"
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: RFC 1870 §4: the size a MAIL declares, among the parameters behind its path.
+_SIZE = re.compile(rb"(?:^|[ \t])SIZE=(\d{1,20})(?=[ \t]|$)", re.IGNORECASE)
 
 
 def control(octet: int) -> bool:
@@ -43,12 +52,32 @@ class Place(enum.Enum):
 
 
 class Address:
-    """The address of one command line. `limits` (ascending) are on the sender address; empty for a recipient."""
+    """The address of one command line. `limits` (ascending) are on the sender address; empty for a recipient.
 
-    __slots__ = ("_bare", "_eight_bit", "_length", "_limits", "_place", "_shown", "_word")
+    `special`: back-quotes and NULs are to be stated. `path` holds what stands between the brackets, or without any
+    up to a blank, as sent; it is whole when `ended` says where it ended. `parameters` are the octets behind it.
+    """
 
-    def __init__(self, limits: tuple[int, ...]) -> None:
+    __slots__ = (
+        "_bare",
+        "_eight_bit",
+        "_length",
+        "_limits",
+        "_place",
+        "_shown",
+        "_special",
+        "_word",
+        "ended",
+        "parameters",
+        "path",
+    )
+
+    def __init__(self, limits: tuple[int, ...], special: bool = False) -> None:
         self._limits = limits
+        self._special = special
+        self.path = bytearray()
+        self.parameters = bytearray()
+        self.ended: int | None = None  # stream offset
         self._place = Place.KEYWORD
         self._bare = False  # QUOTED and PAIR lead back to BARE, not to PATH
         self._length = 0
@@ -59,7 +88,8 @@ class Address:
     def scan(self, text: bytes, offset: int, facts: list[Fact]) -> bool:
         """Read `text` (behind the verb, no line end), whose first octet is at stream offset `offset`.
 
-        Appends Misplaced, Pipe, Exceeded; returns whether anything was misplaced. Nothing is read behind a Pipe.
+        Appends Misplaced, Pipe, Special, Exceeded; returns whether anything was misplaced. Behind a Pipe nothing is
+        read.
         """
         misplaced = False
         for at, octet in enumerate(text, offset):
@@ -72,15 +102,33 @@ class Address:
                 facts.append(Odd(Oddity.EIGHT_BIT, at))
             if self._place is not Place.KEYWORD and len(self._shown) < SHOWN:
                 self._shown.append(octet)
+            if self._special and self._place is not Place.KEYWORD and octet in _SPECIAL:
+                self._special = False  # one is enough
+                facts.append(Special(octet, bytes(self._shown).strip(), at))
+            sent = octet
             if control(octet) or not self._in_place(octet):
                 misplaced = True
                 facts.append(Misplaced(at))
                 octet = _SP  # what the server will read
+            before = self._place
             self._move(octet)
             self._word = self._word[1 - _WORD :] + bytes((octet,))
             if self._place in _COUNTED:
                 self._count(at, facts)
+                if self._length > 0 and len(self.path) < READ:
+                    self.path.append(sent)
+            elif self._place is Place.PARAMETERS:
+                if before is not Place.PARAMETERS:
+                    self.ended = at
+                elif len(self.parameters) < READ:
+                    self.parameters.append(octet)
         return misplaced
+
+    def close(self, offset: int) -> None:
+        """The line's end is at `offset`: a path that has begun ends there."""
+        if self._place in _COUNTED:
+            self._place = Place.PARAMETERS
+            self.ended = offset
 
     def _in_place(self, octet: int) -> bool:
         """Whether an octet may stand here: False of an angle bracket that has no business here."""
@@ -144,3 +192,19 @@ def regular(line: bytes, longest: int) -> bool:
     if colon < 0 or line[colon + 1 : colon + 2] != b"<" or line.translate(None, ORDINARY) != b"<>":
         return False
     return line.find(b">") - colon - 2 <= longest
+
+
+def domain(path: bytes) -> bytes:
+    """The domain of the mailbox in `path`, empty if it has none (``Postmaster``); a literal with its brackets.
+
+    A source route before the mailbox is not it (RFC 5321 4.1.2, F.2); of several ``@`` servers take the last.
+    """
+    mailbox = path.partition(b":")[2] if path.startswith(b"@") else path
+    _, at, found = _QUOTED.sub(b"", mailbox).rpartition(b"@")
+    return found.strip() if at else b""
+
+
+def declared(parameters: bytes) -> int:
+    """The size that the parameters of a MAIL declare, 0 if none."""
+    found = _SIZE.search(parameters)
+    return int(found[1]) if found else 0

@@ -15,14 +15,18 @@ from appliance.esmtp.events import (
     Exceeded,
     Fact,
     InvalidAddress,
+    Kept,
     Misplaced,
     Odd,
     Oddity,
     Quantity,
+    Recipient,
     Rule,
+    Sender,
+    Special,
     Unsupported,
 )
-from appliance.esmtp.grammar import PLAIN, SHOWN, Address, control, regular
+from appliance.esmtp.grammar import PLAIN, READ, SHOWN, Address, control, declared, domain, regular
 from appliance.esmtp.settings import Settings
 from appliance.esmtp.states import EMPTY, MASKED, Dialogue
 
@@ -44,9 +48,12 @@ class CommandLines:
         "_address",
         "_carriage_return",
         "_counted",
+        "_crossed",
+        "_crossed_heads",
         "_dialogue",
         "_fresh",
         "_head",
+        "_kept",
         "_length",
         "_limits",
         "_line",
@@ -55,9 +62,12 @@ class CommandLines:
         "_misplaced",
         "_odd",
         "_over",
+        "_path_told",
         "_recipient_limits",
         "_sender_limits",
+        "_special",
         "_starttls",
+        "_told",
         "_verb",
     )
 
@@ -68,6 +78,11 @@ class CommandLines:
         self._sender_limits = settings.of(Quantity.SENDER_ADDRESS)
         self._longest_sender = self._sender_limits[0] if self._sender_limits else _NO_LIMIT
         self._recipient_limits = settings.of(Quantity.RECIPIENTS)
+        self._kept = settings.of(Quantity.COMMAND_LINE) if Quantity.COMMAND_LINE in settings.kept else ()
+        self._crossed = settings.crossed
+        self._crossed_heads = {word.encode() for word in settings.crossed}
+        self._special = Special in settings.wanted
+        self._told = {Sender, Recipient} & settings.wanted
         self._begin()
 
     def _begin(self) -> None:
@@ -81,6 +96,7 @@ class CommandLines:
         self._counted = False  # a masked line was counted, which takes its fourth octet or its end
         self._carriage_return = False  # the last octet was CR
         self._address: Address | None = None
+        self._path_told = False
         self._misplaced = False
         self._odd = False  # 8-bit was counted
 
@@ -121,10 +137,22 @@ class CommandLines:
         if verb.path:
             if not regular(text, self._longest_sender if verb.sender else _NO_LIMIT):
                 return False
+            if self._special and b"`" in text:
+                return False
         elif text.translate(None, PLAIN):
             return False
+        if verb.word in self._crossed:
+            return False
         self._state_verb(verb, offset, facts)
-        self._sent(verb.word, verb.word if verb.waits else EMPTY, offset + len(text) + 1, facts)
+        size = 0
+        if verb.path:
+            end = text.index(b">")
+            if self._told:
+                self._state_path(verb, text[text.index(b":") + 2 : end][:READ], offset + end, facts)
+            size = declared(text[end + 1 :]) if verb.sender else 0
+        self._sent(verb.word, verb.word if verb.waits else EMPTY, size, offset + len(text) + 1, facts)
+        if self._kept:
+            self._state_kept(len(text), offset + len(text) + 1, facts)
         return True
 
     def _text(self, octets: bytes, pos: int, end: int, base: int, ended: bool, facts: list[Fact]) -> None:
@@ -145,11 +173,26 @@ class CommandLines:
             if text:
                 facts.append(Unsupported(base + pos, len(text)))
         else:
+            if text and self._verb is None and self._head.upper() in self._crossed_heads:
+                facts.append(
+                    Unsupported(base + pos, len(text))
+                )  # whatever follows these four letters, they must not pass
             self._arguments(text, base + pos, facts)
+            if self._address is not None:
+                self._follow_path(self._address, base + end, ended, facts)
         self._length += len(text)
         if self._length > self._limits[self._over]:
             self._exceed(base + end - self._length, facts)
+        if len(facts) - mark > 1:
             facts[mark:] = sorted(facts[mark:], key=lambda fact: fact.offset)
+
+    def _follow_path(self, address: Address, end: int, ended: bool, facts: list[Fact]) -> None:
+        """State the path once, when it is whole; the text ends at offset `end` so far, and with the line if `ended`."""
+        if ended:
+            address.close(end)
+        if self._told and address.ended is not None and not self._path_told and self._verb is not None:
+            self._path_told = True
+            self._state_path(self._verb, bytes(address.path), address.ended, facts)
 
     def _judge(self, typed: bool, ended: bool, offset: int, facts: list[Fact]) -> None:
         """Decide whether the head is a supported verb; leaves it open where only a part of a verb has come."""
@@ -164,8 +207,12 @@ class CommandLines:
             self._masked = True
             return
         self._verb = verb
+        if verb.word in self._crossed:
+            self._masked = self._counted = True  # what is done to it is the policy's, and so is counting it
+            facts.append(Command(verb.word, offset - self._length))
+            return
         if verb.path:
-            self._address = Address(self._sender_limits if verb.sender else ())
+            self._address = Address(self._sender_limits if verb.sender else (), self._special)
         self._state_verb(verb, offset - self._length, facts)
 
     def _state_verb(self, verb: Verb, start: int, facts: list[Fact]) -> None:
@@ -175,6 +222,17 @@ class CommandLines:
             count = self._dialogue.recipient()
             if count - 1 in self._recipient_limits:
                 facts.append(Exceeded(Quantity.RECIPIENTS, count - 1, start + SHORT))
+
+    def _state_path(self, verb: Verb, path: bytes, end: int, facts: list[Fact]) -> None:
+        """The path of `verb` is whole; the octet at offset `end` ended it."""
+        if verb.sender and Sender in self._told:
+            facts.append(Sender(path, end))
+        elif not verb.sender and Recipient in self._told:
+            facts.append(Recipient(path, domain(path), end))
+
+    def _state_kept(self, length: int, offset: int, facts: list[Fact]) -> None:
+        """The line has `length` octets; its LF is at `offset`."""
+        facts.extend(Kept(Quantity.COMMAND_LINE, limit, offset) for limit in self._kept if length <= limit)
 
     def _supported(self, head: bytes, ended: bool) -> Verb | None:
         """The verb at the start of `head` if the octet behind it says that it is whole."""
@@ -229,19 +287,22 @@ class CommandLines:
             facts.append(InvalidAddress(self._line, offset))
         if self._length == 0:
             facts.append(Odd(Oddity.EMPTY, offset))
-        entry = self._verb.word if self._verb else MASKED if self._masked else EMPTY
-        if self._masked:
-            awaited = starts(self._head, _AWAITED_MASKED)
-        else:
-            awaited = self._verb if self._verb and self._verb.waits else None
-        self._sent(entry, awaited.word if awaited else EMPTY, offset, facts)
+        verb = self._verb
+        if self._masked and verb is None:
+            verb = starts(self._head, _AWAITED_MASKED)
+        entry = MASKED if self._masked else verb.word if verb else EMPTY
+        awaited = verb.word if verb and verb.waits else EMPTY
+        size = declared(bytes(self._address.parameters)) if self._address and verb and verb.sender else 0
+        self._sent(entry, awaited, size, offset, facts)
+        if self._kept:
+            self._state_kept(self._length, offset, facts)
 
-    def _sent(self, entry: str, awaited: str, offset: int, facts: list[Fact]) -> None:
+    def _sent(self, entry: str, awaited: str, size: int, offset: int, facts: list[Fact]) -> None:
         """The line goes into the queue of those that are answered; its LF is at `offset`."""
         dialogue = self._dialogue
         if dialogue.oldest is not None and not dialogue.pipelining:
             facts.append(Odd(Oddity.PIPELINED, offset, detail=entry))
-        dialogue.sent(entry, awaited)
+        dialogue.sent(entry, awaited, size)
         if dialogue.overflowing:
             facts.append(Breach(Rule.OUTSTANDING, "too many commands without a reply", offset))
 

@@ -35,7 +35,7 @@ _WITH_NUL = tuple(
 
 
 class Message:
-    """One message; made when its 354 was seen. `declared` is what its MAIL said of its size, if that is wanted."""
+    """One message; made when its 354 was seen. `declared` is the size that is to be held against it, if any."""
 
     __slots__ = (
         "_body",
@@ -52,7 +52,7 @@ class Message:
         "_undecided",
     )
 
-    def __init__(self, settings: Settings, declared: int | None = None) -> None:
+    def __init__(self, settings: Settings, declared: int = 0) -> None:
         self._header = LineMeter(Quantity.HEADER_LINE, settings.of(Quantity.HEADER_LINE))
         self._body = LineMeter(Quantity.BODY_LINE, settings.of(Quantity.BODY_LINE))
         self._header_size = SizeMeter(Quantity.HEADER, settings.of(Quantity.HEADER))
@@ -74,7 +74,7 @@ class Message:
         end = text.find(_END, dot) if dot >= 0 else -1
         stop = len(text) if end < 0 else end + len(_END)
         mark = len(facts)
-        if self._irregular(octets, text):
+        if self._irregular(octets) or _bare(self._carried) or b"\0" in text:
             self._examine(text, carried, stop, base, facts)
         undecided = 0
         if dot >= 0 and end < 0:
@@ -96,23 +96,18 @@ class Message:
 
     def _end(self, offset: int, facts: list[Fact]) -> None:
         actual = self._header_size.octets + self._body_size.octets
-        if self._declared is not None and actual > self._declared:
+        if 0 < self._declared < actual:
             facts.append(SizeViolation(self._declared, actual, offset))
         facts.append(MessageEnded(offset))
 
-    def _irregular(self, octets: bytes, text: bytes) -> bool:
-        """Whether `text`, which is `octets` and what is carried, has a bare CR, a bare LF or a NUL: look-alikes do.
-
-        A CR at their very end is not bare yet: the decoder keeps it until it sees what is behind it.
-        """
+    def _irregular(self, octets: bytes) -> bool:
+        """Whether `octets` have a bare CR or LF. A CR at their very end is judged with the octet behind it."""
         self._line_ends.decode(octets.decode("latin-1"))
-        bare = self._line_ends.newlines not in _REGULAR
-        recently = self._recently > 0
-        self._recently = _CARRIED if bare else max(0, self._recently - len(octets))
-        if bare:
-            self._line_ends = _line_ends()
-            self._line_ends.decode("\r" if octets[-1] == _CR else "")
-        return bare or recently or b"\0" in text
+        if self._line_ends.newlines in _REGULAR:
+            return False
+        self._line_ends = _line_ends()
+        self._line_ends.decode("\r" if octets[-1] == _CR else "")
+        return True
 
     def _examine(self, text: bytes, carried: int, stop: int, base: int, facts: list[Fact]) -> None:
         """Count the bare CRs and LFs of `text[carried:stop]` and look for what only looks like the end.
@@ -157,6 +152,12 @@ class Message:
         if empty_line >= 0:
             self._in_header = False
             self._measure(text, body, stop, body, content, base, dotted, facts)
+
+
+def _bare(carried: bytes) -> bool:
+    """Whether a look-alike may have begun in the octets `carried`, at whose ends a line end may be cut in two."""
+    rest = carried.removeprefix(b"\n").removesuffix(b"\r").replace(b"\r\n", b"")
+    return b"\r" in rest or b"\n" in rest
 
 
 def _line_ends() -> io.IncrementalNewlineDecoder:

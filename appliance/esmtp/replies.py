@@ -15,11 +15,13 @@ from appliance.esmtp.events import (
     Breach,
     EhloParameter,
     EhloReply,
+    Exceeded,
     Fact,
     Greeted,
     Greeting,
     Odd,
     Oddity,
+    Quantity,
     Rule,
 )
 from appliance.esmtp.states import GREETING, LICENSED, Dialogue, Expectation
@@ -42,7 +44,7 @@ class Text(enum.Enum):
 
 
 class ReplyLines:
-    """Reads reply lines piece by piece."""
+    """Reads reply lines piece by piece. `refused_limits` (ascending) are on the recipients refused."""
 
     __slots__ = (
         "_code",
@@ -53,14 +55,16 @@ class ReplyLines:
         "_line_octets",
         "_lines",
         "_pipelining",
+        "_refused_limits",
         "_reply_octets",
         "_stalled",
         "_text",
         "undecided",
     )
 
-    def __init__(self, dialogue: Dialogue) -> None:
+    def __init__(self, dialogue: Dialogue, refused_limits: tuple[int, ...] = ()) -> None:
         self._dialogue = dialogue
+        self._refused_limits = refused_limits
         #: Stream offset of the first octet that waits for a decision, None if none does.
         self.undecided: int | None = None
         self._begin_reply()
@@ -90,7 +94,7 @@ class ReplyLines:
             if self._lines:
                 usual = self._usual_parameter(octets[pos:line_feed], base + pos, facts)
             else:
-                usual = self._usual_reply(octets[pos : pos + _HEAD])
+                usual = self._usual_reply(octets[pos : pos + _HEAD], base + line_feed, facts)
             if usual:
                 return line_feed + 1
         end = len(octets) if line_feed < 0 else line_feed + 1
@@ -110,18 +114,27 @@ class ReplyLines:
             elif not self._parameters(octets[text:stop], base + text, whole, end - pos, base + end, facts):
                 return len(octets)
         if line_feed >= 0:
-            self._end()
+            self._end(base + line_feed, facts)
         return end
 
-    def _usual_reply(self, head: bytes) -> bool:
-        """Whether the whole line that begins with `head` is a reply of one line that changes nothing but the queue."""
+    def _usual_reply(self, head: bytes, end: int, facts: list[Fact]) -> bool:
+        """Whether the whole line that begins with `head` is a reply of one line that changes nothing but the queue.
+
+        `end` is the offset of its LF.
+        """
         if head[_CODE:] != b" " or not head[:_CODE].isdigit() or self._dialogue.oldest in _REMARKABLE:
             return False
         code = int(head[:_CODE])
         if code in LICENSED:
             return False
-        self._dialogue.replied(code, False)
+        self._replied(code, end, facts)
         return True
+
+    def _replied(self, code: int, end: int, facts: list[Fact]) -> None:
+        """The reply to the oldest outstanding command is whole; its last LF is at `end`."""
+        dialogue = self._dialogue
+        if dialogue.replied(code, self._pipelining) and dialogue.refused - 1 in self._refused_limits:
+            facts.append(Exceeded(Quantity.INVALID_RECIPIENTS, dialogue.refused - 1, end))
 
     def _usual_parameter(self, line: bytes, offset: int, facts: list[Fact]) -> bool:
         """Whether the whole `line` is a parameter, not the last, and no limit is near; if so, it is stated."""
@@ -217,15 +230,15 @@ class ReplyLines:
             self._pipelining = self._pipelining or word == "pipelining"
             facts.append(EhloParameter(word, offset, len(text), keyword == b"STARTTLS"))
 
-    def _end(self) -> None:
-        """The line's LF has come."""
+    def _end(self, offset: int, facts: list[Fact]) -> None:
+        """The line's LF has come; it is at `offset`."""
         more = self._head[_CODE:] == b"-"
         self._begin_line()
         self._lines += 1
         if more:
             return
         if self._expected:
-            self._dialogue.replied(self._code, self._pipelining)
+            self._replied(self._code, offset, facts)
         self._begin_reply()
 
     def stalled(self, facts: list[Fact]) -> None:

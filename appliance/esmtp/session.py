@@ -10,10 +10,13 @@ from __future__ import annotations
 from appliance.esmtp.events import (
     Breach,
     Fact,
+    Kept,
     MessageBegun,
     Odd,
     Oddity,
+    Quantity,
     Rule,
+    SizeViolation,
     TlsStarted,
 )
 from appliance.esmtp.lines import CommandLines, SaslLine
@@ -37,7 +40,7 @@ class Session:
         self._settings = settings
         self._dialogue = dialogue = Dialogue()
         self._commands = CommandLines(dialogue, settings)
-        self._replies = ReplyLines(dialogue)
+        self._replies = ReplyLines(dialogue, settings.of(Quantity.INVALID_RECIPIENTS))
         self._message: Message | None = None
         self._sasl = SaslLine()
         self._tls = {Side.CLIENT: b"", Side.SERVER: b""}  # the first octets behind the 220 to STARTTLS
@@ -121,8 +124,17 @@ class Session:
             pos = self._replies.feed(octets, pos, base, facts)
             self._over = bool(facts) and type(facts[-1]) is Breach
             if dialogue.phase is Phase.MESSAGE and self._message is None:
-                self._message = Message(self._settings)
-                facts.append(MessageBegun(self._client_end))
+                self._begin_message(base + pos - 1, facts)
+
+    def _begin_message(self, offset: int, facts: list[Fact]) -> None:
+        """The 354 was seen; its last octet is at `offset` of the server's."""
+        settings, dialogue = self._settings, self._dialogue
+        counts = ((Quantity.RECIPIENTS, dialogue.recipients), (Quantity.INVALID_RECIPIENTS, dialogue.refused))
+        for quantity, count in counts:
+            if quantity in settings.kept:
+                facts.extend(Kept(quantity, limit, offset) for limit in settings.of(quantity) if count <= limit)
+        self._message = Message(settings, dialogue.declared if SizeViolation in settings.wanted else 0)
+        facts.append(MessageBegun(self._client_end))
 
     def _end_message(self) -> None:
         self._message = None

@@ -17,6 +17,8 @@ The recipients of a transaction are counted from the last command that is known 
 restarts when that command is answered 2xx, at the place where it was sent, so that an RCPT behind an unanswered one
 counts for both (row 13).
 
+A size that MAIL declared holds, and refused recipients count, for the transaction that its 2xx begins.
+
 Rule: this state changes here alone, by `sent`, `sent_sasl`, `recipient`, `replied` and `began_tls`.
 """
 
@@ -76,14 +78,26 @@ ENDS = frozenset({"EHLO", "HELO", "RSET", END_OF_DATA})
 class Dialogue:
     """The state of one session."""
 
-    __slots__ = ("_counted_from", "_open", "_queue", "_recipients", "awaited", "phase", "pipelining")
+    __slots__ = (
+        "_counted_from",
+        "_open",
+        "_queue",
+        "_recipients",
+        "awaited",
+        "declared",
+        "phase",
+        "pipelining",
+        "refused",
+    )
 
     def __init__(self) -> None:
-        #: (verb or entry, recipients seen when it was sent)
-        self._queue: deque[tuple[str, int]] = deque([(GREETING, 0)])
+        #: (verb or entry, recipients seen when it was sent, size it declared)
+        self._queue: deque[tuple[str, int, int]] = deque([(GREETING, 0, 0)])
         self._recipients = 0  # RCPT commands seen since the start
         self._counted_from = 0  # of these, those before the transaction
         self._open = False  # a MAIL was accepted
+        self.refused = 0  # recipients of the transaction that the server refused
+        self.declared = 0  # octets its message is to have, 0 if nothing was said
         self.phase = Phase.COMMAND
         self.awaited = EMPTY  # in WAITING: what the client has to wait for
         self.pipelining = False  # offered by the last EHLO reply
@@ -99,9 +113,17 @@ class Dialogue:
         queue = self._queue
         return len(queue) > OUTSTANDING and len(queue) - (queue[0][0] == GREETING) > OUTSTANDING
 
-    def sent(self, entry: str, awaited: str = EMPTY) -> None:
-        """The client sent a whole line: a verb, MASKED, EMPTY or END_OF_DATA; `awaited` if it must now wait."""
-        self._queue.append((entry, self._recipients))
+    @property
+    def recipients(self) -> int:
+        """RCPT commands of the transaction."""
+        return self._recipients - self._counted_from
+
+    def sent(self, entry: str, awaited: str = EMPTY, declared: int = 0) -> None:
+        """The client sent a whole line: a verb, MASKED, EMPTY or END_OF_DATA; `awaited` if it must now wait.
+
+        `declared` is what a MAIL said of its message's size.
+        """
+        self._queue.append((entry, self._recipients, declared))
         if awaited:
             self.phase, self.awaited = Phase.WAITING, awaited
         elif entry is END_OF_DATA:
@@ -114,7 +136,7 @@ class Dialogue:
     def recipient(self) -> int:
         """One RCPT more; how many the transaction has now."""
         self._recipients += 1
-        return self._recipients - self._counted_from
+        return self.recipients
 
     def expects(self, code: int) -> Expectation:
         """What a reply that begins with `code` is now."""
@@ -126,26 +148,39 @@ class Dialogue:
             return Expectation.UNEXPECTED
         return Expectation.EXPECTED
 
-    def replied(self, code: int, pipelining: bool) -> None:
-        """The oldest command's reply is whole; `pipelining`: it was an EHLO reply that offers it."""
+    def replied(self, code: int, pipelining: bool) -> bool:
+        """The oldest command's reply is whole; `pipelining`: it was an EHLO reply that offers it.
+
+        Returns whether it refused a recipient.
+        """
         if not self._queue:  # a 421 out of the blue
-            return
-        entry, recipients = self._queue[0]
+            return False
+        entry, recipients, declared = self._queue[0]
         phase = BEHIND.get((entry, code), Phase.COMMAND)
         if phase is not Phase.SASL:
             self._queue.popleft()
         if self.phase is Phase.WAITING and (phase is Phase.SASL or not self._queue):
             self.phase = phase
         accepted = 200 <= code < 300
+        if entry == "RCPT":
+            self.refused += not accepted
+            return not accepted
         if entry in ENDS and accepted:
-            self._counted_from, self._open = recipients, False
+            self._begin_transaction(recipients, 0, False)
             if entry == "EHLO" or entry == "HELO":
                 self.pipelining = pipelining
         elif entry is END_OF_DATA:
             # RFC 5321 4.1.1.4: refused or not, the message is used up, and a MAIL may follow.
             self._open = False
+            self.declared = 0
         elif entry == "MAIL" and accepted and not self._open:
-            self._counted_from, self._open = recipients, True
+            self._begin_transaction(recipients, declared, True)
+        return False
+
+    def _begin_transaction(self, counted_from: int, declared: int, begun: bool) -> None:
+        """Nothing is left of the last transaction; `begun`: a MAIL has begun the next."""
+        self._counted_from, self._open = counted_from, begun
+        self.refused, self.declared = 0, declared
 
     def began_tls(self) -> None:
         """Both sides have begun TLS."""
