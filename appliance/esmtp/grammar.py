@@ -96,6 +96,7 @@ class Address:
             if octet == _PIPE and self._place is not Place.KEYWORD:
                 rest = text[at - offset :]
                 facts.append(Pipe(bytes(self._shown + rest)[:SHOWN].strip(), at))
+                self._place = Place.PARAMETERS  # the path is never to be whole
                 return misplaced
             if octet > _DEL and not self._eight_bit:
                 self._eight_bit = True

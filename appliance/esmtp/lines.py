@@ -178,19 +178,17 @@ class CommandLines:
                     Unsupported(base + pos, len(text))
                 )  # whatever follows these four letters, they must not pass
             self._arguments(text, base + pos, facts)
-            if self._address is not None:
-                self._follow_path(self._address, base + end, ended, facts)
+            self._follow_path(facts)
         self._length += len(text)
         if self._length > self._limits[self._over]:
             self._exceed(base + end - self._length, facts)
         if len(facts) - mark > 1:
             facts[mark:] = sorted(facts[mark:], key=lambda fact: fact.offset)
 
-    def _follow_path(self, address: Address, end: int, ended: bool, facts: list[Fact]) -> None:
-        """State the path once, when it is whole; the text ends at offset `end` so far, and with the line if `ended`."""
-        if ended:
-            address.close(end)
-        if self._told and address.ended is not None and not self._path_told and self._verb is not None:
+    def _follow_path(self, facts: list[Fact]) -> None:
+        """State the path once, when it is whole."""
+        address = self._address
+        if self._told and address and address.ended is not None and self._verb and not self._path_told:
             self._path_told = True
             self._state_path(self._verb, bytes(address.path), address.ended, facts)
 
@@ -283,6 +281,9 @@ class CommandLines:
 
     def _end(self, offset: int, facts: list[Fact]) -> None:
         """The line is whole; its LF is at `offset`."""
+        if self._address is not None:
+            self._address.close(offset)
+            self._follow_path(facts)
         if self._misplaced:
             facts.append(InvalidAddress(self._line, offset))
         if self._length == 0:

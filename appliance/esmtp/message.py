@@ -47,7 +47,6 @@ class Message:
         "_in_header",
         "_line_ends",
         "_mime",
-        "_recently",
         "_suspected",
         "_undecided",
     )
@@ -63,7 +62,6 @@ class Message:
         self._carried = b"\r\n"  # DATA's own line end
         self._undecided = 0  # how many of its octets may be the beginning of the end: the dot, and its CR
         self._line_ends = _line_ends()
-        self._recently = 0  # of how many octets to come a bare line end before them is still carried
         self._suspected = False  # a look-alike was said
 
     def feed(self, octets: bytes, base: int, facts: list[Fact]) -> int:
