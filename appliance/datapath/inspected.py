@@ -72,7 +72,10 @@ class Inspected(Connection):
         self.stalls: int | None = None  # when what is undecided will be decided by the clock (ns)
 
     def defer(self, start: int, until: int) -> None:
-        """The client's octets from `start` on may not go on before `until` (ns)."""
+        """The client's octets from `start` on may not go on before `until` (ns).
+
+        There are never more of these than commands that may be outstanding (row 7): none was let through.
+        """
         last = self.deferred[-1][1] if self.deferred else 0
         self.deferred.append((start, max(last, until)))
 

@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.flow import Side
+from appliance.policy.defaults import DEFAULT_MAP
+from appliance.policy.maps import Deed, Expression, InspectMap, MailRelay, Match, Parameters, Reaction
+from appliance.policy.matches import CONDITIONS
 from tests.playbook import Sent, client, payload, pieces, play, server, whole
 
 LINE = b"\r\n"
@@ -93,17 +96,78 @@ ANYTHING = st.one_of(
 )
 
 
-@settings(max_examples=300)
-@given(st.lists(ANYTHING, max_size=12), st.data())
-def test_whatever_is_sent_every_cut_releases_the_same(script, data):
+def _every_line(reaction: Reaction) -> tuple[Match, ...]:
+    """A line for every row, straight and with `not`."""
+    small = Expression("r", patterns=("[ab]",))
+    made = [
+        Match(row.key, reaction, limit=3, words=row.words[:2], negated=negated, expression=small)
+        for row in CONDITIONS
+        for negated in (False, True)
+    ]
+    return tuple(made)
+
+
+LOG = Reaction(Deed.LOG, log=True)
+EVERYTHING = InspectMap(
+    "everything",
+    Parameters(mail_relay=MailRelay("b", LOG), special_character=LOG, allow_tls=True),
+    (*_every_line(LOG), Match("cmd-verb", Reaction(Deed.MASK), words=("NOOP", "VRFY"))),
+)
+CLOSING = InspectMap("closing", Parameters(allow_tls=True), _every_line(Reaction(Deed.RESET))[::3])
+MAPS = st.sampled_from([DEFAULT_MAP, EVERYTHING, CLOSING])
+COMMANDS = [b"NOOP", b"VRFY a", b"RSET", b"TURN x", b"EHLO b", b"NOOP \x00\xff"]
+SENDERS = [b"<a@b>", b"<>", b" <`\x00@b> SIZE=5", b"<<c>> SIZE=90 AUTH=<>", b'a"<>"@b', b"<@x:" + b"a" * 9 + b"@b>"]
+RECIPIENTS = [b"<a@b>", b"<a@c>", b"<postmaster>", b"<@b,@c:d@e>", b"<b", b"<`@b>"]
+REPLIES = st.sampled_from([b"250 ok\r\n", b"550 no\r\n", b"250-a\r\n250 b\r\n"]).map(server)
+LINES = [
+    b"To: a@b",
+    b" folded",
+    b"Content-Type: multipart/x; boundary=b",
+    b"Content-Transfer-Encoding: 8bit",
+    b"--b",
+    b"--b--",
+]
+LINES += [
+    b"",
+    b"Content-Disposition: x; filename*0=a; filename*1*=''%2e.exe",
+    b"text",
+    b"..",
+    b"a\rb",
+    b"\x00",
+    b"x" * 20,
+]
+
+
+@st.composite
+def mails(draw: st.DrawFn) -> list[Sent]:
+    """Sessions that get as far as a message, one or two."""
+    script = [
+        client(b"EHLO a\r\n"),
+        draw(st.sampled_from([server(b"250-mx\r\n250-X\r\n250 PIPELINING\r\n"), server(b"250 x\r\n")])),
+    ]
+    for _ in range(draw(st.integers(1, 2))):
+        for command in draw(st.lists(st.sampled_from(COMMANDS), max_size=2)):
+            script += [client(command + LINE), draw(REPLIES)]
+        script += [client(b"MAIL FROM:" + draw(st.sampled_from(SENDERS)) + LINE), draw(REPLIES)]
+        for path in draw(st.lists(st.sampled_from(RECIPIENTS), max_size=5)):
+            script += [client(b"RCPT TO:" + path + LINE), draw(REPLIES)]
+        text = b"".join(line + LINE for line in draw(st.lists(st.sampled_from(LINES), max_size=12)))
+        script += [client(b"DATA\r\n"), server(b"354 go\r\n"), payload(text + b".\r\n"), draw(REPLIES)]
+    return script
+
+
+@settings(max_examples=400)
+@given(st.lists(ANYTHING, max_size=12) | mails(), MAPS, st.data())
+def test_whatever_is_sent_every_cut_releases_the_same(script, inspect_map, data):
     """Where one cut makes inspection close, every cut does, and what they released are prefixes of one stream."""
     script = [server(b"220 mx\r\n"), *(replace(each, commands=each.side is Side.CLIENT) for each in script)]
-    finest = play([(each.side, piece) for each in script for piece in pieces(each)])
+    finest = play([(each.side, piece) for each in script for piece in pieces(each)], inspect_map)
     for way in (whole(*script), cut_anyhow(data.draw, script)):
-        outcome = play(way)
+        outcome = play(way, inspect_map)
         assert outcome.ended.split("'")[0] == finest.ended.split("'")[0]
         if finest.ended:
             assert finest.client.startswith(outcome.client)
             assert finest.server.startswith(outcome.server)
         else:
             assert (outcome.client, outcome.server) == (finest.client, finest.server)
+            assert (outcome.said, outcome.counters) == (finest.said, finest.counters)
