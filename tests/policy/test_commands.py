@@ -186,6 +186,7 @@ class TestAddresses:
         for at in range(5, len(line)):
             outcome = play(whole(*HELLO, client(line[:at]), client(line[at:] + b"\r\n")))
             assert outcome.ended.startswith("malicious address")
+            assert outcome.count(Slot.MALICIOUS_ADDRESS) == 1
             assert b"|" not in outcome.client
             assert (b"EHLO a.example\r\n" + line).startswith(outcome.client)
 

@@ -54,6 +54,11 @@ class TestSequence:
         outcome = everyhow(*HELLO, client(command), server(reply))
         assert outcome.ended == f"DropConnection: server-transition: {cause}"
 
+    @pytest.mark.parametrize("line", [b"TURN\r\n", b"DATAX\r\n", b"\r\n"])
+    def test_a_354_to_what_the_server_never_saw(self, line):
+        outcome = everyhow(*HELLO, client(line), server(b"354 go\r\n"))
+        assert outcome.ended == "DropConnection: server-transition: 354 without DATA"
+
     def test_a_354_out_of_the_blue(self):
         assert everyhow(*HELLO, server(b"354 go\r\n")).ended == "DropConnection: server-transition: 354 without DATA"
 
@@ -206,6 +211,11 @@ class TestRecipients:
         message = [client(b"DATA\r\n"), server(b"354 go\r\n"), payload(b"a\r\n.\r\n"), server(verdict)]
         assert not self.trips(*self.mail, *self.rcpt(60), *message, *self.mail, *self.rcpt(60))
 
+    @pytest.mark.parametrize(("verdict", "trips"), [(b"250 ok\r\n", False), (b"554 spam\r\n", True)])
+    def test_an_accepted_message_ends_one_whatever_comes_behind_it(self, verdict, trips):
+        message = [client(b"DATA\r\n"), server(b"354 go\r\n"), payload(b"a\r\n.\r\n"), server(verdict)]
+        assert self.trips(*self.mail, *self.rcpt(60), *message, *self.rcpt(60, b"503 no\r\n")) is trips
+
     def test_a_mail_inside_one_does_not_and_neither_does_a_refused_one(self):
         refused = [client(b"MAIL FROM:<x@y>\r\n"), server(b"503 no\r\n")]
         assert self.trips(*self.mail, *self.rcpt(80), *refused, *self.rcpt(21))
@@ -238,6 +248,12 @@ class TestTls:
         assert outcome.ended == "bypass, log True"
         assert outcome.server.endswith(b"250 STARTTLS\r\n220 go\r\n\x16\x03\x03...")
         assert outcome.client.endswith(b"STARTTLS\r\n\x16\x03\x01...TURN\r\n")
+
+    def test_one_side_alone_has_not_begun(self):
+        script = (*self.started, server(b"220 go\r\n"), payload(b"\x16\x03\x01..."), server(b"250 injected\r\n"))
+        outcome = everyhow(*script, inspect_map=self.tls)
+        assert outcome.ended == "DropConnection: allow-tls: no TLS record behind STARTTLS"
+        assert outcome.server.endswith(b"220 go\r\n")
 
     def test_an_alert_is_an_answer(self):
         script = (*self.started, server(b"220 go\r\n"), payload(b"\x16\x03\x01"), server(b"\x15\x03\x03"))

@@ -74,6 +74,7 @@ class TestSmuggling:
             assert outcome.count(Slot.MESSAGE) == 1
             return
         assert outcome.ended == "DropConnection: smuggling-guard: look-alike of the end of data"
+        assert outcome.count(Slot.SMUGGLING) == 1
         released = outcome.client.split(b"DATA\r\n")[1]
         decides = len(text) - len(behind)
         if behind.startswith(b"\r") and before in (b"\r\n", b"x\r\r\n") and not left and not right:

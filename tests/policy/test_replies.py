@@ -159,6 +159,15 @@ class TestEhloReply:
         outcome = play(whole(*script))
         assert outcome.ended == ("" if passes else "DropConnection: ehlo-reply: more than can be held")
 
+    @pytest.mark.parametrize(
+        ("line", "lines", "passes"),
+        [(b"250-DSN\r\n", 99, True), (b"250-DSN\r\n", 100, False), (b"250-" + b"1" * 1018 + b"\r\n", 64, False)],
+    )
+    def test_a_reply_without_an_end_is_cut_off_where_it_is_too_much(self, line, lines, passes):
+        script = (server(b"220 mx\r\n"), client(b"EHLO a\r\n"), server(b"250-mx\r\n"), server(line * lines))
+        ended = play(whole(*script)).ended
+        assert ended == ("" if passes else "DropConnection: ehlo-reply: more than can be held")
+
 
 class TestHolding:
     def test_a_line_waits_for_its_end_and_so_does_what_is_behind_a_client_octet(self):

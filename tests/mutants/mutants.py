@@ -1,0 +1,494 @@
+"""The list: one broken variant of each rule, and which tests must notice.
+
+A mutant replaces `old`, which its file has exactly once, by `new`. `rule` is the row of DESIGN section 3, or the fact
+or action, that it breaks. Whoever changes a line that stands here changes it here too: `make mutants` fails if a text
+is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COMMANDS = "appliance/esmtp/commands.py"
+LINES = "appliance/esmtp/lines.py"
+GRAMMAR = "appliance/esmtp/grammar.py"
+STATES = "appliance/esmtp/states.py"
+REPLIES = "appliance/esmtp/replies.py"
+MESSAGE = "appliance/esmtp/message.py"
+SESSION = "appliance/esmtp/session.py"
+INSPECTOR = "appliance/policy/inspector.py"
+PLAN = "appliance/policy/plan.py"
+READER = "appliance/datapath/reader.py"
+DATAPATH = "appliance/datapath/datapath.py"
+CONNECTION = "appliance/tcp/connection.py"
+STREAM = "appliance/tcp/stream.py"
+SEGMENT = "appliance/tcp/segment.py"
+EDITS = "appliance/tcp/edits.py"
+TRANSCRIPT = "appliance/replay/transcript.py"
+
+OF_COMMANDS = ("tests/policy/test_commands.py",)
+OF_DIALOGUE = ("tests/policy/test_dialogue.py",)
+OF_REPLIES = ("tests/policy/test_replies.py",)
+OF_MESSAGE = ("tests/policy/test_message.py",)
+OF_SMUGGLING = ("tests/smuggling/test_readings.py",)
+OF_SESSION = ("tests/esmtp/test_session.py", "tests/esmtp/test_states.py")
+OF_DATAPATH = ("tests/datapath/test_datapath.py", "tests/tcp")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One broken variant."""
+
+    rule: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    # --- row 1: the greeting ------------------------------------------------------------------------------------
+    Mutant("1: 2 and 0 stay", INSPECTOR, 'octet if octet in b"20"', 'octet if octet in b"2"', OF_REPLIES),
+    Mutant("1: mask-banner all", INSPECTOR, 'Banner.ALL: b"*" * 256', "Banner.ALL: bytes(range(256))", OF_REPLIES),
+    Mutant(
+        "1: a refusal passes",
+        REPLIES,
+        "elif code == 220 and oldest == GREETING:",
+        "elif oldest == GREETING:",
+        OF_REPLIES,
+    ),
+    Mutant("1: the CR before the LF", REPLIES, 'if text.endswith(b"\\r"):', "if False:", OF_REPLIES),
+    Mutant("1: four octets stay", REPLIES, "_HEAD = 4  # code", "_HEAD = 5  # code", OF_REPLIES),
+    # --- row 2: the reply to EHLO -------------------------------------------------------------------------------
+    Mutant("2: only a 250", REPLIES, 'elif code == 250 and oldest == "EHLO":', 'elif oldest == "EHLO":', OF_REPLIES),
+    Mutant("2: the known", COMMANDS, 'b"VRFY": "vrfy",', 'b"CHUNKING": "vrfy",', OF_REPLIES),
+    Mutant(
+        "2: the first line",
+        REPLIES,
+        "        if not self._lines:\n            return True\n        if self._stalled",
+        "        if self._stalled",
+        OF_REPLIES,
+    ),
+    Mutant(
+        "2: case does not matter",
+        REPLIES,
+        'keyword = text.partition(b" ")[0].upper()',
+        'keyword = text.partition(b" ")[0]',
+        OF_REPLIES,
+    ),
+    Mutant(
+        "2: AUTH=LOGIN is not AUTH",
+        REPLIES,
+        'keyword = text.partition(b" ")[0].upper()',
+        'keyword = text.replace(b"=", b" ").partition(b" ")[0].upper()',
+        OF_REPLIES,
+    ),
+    Mutant(
+        "2: the letter begins again",
+        INSPECTOR,
+        "letter = self._masked_lines % len(_ALPHABET)",
+        "letter = min(self._masked_lines, 25)",
+        OF_REPLIES,
+    ),
+    Mutant(
+        "2: letters of one reply",
+        INSPECTOR,
+        "            case EhloReply():\n                self._masked_lines = 0",
+        "            case EhloReply():\n                pass",
+        OF_REPLIES,
+    ),
+    Mutant("2: only - goes on", REPLIES, '== b"-"\n        self._begin', '!= b" "\n        self._begin', OF_DIALOGUE),
+    Mutant(
+        "§2: a line waits for its end",
+        REPLIES,
+        "        elif text:\n            self._held, self.undecided = text, offset",
+        "        elif False:\n            self._held, self.undecided = text, offset",
+        OF_REPLIES,
+    ),
+    Mutant(
+        "§2: a keyword cut by the stall",
+        REPLIES,
+        'PARAMETERS.get(keyword, OTHERS) if blank else ""',
+        "PARAMETERS.get(keyword, OTHERS)",
+        OF_REPLIES,
+    ),
+    Mutant("§2: octets of a line", REPLIES, "LINE = 1024\n", "LINE = 1025\n", OF_REPLIES),
+    Mutant("§2: octets of a reply", REPLIES, "REPLY = 65536\n", "REPLY = 65537\n", OF_REPLIES),
+    Mutant("§2: lines of a reply", REPLIES, "LINES = 100\n", "LINES = 101\n", OF_REPLIES),
+    Mutant("§2: a usual line's octets", REPLIES, "or len(line) >= LINE or", "or", OF_REPLIES),
+    Mutant("§2: a usual reply's octets", REPLIES, " or octets > REPLY or", " or", OF_REPLIES),
+    Mutant("§2: a usual reply's lines", REPLIES, " or self._lines >= LINES:", ":", OF_REPLIES),
+    # --- row 3: unsupported verbs -------------------------------------------------------------------------------
+    Mutant("3: fifteen verbs", COMMANDS, 'RFC1985 = (Verb("ETRN"),)', "RFC1985 = ()", OF_COMMANDS),
+    Mutant(
+        "3: SP behind the verb",
+        LINES,
+        "return verb if head[length] == _SP else None",
+        "return verb",
+        OF_COMMANDS,
+    ),
+    Mutant(
+        "3: every octet is X", INSPECTOR, 'Mask(side, offset, b"X" * length)', 'Mask(side, offset, b"X")', OF_COMMANDS
+    ),
+    Mutant("3: counted", LINES, "                self._counted = True\n", "", OF_COMMANDS),
+    # --- row 4: a verb split over segments ----------------------------------------------------------------------
+    Mutant("4: typed by hand", LINES, "if not ended and not typed and self", "if not ended and self", OF_COMMANDS),
+    Mutant("4: cut by a segment's end", LINES, "return head.isalpha()", "return False", OF_COMMANDS),
+    Mutant("4: letters only", LINES, "return head.isalpha()", "return True", OF_COMMANDS),
+    # --- row 5: short commands ----------------------------------------------------------------------------------
+    Mutant("5: truncated is X", LINES, "self._masked = bool(head)", "self._masked = False", OF_COMMANDS),
+    Mutant("5: empty is counted", LINES, "if self._length == 0:", "if self._length < 0:", OF_COMMANDS),
+    # --- row 6: the end of a command ----------------------------------------------------------------------------
+    Mutant("6: bare CR", LINES, "return at, at + 1 if at + 1 < stop else -1", "return at, -1", OF_COMMANDS),
+    Mutant("6: bare LF", LINES, "return stop, stop if ended else -1", "return stop, -1", OF_COMMANDS),
+    Mutant(
+        "6: CR cut from what follows",
+        LINES,
+        "return (stop, -1) if pos == stop and ended else (pos, pos)",
+        "return (stop, -1)",
+        OF_COMMANDS,
+    ),
+    Mutant(
+        "6: unterminated at FIN",
+        SESSION,
+        "elif self._commands.unfinished or self._sasl.unfinished:",
+        "elif self._sasl.unfinished:",
+        OF_COMMANDS,
+    ),
+    # --- row 7: the sequence ------------------------------------------------------------------------------------
+    Mutant(
+        "7: pipelining offered",
+        LINES,
+        "if dialogue.oldest is not None and not dialogue.pipelining:",
+        "if dialogue.oldest is not None:",
+        OF_DIALOGUE,
+    ),
+    Mutant(
+        "7: pipelining not offered",
+        LINES,
+        "if dialogue.oldest is not None and not dialogue.pipelining:",
+        "if False:",
+        OF_DIALOGUE,
+    ),
+    Mutant("7: 354 to DATA", STATES, '354: frozenset({"DATA"}),', '354: frozenset({"DATA", "NOOP"}),', OF_DIALOGUE),
+    Mutant("7: 334 to AUTH", STATES, '334: frozenset({"AUTH"}),', '334: frozenset({"AUTH", "RCPT"}),', OF_DIALOGUE),
+    Mutant(
+        "7: 220 to STARTTLS",
+        STATES,
+        '220: frozenset({GREETING, "STARTTLS"}),',
+        '220: frozenset({GREETING, "STARTTLS", "NOOP"}),',
+        OF_DIALOGUE,
+    ),
+    Mutant(
+        "7: never to an X-ed one", STATES, '354: frozenset({"DATA"}),', '354: frozenset({"DATA", MASKED}),', OF_DIALOGUE
+    ),
+    Mutant("7: the greeting is first", STATES, "deque([(GREETING, 0)])", "deque()", OF_DIALOGUE),
+    Mutant("7: 421 at any time", STATES, "if oldest is None and code != CLOSING:", "if oldest is None:", OF_DIALOGUE),
+    Mutant("7: mixed codes", REPLIES, "if number != self._code:", "if False:", OF_DIALOGUE),
+    Mutant("7: three digits", REPLIES, "if not code.isdigit():", "if code.isalpha():", OF_DIALOGUE),
+    Mutant(
+        "7: an unexpected reply changes nothing",
+        REPLIES,
+        "        if self._expected:\n            self._dialogue.replied",
+        "        if True:\n            self._dialogue.replied",
+        OF_DIALOGUE,
+    ),
+    Mutant(
+        "7: an unexpected reply is logged", INSPECTOR, ', Oddity.UNEXPECTED_REPLY: "server-reply"}', "}", OF_DIALOGUE
+    ),
+    Mutant("7: 1,000 outstanding", STATES, "OUTSTANDING = 1000", "OUTSTANDING = 1001", OF_DIALOGUE),
+    # --- row 7a: early data -------------------------------------------------------------------------------------
+    Mutant("7a: behind DATA", COMMANDS, 'Verb("DATA", waits=True)', 'Verb("DATA")', OF_DIALOGUE),
+    Mutant("7a: behind AUTH", COMMANDS, 'Verb("AUTH", waits=True)', 'Verb("AUTH")', OF_DIALOGUE),
+    Mutant("7a: behind STARTTLS, X-ed", LINES, "(STARTTLS, BDAT)", "(BDAT,)", OF_DIALOGUE),
+    Mutant("7a: behind STARTTLS", COMMANDS, 'Verb("STARTTLS", waits=True)', 'Verb("STARTTLS")', OF_DIALOGUE),
+    Mutant(
+        "7a: behind a SASL line",
+        STATES,
+        'self.phase, self.awaited = Phase.WAITING, "SASL"',
+        'self.phase, self.awaited = Phase.COMMAND, "SASL"',
+        OF_DIALOGUE,
+    ),
+    Mutant(
+        "7a: the message begins behind its 354",
+        SESSION,
+        "MessageBegun(self._client_end)",
+        "MessageBegun(self._client_end + 1)",
+        OF_SESSION,
+    ),
+    # --- row 8: addresses ---------------------------------------------------------------------------------------
+    Mutant(
+        "8: a pipe anywhere behind the colon",
+        GRAMMAR,
+        "if octet == _PIPE and self._place is not Place.KEYWORD:",
+        "if octet == _PIPE and self._place is Place.PATH:",
+        OF_COMMANDS,
+    ),
+    Mutant("8: SAML too", COMMANDS, 'Verb("SAML", path=True, sender=True)', 'Verb("SAML")', OF_COMMANDS),
+    Mutant(
+        "8: in a quoted string",
+        GRAMMAR,
+        "            case Place.QUOTED | Place.PAIR:\n                return True",
+        "            case Place.QUOTED | Place.PAIR:\n                return False",
+        OF_COMMANDS,
+    ),
+    Mutant("8: a quoted pair", GRAMMAR, "self._place = Place.PAIR", "pass", OF_COMMANDS),
+    Mutant("8: AUTH=<>", GRAMMAR, 'self._word[1:].upper() == b" AUTH="', "False", OF_COMMANDS),
+    Mutant("8: control octets", GRAMMAR, " or octet == _DEL", "", OF_COMMANDS),
+    Mutant("8: but TAB", GRAMMAR, "(octet < _SP and octet != _TAB)", "octet < _SP", OF_COMMANDS),
+    Mutant("8: become a space", INSPECTOR, 'Mask(side, offset, b" ")', 'Mask(side, offset, b"X")', OF_COMMANDS),
+    Mutant("8: are said", INSPECTOR, "actions.append(Replaced(side, text))", "pass", OF_COMMANDS),
+    Mutant(
+        "8: in other commands",
+        LINES,
+        "                facts.append(Misplaced(at))\n                facts.append(Odd(Oddity.CONTROL, at))",
+        "                facts.append(Odd(Oddity.CONTROL, at))",
+        OF_COMMANDS,
+    ),
+    Mutant("8: 8-bit is counted once", LINES, "                self._odd = True\n", "", OF_COMMANDS),
+    # --- row 9: the end of data ---------------------------------------------------------------------------------
+    Mutant("9: behind DATA's own line end", MESSAGE, 'self._carried = b"\\r\\n"', 'self._carried = b""', OF_MESSAGE),
+    Mutant("9: the end is CRLF . CRLF", MESSAGE, '_END = b"\\r\\n.\\r\\n"', '_END = b"\\n.\\r\\n"', OF_SMUGGLING),
+    Mutant("9: LF . LF", MESSAGE, '(b"\\n.\\n", b"\\r.\\r", b"\\r.\\n")', '(b"\\r.\\r", b"\\r.\\n")', OF_SMUGGLING),
+    Mutant("9: CR . CR", MESSAGE, '(b"\\n.\\n", b"\\r.\\r", b"\\r.\\n")', '(b"\\n.\\n", b"\\r.\\n")', OF_SMUGGLING),
+    Mutant("9: CR . LF", MESSAGE, '(b"\\n.\\n", b"\\r.\\r", b"\\r.\\n")', '(b"\\n.\\n", b"\\r.\\r")', OF_SMUGGLING),
+    Mutant("9: NUL behind CR", MESSAGE, 'for before in (b"\\n", b"\\r")', 'for before in (b"\\n",)', OF_SMUGGLING),
+    Mutant("9: NUL before LF", MESSAGE, 'for behind in (b"\\r", b"\\n")', 'for behind in (b"\\r",)', OF_SMUGGLING),
+    Mutant(
+        "9: a NUL on either side",
+        MESSAGE,
+        '((b"\\0", b""), (b"", b"\\0"), (b"\\0", b"\\0"))',
+        '((b"\\0", b""), (b"\\0", b"\\0"))',
+        OF_SMUGGLING,
+    ),
+    Mutant("9: LF . CR", MESSAGE, "decides = at + 3 if crlf else at + 2", "decides = at + 3", OF_MESSAGE),
+    Mutant("9: CRLF . CR is open", MESSAGE, "decides = at + 3 if crlf else at + 2", "decides = at + 2", OF_SMUGGLING),
+    Mutant(
+        "9: what cuts it short",
+        MESSAGE,
+        "    decides.append(_cut_short(text, carried, stop))\n",
+        "",
+        OF_SMUGGLING,
+    ),
+    Mutant("9: said once a message", MESSAGE, "self._suspected = True", "pass", ("tests/esmtp/test_message.py",)),
+    Mutant(
+        "9: bare ends count",
+        MESSAGE,
+        "Odd(Oddity.BARE_LINE_END, base, count)",
+        "Odd(Oddity.BARE_LINE_END, base)",
+        OF_MESSAGE,
+    ),
+    Mutant(
+        "9: no smuggling-guard",
+        INSPECTOR,
+        "if fact.rule is Rule.SMUGGLING and not self._map.smuggling_guard:",
+        "if False:",
+        OF_MESSAGE,
+    ),
+    Mutant(
+        "9: smuggling-guard",
+        INSPECTOR,
+        "if fact.rule is Rule.SMUGGLING and not self._map.smuggling_guard:",
+        "if fact.rule is Rule.SMUGGLING:",
+        OF_SMUGGLING,
+    ),
+    # --- row 10: BDAT -------------------------------------------------------------------------------------------
+    Mutant("10: behind BDAT", LINES, "(STARTTLS, BDAT)", "(STARTTLS,)", OF_DIALOGUE),
+    # --- row 11: TLS --------------------------------------------------------------------------------------------
+    Mutant("11: only where allowed", LINES, "verb is None and self._starttls and", "verb is None and", OF_COMMANDS),
+    Mutant("11: masked in the reply", INSPECTOR, "(fact.starttls and not allowed)", "False", OF_REPLIES),
+    Mutant("11: a server's alert", SESSION, '(b"\\x16\\x03", b"\\x15\\x03")', '(b"\\x16\\x03",)', OF_DIALOGUE),
+    Mutant("11: a client's alert is none", SESSION, '(b"\\x16\\x03",)', '(b"\\x16\\x03", b"\\x15\\x03")', OF_DIALOGUE),
+    Mutant("11: both sides", SESSION, "elif all(len(each) == 2", "elif any(len(each) == 2", OF_DIALOGUE),
+    Mutant("11: two octets", SESSION, "octets[: 2 - len(seen)]", "octets[: 1 - len(seen)]", OF_DIALOGUE),
+    # --- row 12: AUTH -------------------------------------------------------------------------------------------
+    Mutant("12: AUTH stays the oldest", STATES, "if phase is not Phase.SASL:", "if True:", OF_DIALOGUE),
+    Mutant("12: the longest line", LINES, "SASL_LINE = 12288", "SASL_LINE = 12289", OF_DIALOGUE),
+    Mutant(
+        "12: its end",
+        LINES,
+        '            facts.append(Breach(Rule.TERMINATION, "SASL',
+        '            pass; (Breach(Rule.TERMINATION, "SASL',
+        OF_DIALOGUE,
+    ),
+    Mutant(
+        "12: no credential is told",
+        TRANSCRIPT,
+        "if kind is Kind.COMMAND and self._secret:",
+        "if False:",
+        ("tests/replay",),
+    ),
+    Mutant("12: nor behind AUTH", TRANSCRIPT, 'sent[:5].upper() == b"AUTH "', "False", ("tests/replay",)),
+    # --- row 13: counts -----------------------------------------------------------------------------------------
+    Mutant(
+        "13: the 101st",
+        LINES,
+        "if count - 1 in self._recipient_limits:",
+        "if count in self._recipient_limits:",
+        OF_DIALOGUE,
+    ),
+    Mutant(
+        "13: RSET ends one",
+        STATES,
+        '{"EHLO", "HELO", "RSET", END_OF_DATA}',
+        '{"EHLO", "HELO", END_OF_DATA}',
+        OF_DIALOGUE,
+    ),
+    Mutant(
+        "13: EHLO ends one",
+        STATES,
+        '{"EHLO", "HELO", "RSET", END_OF_DATA}',
+        '{"HELO", "RSET", END_OF_DATA}',
+        OF_DIALOGUE,
+    ),
+    Mutant(
+        "13: a message ends one",
+        STATES,
+        '{"EHLO", "HELO", "RSET", END_OF_DATA}',
+        '{"EHLO", "HELO", "RSET"}',
+        OF_DIALOGUE,
+    ),
+    Mutant("13: answered 2xx", STATES, "accepted = 200 <= code < 300", "accepted = True", OF_DIALOGUE),
+    Mutant("13: a MAIL, none open", STATES, "accepted and not self._open:", "accepted:", OF_DIALOGUE),
+    Mutant(
+        "13: behind an unanswered one",
+        STATES,
+        "self._counted_from, self._open = recipients, False",
+        "self._counted_from, self._open = self._recipients, False",
+        OF_DIALOGUE,
+    ),
+    Mutant(
+        "13: a command's length",
+        LINES,
+        "if self._length > self._limits[self._over]:",
+        "if self._length > self._limits[self._over] + 1:",
+        OF_COMMANDS,
+    ),
+    Mutant("13: a usual command's length", LINES, "or len(text) > self._limits[0]:", ":", OF_COMMANDS),
+    Mutant(
+        "13: a sender's length",
+        GRAMMAR,
+        "self._length > self._limits[0]:",
+        "self._length >= self._limits[0]:",
+        OF_COMMANDS,
+    ),
+    Mutant("13: a usual sender's length", GRAMMAR, "- colon - 2 <= longest", "- colon - 3 <= longest", OF_COMMANDS),
+    # --- row 14: how a connection is closed ---------------------------------------------------------------------
+    Mutant(
+        "14: dead both ways",
+        DATAPATH,
+        "        elif connection.state is State.DEAD:\n            self._outcome.drop(handle)",
+        "        elif connection.state is State.DEAD:\n            self._outcome.go(handle, segment)",
+        OF_DATAPATH,
+    ),
+    Mutant("14: a SYN replaces it", CONNECTION, "return self.state is not State.OPEN or (", "return (", OF_DATAPATH),
+    Mutant(
+        "14: the packet is dropped",
+        READER,
+        "            self._outcome.drop(parcel.handle)\n        self.kill",
+        "            self._outcome.go(parcel.handle, parcel.segment)\n        self.kill",
+        OF_DATAPATH,
+    ),
+    Mutant("14: the kernel is told", READER, "self._outcome.effects.append(Kill(flow))", "pass", OF_DATAPATH),
+    Mutant(
+        "14: RSTs to both",
+        READER,
+        "                SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),\n",
+        "",
+        OF_DATAPATH,
+    ),
+    # --- row 21: oddities of TCP --------------------------------------------------------------------------------
+    Mutant(
+        "21: URG is cleared",
+        DATAPATH,
+        "                segment = segment.without_urgent()\n            self._reader",
+        "            self._reader",
+        OF_DATAPATH,
+    ),
+    Mutant(
+        "21: no SYN with data",
+        DATAPATH,
+        "if flags & SYN and segment.end > segment.start:",
+        "if False:",
+        OF_DATAPATH,
+    ),
+    Mutant("21: no Multipath, no Fast Open", DATAPATH, "syn_ack.without_bypasses()", "syn_ack", OF_DATAPATH),
+    Mutant(
+        "21: RST at the next octet",
+        CONNECTION,
+        "return None if stream.expects(start) else Refusal.RST_ELSEWHERE",
+        "return None",
+        OF_DATAPATH,
+    ),
+    Mutant("21: an RST's payload", DATAPATH, "segment.with_payload(bytes(length))", "segment", OF_DATAPATH),
+    Mutant(
+        "21: nothing behind a FIN",
+        CONNECTION,
+        "if stream.beyond_end(end, bool(flags & FIN)):",
+        "if False:",
+        OF_DATAPATH,
+    ),
+    Mutant(
+        "21: no SYN from the server",
+        CONNECTION,
+        "return Refusal.SYN_ELSEWHERE if side is Side.SERVER else None",
+        "return None",
+        OF_DATAPATH,
+    ),
+    # --- the invariants of section 2 ----------------------------------------------------------------------------
+    Mutant(
+        "§2: the same octet for every retransmission",
+        STREAM,
+        "return segment.with_payload(self.edits.read(start, end))",
+        "return segment",
+        OF_DATAPATH,
+    ),
+    Mutant("§2: a mask is before the release", STREAM, "if start < self.decided:", "if False:", OF_DATAPATH),
+    # --- facts and actions --------------------------------------------------------------------------------------
+    Mutant("Command", INSPECTOR, "counters[Slot.COMMAND] += 1", "pass", OF_COMMANDS),
+    Mutant("MessageEnded", INSPECTOR, "counters[Slot.MESSAGE] += 1", "pass", OF_MESSAGE),
+    Mutant(
+        "Odd",
+        INSPECTOR,
+        "self._counters[OF_ODDITY[fact.oddity]] += fact.count",
+        "self._counters[OF_ODDITY[fact.oddity]] += 1",
+        OF_MESSAGE,
+    ),
+    Mutant(
+        "Greeted", INSPECTOR, "counters[Slot.MASK_BANNER] += self._map.banner is not Banner.OFF", "pass", OF_REPLIES
+    ),
+    Mutant("Pipe", INSPECTOR, "counters[Slot.MALICIOUS_ADDRESS] += 1", "pass", OF_COMMANDS),
+    Mutant("InvalidAddress", INSPECTOR, "counters[Slot.INVALID_ADDRESS] += 1", "pass", OF_COMMANDS),
+    Mutant("Breach", INSPECTOR, "self._counters[OF_RULE[fact.rule]] += 1", "pass", (*OF_MESSAGE, *OF_DIALOGUE)),
+    Mutant("TlsStarted", INSPECTOR, "Bypass(self._map.allow_tls_log)", "Bypass(False)", OF_DIALOGUE),
+    Mutant(
+        "Exceeded",
+        INSPECTOR,
+        "        self._counters[line.slot] += 1\n            self._react(side, line",
+        "        self._react(side, line",
+        OF_MESSAGE,
+    ),
+    Mutant("EhloParameter", INSPECTOR, "self._counters[line.slot] += fact.whole", "pass", OF_REPLIES),
+    Mutant(
+        "negated words",
+        PLAN,
+        "(word in self.match.words) is not self.match.negated",
+        "word in self.match.words",
+        OF_REPLIES,
+    ),
+    Mutant("Hold", INSPECTOR, "actions.append(Hold(Side.SERVER, undecided))", "pass", OF_REPLIES),
+    Mutant(
+        "DropConnection", INSPECTOR, "actions.append(DropConnection(side, cause, reaction.log))", "pass", OF_COMMANDS
+    ),
+    Mutant(
+        "ResetConnection", INSPECTOR, "actions.append(ResetConnection(side, cause, reaction.log))", "pass", OF_COMMANDS
+    ),
+    Mutant(
+        "Log",
+        INSPECTOR,
+        "            case Deed.LOG:\n                actions.append(Log(side, cause))",
+        "            case Deed.LOG:\n                pass",
+        OF_MESSAGE,
+    ),
+    Mutant("MaliciousAddress", INSPECTOR, "actions.append(MaliciousAddress(side, address))", "pass", OF_COMMANDS),
+)

@@ -1,0 +1,84 @@
+"""Breaks every rule once and sees whether the tests notice: ``python -m tests.mutants.run [WORD ...]``
+
+Works on a copy in a temporary directory; with words, only mutants with one of them in their rule. Fails if a mutant
+survives, if its text is gone, or if the tests fail without it. Root is not needed, and not used.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.mutants.mutants import MUTANTS, Mutant
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("appliance", "tests", "bpf", "bench", "docs", "examples", "systemd", "pyproject.toml", "README.md", "Makefile")
+#: s; a mutant that makes a test hang is noticed too.
+PATIENCE = 300
+PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "not root")
+#: pytest's word for "tests failed"; a file that does not even load is a mutant badly made.
+NOTICED = 1
+
+
+def copy(to: Path) -> None:
+    """The parts of the tree that tests read."""
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, to / part, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, to / part)
+
+
+def tested(tree: Path, tests: Iterable[str]) -> int:
+    """pytest's exit code for `tests` in `tree`."""
+    # Without written byte code: a file changed twice within a second would be taken for the one before.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree)}
+    command = [*PYTEST, *tests]
+    try:
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return NOTICED
+    return done.returncode
+
+
+def fate(tree: Path, mutant: Mutant) -> str:
+    """What became of a mutant: ``caught``, or what is wrong."""
+    path = tree / mutant.file
+    sound = path.read_text(encoding="utf-8")
+    if (found := sound.count(mutant.old)) != 1:
+        return f"its text is in {mutant.file} {found} times, not once"
+    path.write_text(sound.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        code = tested(tree, mutant.tests)
+    finally:
+        path.write_text(sound, encoding="utf-8")
+    return {0: "SURVIVED", NOTICED: "caught"}.get(code, f"does not load (pytest says {code})")
+
+
+def main() -> int:
+    words = sys.argv[1:]
+    chosen = [each for each in MUTANTS if not words or any(word in each.rule for word in words)]
+    wrong = 0
+    with tempfile.TemporaryDirectory(prefix="fixup-mutants-") as place:
+        tree = Path(place)
+        copy(tree)
+        everything = sorted({test for mutant in chosen for test in mutant.tests})
+        if tested(tree, everything):
+            print(f"without a mutant these fail already: {' '.join(everything)}")
+            return 1
+        for mutant in chosen:
+            became = fate(tree, mutant)
+            wrong += became != "caught"
+            print(f"{became:>8}  {mutant.rule}", flush=True)
+    print(f"{len(chosen) - wrong} of {len(chosen)} caught")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
