@@ -17,7 +17,7 @@ APT_TEST := postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl ethto
 EXIM_DEBS := exim4-base exim4-daemon-light
 EXIM_LIBS := libgnutls-dane0 libidn12 libidn2-0 libpcre2-8-0 libdb5.3
 
-.PHONY: help setup packages accounts venv demo test lint bench install uninstall clean
+.PHONY: help setup packages accounts venv demo test lint bench mutants fuzz install uninstall clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,15 @@ lint: venv
 
 bench: setup ## direct and inspected mail rates of one run (needs root)
 	@$(VENV)/bin/python bench/smoke.py
+
+mutants: venv ## break every rule once, and see whether the tests notice
+	@$(VENV)/bin/python -m tests.mutants.run $(ONLY)
+
+FUZZ_SECONDS ?= 600
+fuzz: venv ## ten minutes of a coverage-guided fuzzer for the session, and ten for messages
+	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(VENV)/bin/pip install -q --disable-pip-version-check -e '.[fuzz]'
+	@for each in session message; do \
+	    nice -n 19 $(VENV)/bin/python -m tests.fuzz.run $$each -max_total_time=$(FUZZ_SECONDS) -verbosity=0; done
 
 install: ## into PREFIX (/opt/fixup), with the systemd unit and /etc/fixup/fixup.cfg
 	@if [ -z "$(ROOT)" ]; then echo "make install needs root: sudo make install" >&2; exit 2; fi
