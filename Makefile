@@ -68,8 +68,8 @@ lint: venv
 	@$(VENV)/bin/ruff format --check -q .
 	@$(VENV)/bin/mypy
 
-bench: setup ## direct and inspected mail rates of one run (needs root)
-	@$(VENV)/bin/python bench/smoke.py
+bench: setup ## how fast mail goes through: direct, inspected, exempt, queued alone; build/bench (needs root)
+	@$(VENV)/bin/python -m bench
 
 mutants: venv ## break every rule once, and see whether the tests notice
 	@$(VENV)/bin/python -m tests.mutants.run $(ONLY)

@@ -1,0 +1,84 @@
+"""How fast mail goes through: every way in turns, in one run.
+
+All ways are on the machine at the same time and take turns within each round, so that what else the machine does hits
+all of them; the order changes from round to round. A figure is the median of the rounds; a ratio is the median of the
+rounds' own ratios to direct forwarding. Nothing here passes or fails.
+
+    sudo .venv/bin/python -m bench [--rounds N] [--only WORD] [--out DIRECTORY]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from appliance.kernel.errors import KernelError
+from bench import report, ways
+from bench.loads import FAR, NEAR, Load, Mails, Measured
+from bench.report import Row
+from bench.ways import Way
+
+ROUNDS = 7
+OPTIONAL = ("suricata",)
+
+
+def main() -> int:
+    """Run it, print the table, write JSON and picture."""
+    arguments = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
+    arguments.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each load (default {ROUNDS})")
+    arguments.add_argument("--only", default="", help="only loads whose name has this word")
+    arguments.add_argument("--out", type=Path, default=Path("build/bench"), help="where JSON and picture go")
+    given = arguments.parse_args()
+    if os.geteuid() != 0:
+        print("bench needs root for its network namespaces: sudo make bench", file=sys.stderr)
+        return 2
+    where, rows, missing = report.machine(), list[Row](), list[str]()
+    rounds = max(1, given.rounds)
+    print(f"{where}\nmedian of {rounds} rounds in turns [least-most]\n\n{report.HEAD}")
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            for loads, opened in ((NEAR, ways.near), (FAR, ways.far)):
+                wanted = [each for each in loads if given.only in each.name]
+                if not wanted:
+                    continue
+                with opened(Path(place)) as found:
+                    if loads is NEAR:
+                        missing = [each for each in OPTIONAL if each not in {way.name for way in found}]
+                    for load in wanted:
+                        for row in measured(load, found, rounds):
+                            rows.append(row)
+                            print(row.line(), flush=True)
+                        for name in missing if loads is NEAR else ():
+                            print(f"{load.name:30}{name:10}{'not installed':>16}")
+    except (KernelError, TimeoutError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    report.write(given.out, where, missing, rows)
+    print(f"\n{given.out}/bench.json, {given.out}/bench.svg")
+    return 0
+
+
+def measured(load: Load, found: Sequence[Way], rounds: int) -> Iterator[Row]:
+    """A row for each way; the first is direct."""
+    for way in found:
+        warm = replace(load, count=load.parallel) if isinstance(load, Mails) else load
+        warm.measure(way)  # caches warm, neighbours known
+    results: dict[str, list[Measured]] = {way.name: [] for way in found}
+    for number in range(rounds):
+        turn = number % len(found)
+        for way in (*found[turn:], *found[:turn]):
+            results[way.name].append(load.measure(way))
+    direct = [each.figure for each in results[found[0].name]]
+    for way in found:
+        figures = tuple(each.figure for each in results[way.name])
+        ratios = tuple(load.ratio(each, other) for each, other in zip(figures, direct, strict=True))
+        yield Row(load.name, way.name, load.unit, figures, ratios, tuple(each.again for each in results[way.name]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""What is sent over a way in one round, and what is measured: messages a second, or a command's round trip.
+
+Postfix's smtp-source sends, its smtp-sink inside throws away what it gets.
+"""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.kernel import namespaces
+from bench.ways import Way
+
+_ROUND_TRIPS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One round: the figure, and the segments the client had to send again."""
+
+    figure: float
+    again: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mails:
+    """`count` messages of `octets` over `parallel` connections at once, one message a connection; messages a second."""
+
+    name: str
+    octets: int
+    count: int
+    parallel: int
+    unit: str = "mails/s"
+
+    def measure(self, way: Way) -> Measured:
+        """One round."""
+        command = ["smtp-source", "-s", str(self.parallel), "-m", str(self.count), "-l", str(self.octets)]
+        command += ["-f", "a@outside.example", "-t", "b@inside.example", f"{way.server}:25"]
+        with namespaces.within(way.lab.network.namespace("outside")):
+            again = _retransmitted()
+            began = time.monotonic()
+            subprocess.run(command, check=True, timeout=600)
+            return Measured(self.count / (time.monotonic() - began), _retransmitted() - again)
+
+    def ratio(self, figure: float, direct: float) -> float:
+        """Of direct forwarding: more is better."""
+        return figure / direct
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One command and its reply on an open connection, µs; the median of a round."""
+
+    name: str
+    unit: str = "µs"
+
+    def measure(self, way: Way) -> Measured:
+        """One round."""
+        with namespaces.within(way.lab.network.namespace("outside")):
+            again = _retransmitted()
+            with socket.create_connection((str(way.server), 25), 10) as client:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                client.recv(1000)
+                client.sendall(b"HELO client.outside.example\r\n")
+                client.recv(1000)
+                took = [_round_trip(client) for _ in range(_ROUND_TRIPS)]
+            return Measured(statistics.median(took) / 1000, _retransmitted() - again)
+
+    def ratio(self, figure: float, direct: float) -> float:
+        """Of direct forwarding: less is better."""
+        return figure / direct
+
+
+Load = Mails | Latency
+
+NEAR: tuple[Load, ...] = (
+    Mails("4 kB, 10 at once", 4096, 600, 10),
+    Mails("4 kB, 40 at once", 4096, 600, 40),
+    Mails("4 kB, one by one", 4096, 300, 1),
+    Mails("1 MB, 4 at once", 1 << 20, 40, 4),
+    Latency("NOOP"),
+)
+FAR: tuple[Load, ...] = (
+    Mails("bad line, 4 kB, 10 at once", 4096, 60, 10),
+    Mails("bad line, 200 kB, 10 at once", 200_000, 20, 10),
+)
+
+
+def _round_trip(client: socket.socket) -> int:
+    began = time.perf_counter_ns()
+    client.sendall(b"NOOP\r\n")
+    client.recv(1000)
+    return time.perf_counter_ns() - began
+
+
+def _retransmitted() -> int:
+    """The segments this network namespace has sent again (RFC 4022's tcpRetransSegs)."""
+    names, values = (
+        line.split()
+        for line in Path("/proc/thread-self/net/snmp").read_text(encoding="ascii").splitlines()
+        if line.startswith("Tcp:")
+    )
+    return int(values[names.index("RetransSegs")])

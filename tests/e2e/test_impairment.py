@@ -1,0 +1,64 @@
+"""Mail over a bad line: lost, doubled, late and shuffled packets change nothing of what arrives."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from appliance.lab.lab import EXAMPLE, Lab
+from appliance.lab.network import MAPPED_SERVER, Network
+from tests.e2e.box import Box, eventually, smtp, workspace
+from tests.e2e.impairment import Impairment, line
+from tests.e2e.test_mail import as_stored, mails
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Box]:
+    """A box whose clients are 50 ms away, behind a line that loses 1 %, doubles 1 % and reorders 5 %."""
+    with workspace() as home:
+        lab = Lab(Network(f"fxw{os.getpid()}", offloads=False), home / "run")
+        lab.network.build()
+        try:
+            with line(lab.network, Impairment()):
+                lab.start(EXAMPLE)
+                made = Box(lab, home)
+                made.start()
+                yield made
+                made.ground.end()
+                lab.down()
+        finally:
+            lab.down()
+
+
+@pytest.mark.parametrize("domain", ["pix.inside.example", "esmtp.inside.example"])
+def test_every_mail_arrives_octet_by_octet(far: Box, domain: str) -> None:
+    sent = {recipient: octets for recipient, octets in mails(domain, 40, seed=11).items() if len(octets) < 1 << 20}
+    before = far.engine()
+    far.submit(sent)
+    assert eventually(lambda: all(far.server.delivered(recipient) for recipient in sent), 240)
+    for recipient, octets in sent.items():
+        assert far.server.delivered(recipient) == [as_stored(octets)]
+    after = far.engine()
+    grown = {name: after[name] - before.get(name, 0) for name in after}
+    assert grown["early"] > 0, "packets did wait behind gaps"
+    assert grown["retransmitted"] > 0
+    assert (grown["exceptions"], grown["killed"], grown["expired"]) == (0, 0, 0)
+
+
+def test_masks_are_whole(far: Box) -> None:
+    def talk() -> list[tuple[bytes, bytes, bytes]]:
+        heard = []
+        for _ in range(8):
+            with smtp(MAPPED_SERVER, timeout=60) as client:
+                client.ehlo()
+                heard.append((client.ehlo_resp or b"", client.docmd("STARTTLS")[1], client.docmd("NOOP")[1]))
+        return heard
+
+    for reply, refused, taken in far.outside(talk).result(240):
+        assert b"STARTTLS" not in reply
+        masked = [each for each in reply.split(b"\n") if each.startswith(b"X")]
+        assert [each.strip(b"X") for each in masked] == [b"A", b"B", b"C"]
+        assert refused.startswith(b"5.5.")
+        assert taken.startswith(b"2.0.0")
