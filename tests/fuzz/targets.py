@@ -3,7 +3,8 @@
 * `session`: turns of both sides, separated by FF. The first octet of the input picks the inspect map, the first of a
   turn says who speaks: ``S`` the server, ``C`` the client in command lines, ``.`` a clock's tick for a line that is
   held; any other letter is the client with octets that are no command lines.
-* `message`: the octets are a message, header section, MIME structure and all, dot-stuffed and ended.
+* `message`: the octets are a message, header section, MIME structure and all, dot-stuffed and ended, under the default
+  map or under one that asks for everything there is.
 
 The promises (design §2): no exception; the length of both streams is kept and no released octet changes
 (`tests.playbook.Wire` sees to both); however the input is cut into segments, the released streams, what is said and
@@ -22,6 +23,7 @@ from appliance.flow import Side
 from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import Banner, InspectMap, Parameters
 from tests.playbook import IN_MESSAGE, Cut, Outcome, Sent, Wire, client, payload, play, server, whole
+from tests.policy.test_segmentation import CLOSING, EVERYTHING
 
 SEPARATOR = b"\xff"
 SPEAKERS = {b"S": server, b"C": client}
@@ -34,6 +36,8 @@ MAPS = (
     replace(DEFAULT_MAP, parameters=Parameters(banner=Banner.ALL, allow_tls=True, allow_tls_log=True)),
     replace(DEFAULT_MAP, parameters=Parameters(banner=Banner.OFF, smuggling_guard=False)),
     InspectMap("bare"),
+    EVERYTHING,
+    CLOSING,
 )
 
 
@@ -49,7 +53,7 @@ def session(data: bytes) -> None:
 def message(data: bytes) -> None:
     """One message, cut anyhow."""
     text = (b"\r\n" + data).replace(b"\r\n.", b"\r\n..")[2:] + b"\r\n.\r\n"
-    _same([*IN_MESSAGE, payload(text)], data, DEFAULT_MAP)
+    _same([*IN_MESSAGE, payload(text)], data, EVERYTHING if zlib.crc32(data) % 2 else DEFAULT_MAP)
 
 
 def _said(turn: bytes) -> Sent:
