@@ -18,6 +18,7 @@ from typing import NoReturn, assert_never
 from appliance.config.inspections import Inspection
 from appliance.daemon import channel, clock
 from appliance.daemon.pages import Page
+from appliance.datapath.counters import QUEUE_OVERFLOWS, verdict_slot
 from appliance.datapath.datapath import Datapath
 from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset
 from appliance.kernel import privileges
@@ -56,18 +57,23 @@ class Worker:
         blocks = dict(enumerate(page.blocks, 1))
         self._datapath = Datapath(self._inspections, self._interfaces, blocks, page.engine, clock.monotonic())
         watch = {requests.fileno(): self._root_spoke}
-        Queue(QUEUE_BASE + number, self._packet, self._tick, watch=watch, fail_open=self._fail_open).run()
+        self._engine = page.engine
+        self._overflows = page.engine[QUEUE_OVERFLOWS]  # of those before us
+        self._queue = Queue(QUEUE_BASE + number, self._packet, self._tick, watch=watch, fail_open=self._fail_open)
+        self._queue.run()
         os._exit(0)
 
     def _packet(self, packet: Packet) -> None:
         octets = packet.get_payload()
         now = clock.monotonic()
         self._perform(self._datapath.packet(packet, octets, packet.get_mark(), packet.indev, packet.outdev, now))
+        self._engine[verdict_slot(clock.monotonic() - now)] += 1
 
     def _tick(self) -> float:
         """What time asks for; the milliseconds until it asks again."""
         if self._unsent:
             self._flush()
+        self._engine[QUEUE_OVERFLOWS] = self._overflows + self._queue.lost
         now = clock.monotonic()
         if now >= self._datapath.next_deadline:
             self._perform(self._datapath.tick(now))

@@ -39,6 +39,16 @@ ENGINE = (
     "bypassed",  # connections that went over to TLS
     "idled",  # connections forgotten because nothing came
     "exceptions",  # faults of the engine, each closing its connection
+    "queue_overflows",  # times the kernel said it had dropped packets for want of buffer (ENOBUFS)
+    "verdicts_16us",  # packets done with within so long of the worker's having them, be it with a verdict or held
+    "verdicts_33us",
+    "verdicts_66us",
+    "verdicts_131us",
+    "verdicts_262us",
+    "verdicts_524us",
+    "verdicts_1ms",
+    "verdicts_2ms",
+    "verdicts_slower",
 )
 
 (
@@ -74,4 +84,13 @@ ENGINE = (
     BYPASSED,
     IDLED,
     EXCEPTIONS,
+    QUEUE_OVERFLOWS,
+    VERDICTS,  # the first of those that say how long it took
+    *_,
+    _SLOWEST,
 ) = range(len(ENGINE))
+
+
+def verdict_slot(took: int) -> int:
+    """The slot of a packet that took so many ns: each but the last goes twice as far as the one before."""
+    return min(VERDICTS + (took >> 14).bit_length(), _SLOWEST)

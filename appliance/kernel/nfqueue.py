@@ -26,6 +26,7 @@ MAX_LENGTH = 8192  # packets waiting in the kernel
 _RECV = 66_000  # octets: the largest packet and its attributes; above 128 KiB every read would map memory
 _RECEIVE_BUFFER = 16 << 20  # octets; beyond it the kernel drops (`lost`)
 _BURST = 64  # packets between two ticks at most
+_LINGER = 10_000  # µs to wait for the next packet of a busy queue: one system call where asking and polling are three
 _CONFIG = 3 << 8 | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
 _REQUEST_ACK = 1 | 4  # NLM_F_REQUEST | NLM_F_ACK
 _PARAMS, _MASK, _FLAGS = 2, 4, 5  # NFQA_CFG_*
@@ -67,6 +68,7 @@ class Queue:
         for descriptor in self._watch:
             self._poll.register(descriptor, select.POLLIN)
         self._configure(number, fail_open)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, _LINGER))
 
     def run(self) -> None:
         """Serve the queue until `stop`."""
@@ -96,8 +98,8 @@ class Queue:
 
     def _read(self) -> bytes:
         try:
-            return self._socket.recv(_RECV, socket.MSG_DONTWAIT)
-        except BlockingIOError:
+            return self._socket.recv(_RECV)
+        except BlockingIOError:  # nothing within `_LINGER`
             self._burst = _BURST
         except OSError as error:
             if error.errno != errno.ENOBUFS:

@@ -44,6 +44,7 @@ def test_every_mail_arrives_octet_by_octet(far: Box, domain: str) -> None:
     grown = {name: after[name] - before.get(name, 0) for name in after}
     assert grown["early"] > 0, "packets did wait behind gaps"
     assert grown["retransmitted"] > 0
+    assert sum(grown[name] for name in grown if name.startswith("verdicts_")) == grown["packets"]
     assert (grown["exceptions"], grown["killed"], grown["expired"]) == (0, 0, 0)
 
 
