@@ -15,7 +15,7 @@ with atheris.instrument_imports(include=["appliance.esmtp", "appliance.policy"])
     from tests.fuzz.targets import TARGETS
 
 HERE = Path(__file__).parent
-LONGEST = 2048  # octets of an input
+LONGEST = 1536  # octets of an input
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ SEPARATOR = b"\xff"
 SPEAKERS = {b"S": server, b"C": client}
 TICK = b"."
 #: Octets.
-LONG_TURN = 600
+LONG_TURN = 256
 
 MAPS = (
     DEFAULT_MAP,
