@@ -10,17 +10,23 @@ before what relies on them, doors last):
   one is undecided.
 * **filter** drops what conntrack can't place, asks the access list or the security levels about a connection's first
   packet, and queues every TCP packet of an inspected connection to its worker unless the BPF marked it SKIP.
+* **raw** keeps a SYN that is marked INTERCEPT from conntrack.
 * **nat** translates the statics.
 
+TCP Intercept, where a static has an embryonic limit: a SYN marked INTERCEPT and the ACK that brings its cookie back
+reach filter FORWARD untracked and untranslated; whom the access list permits they reach SYNPROXY there, which opens
+the connection to the server through nat OUTPUT. Such a connection's first packet in FORWARD is the server's SYN-ACK:
+its class is decided by the same rules with the sides swapped.
+
 Between two tables of one packet's way: mangle FORWARD runs before filter FORWARD. Chain names are shorter than the
-kernel's 29 octets. Source: DESIGN §2, rows 15-21; asa.md §6.
+kernel's 29 octets. Source: DESIGN §2, rows 15-21; asa.md §6; bpf-notes §4.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import assert_never
 
@@ -35,6 +41,10 @@ from appliance.policy.maps import MatchAccessList, MatchAny, MatchDefaultInspect
 PREFIX = "FIXUP_"
 #: What `match default-inspection-traffic` is for ESMTP (asa.md §6.1).
 SMTP = Ports("eq", 25, 25)
+
+#: What SYNPROXY tells clients to send at most (octets): the MSS of Ethernet. Other options need timestamps, of which
+#: its own to the server would be wrong ones (bpf-notes §4, trap 5).
+SYNPROXY = ["-j", "SYNPROXY", "--mss", "1460"]
 
 #: A rule is its words without ``-A CHAIN``; a table is its chains in order, and its hooks built-in chain -> ours.
 _Rule = list[str]
@@ -60,26 +70,27 @@ def rules(config: Config, *, generation: int, workers: int, queue_base: int, sav
     if not 1 <= workers <= WORKER.top + 1 or not 0 <= queue_base <= 65536 - workers:
         raise ValueError(f"{workers} workers from queue {queue_base} on")
     ours = [each for each in config.interfaces if each.nameif is not None and each.hardware is not None]
-    classes = inspections(config)
+    classes, found = inspections(config), _found(saved)
     tables = (
         _mangle(config, ours, classes, generation),
         _filter(config, ours, _queues(classes, generation, workers, queue_base)),
+        _raw(config, ours),
         _nat(config, ours),
     )
-    return "".join(_text(table, _found(saved).get(table.name, _Found({}, []))) for table in tables)
+    return "".join(_text(each, found.get(each.name, _NOTHING)) for each in tables if each.chains or each.name in found)
 
 
 def rules6(config: Config, *, saved: str = "") -> str:
     """The text for ``ip6tables-restore --noflush``: IPv6 between our interfaces is dropped (DESIGN §6)."""
     ours = [each for each in config.interfaces if each.nameif is not None and each.hardware is not None]
     table = _Table("filter", {"FORWARD": "FIXUP_FORWARD"}, {**_between(ours), "FIXUP_BETWEEN": [_DROP]})
-    return _text(table, _found(saved).get(table.name, _Found({}, [])))
+    return _text(table, _found(saved).get(table.name, _NOTHING))
 
 
 def removal(saved: str) -> str:
     """The text that removes everything of ours that `saved`, iptables-save's output, holds; empty if there is none."""
     found = _found(saved)
-    doors_first = sorted(found, key=("nat", "filter", "mangle").index)
+    doors_first = sorted(found, key=("nat", "raw", "filter", "mangle").index)
     return "".join(_text(_Table(name, {}, {}), found[name]) for name in doors_first)
 
 
@@ -94,7 +105,8 @@ class _Found:
     jumps: list[str]
 
 
-_TABLE = re.compile(r"\*(mangle|filter|nat)")
+_NOTHING = _Found({}, [])
+_TABLE = re.compile(r"\*(mangle|filter|raw|nat)")
 _CHAIN = re.compile(rf":({PREFIX}\S+) ")
 _JUMP = re.compile(rf"-A ((?!{PREFIX})\S+ .*-[jg] {PREFIX}\S+)")
 
@@ -148,7 +160,7 @@ def _mangle(config: Config, ours: list[Interface], classes: tuple[Inspection, ..
     decided = CLASS.mask | GENERATION.mask
     undecided = ["-m", "mark", "--mark", GENERATION.match(0)]
     devices = {each.nameif: _device(each) for each in ours}
-    first: list[_Rule] = [["-j", "MARK", "--set-xmark", f"0x0/{decided:#x}"]]
+    first: list[_Rule] = []
     chains: dict[str, list[_Rule]] = {}
     for number, each in enumerate(classes, 1):
         chain = f"{PREFIX}CLASS_{number}"
@@ -158,16 +170,36 @@ def _mangle(config: Config, ours: list[Interface], classes: tuple[Inspection, ..
             first.append([*undecided, "-j", chain])
         elif each.interface in devices:
             first += [[*undecided, way, devices[each.interface], "-j", chain] for way in ("-i", "-o")]
-    first.append([*undecided, "-j", "MARK", "--set-xmark", f"{GENERATION.put(generation):#x}/{decided:#x}"])
     masks = ["--nfmask", f"{CONNECTION:#x}", "--ctmask", f"{CONNECTION:#x}"]
-    first.append(["-j", "CONNMARK", "--save-mark", *masks])
+    first = [
+        ["-j", "MARK", "--set-xmark", f"0x0/{decided:#x}"],
+        *first,
+        [*undecided, "-j", "MARK", "--set-xmark", f"{GENERATION.put(generation):#x}/{decided:#x}"],
+        ["-j", "CONNMARK", "--save-mark", *masks],
+    ]
     between = [
         # RELATED is a first packet too: a connection that someone's conntrack helper expected.
         ["-p", "tcp", "-m", "conntrack", "--ctstate", "NEW,RELATED", "-g", "FIXUP_FIRST"],
         ["-j", "CONNMARK", "--restore-mark", *masks],
     ]
-    ways = {**_between(ours), "FIXUP_BETWEEN": between, "FIXUP_FIRST": first}
-    return _Table("mangle", {"FORWARD": "FIXUP_FORWARD"}, {**ways, **chains})
+    chains = {"FIXUP_FIRST": first, **chains}
+    if _intercepting(config, ours):
+        between.append(["-p", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK", *undecided, "-g", "FIXUP_BACK_FIRST"])
+        chains |= {_back(chain): [_turned(rule) for rule in each] for chain, each in chains.items()}
+    return _Table("mangle", {"FORWARD": "FIXUP_FORWARD"}, {**_between(ours), "FIXUP_BETWEEN": between, **chains})
+
+
+_TURNED = {"-s": "-d", "-d": "-s", "--sport": "--dport", "--dport": "--sport"}
+
+
+def _back(chain: str) -> str:
+    """What the chain is called that decides as `chain` does, of a packet of the other side."""
+    return chain.replace(PREFIX, f"{PREFIX}BACK_", 1)
+
+
+def _turned(rule: _Rule) -> _Rule:
+    """A rule of a chain that is `_back`, with the sides swapped."""
+    return [_back(word) if word.startswith(PREFIX) else _TURNED.get(word, word) for word in rule]
 
 
 def _class(config: Config, inspection: Inspection, target: _Rule) -> Iterator[_Rule]:
@@ -195,6 +227,8 @@ def _class(config: Config, inspection: Inspection, target: _Rule) -> Iterator[_R
 
 def _filter(config: Config, ours: list[Interface], queues: dict[str, list[_Rule]]) -> _Table:
     between = [[way, _device(each), *_DROP] for each in ours if each.shutdown for way in ("-i", "-o")]
+    entrance, proxy = _proxy(config, ours)
+    between += entrance
     between += [
         ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED", *_DROP],
         ["-p", "tcp", "!", "--syn", "-m", "conntrack", "--ctstate", "NEW", *_DROP],
@@ -206,7 +240,7 @@ def _filter(config: Config, ours: list[Interface], queues: dict[str, list[_Rule]
         ["-j", "FIXUP_QUEUE"],
         _DROP,
     ]
-    chains = {**_between(ours), "FIXUP_BETWEEN": between, **_access(config, ours), **queues}
+    chains = {**_between(ours), "FIXUP_BETWEEN": between, **_access(config, ours), **proxy, **queues}
     return _Table("filter", {"FORWARD": "FIXUP_FORWARD"}, chains)
 
 
@@ -253,6 +287,55 @@ def _list(access_list: AccessList, statics: tuple[Static, ...]) -> Iterator[_Rul
             yield [*words, *(_RETURN if ace.permit else _DROP)]
 
 
+def _proxy(config: Config, ours: list[Interface]) -> tuple[list[_Rule], dict[str, list[_Rule]]]:
+    """SYNPROXY for those whom the access list permits: the way to it, and its chains.
+
+    What comes here is not translated, so a chain is for one static and asks about its real address at once.
+    """
+    untracked = ["-p", "tcp", "-m", "conntrack", "--ctstate", "INVALID,UNTRACKED"]
+    entrance: list[_Rule] = []
+    chains: dict[str, list[_Rule]] = {}
+    by_name = {each.nameif: each for each in ours}
+    for number, each in enumerate(_intercepting(config, ours), 1):
+        chain, device = f"{PREFIX}PROXY_{number}", _device(by_name[each.mapped_interface])
+        entrance.append(["-i", device, "-d", f"{each.mapped}/32", *untracked, "-g", chain])
+        chains[chain] = [*_permitted(config, each, by_name), _DROP]
+    if chains:
+        full = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.FULL)]
+        reset = ["-p", "tcp", *full, "-j", "REJECT", "--reject-with", "tcp-reset"]
+        chains["FIXUP_PROXY"] = [reset, ["-p", "tcp", *SYNPROXY], _DROP]
+    return entrance, chains
+
+
+def _permitted(config: Config, static: Static, ours: Mapping[str | None, Interface]) -> Iterator[_Rule]:
+    """To SYNPROXY for what may be opened to `static`; of the access list, what speaks of its real address."""
+    source, destination = ours[static.mapped_interface], ours[static.real_interface]
+    group = next((group for group in config.access_groups if group.interface == source.nameif), None)
+    found = config.access_list(group.access_list) if group else None
+    if _level(source) == _level(destination):
+        return
+    if found is None:
+        if _level(source) > _level(destination):
+            yield ["-g", "FIXUP_PROXY"]
+        return
+    for ace in found.aces:
+        reached = any(static.real in network for network in _real(ace.destination, config.statics))
+        if reached and ace.protocol in ("ip", "tcp", "6"):
+            to_any = replace(ace, protocol="tcp", destination=ANY)
+            for words in _ace(to_any, config.statics):
+                yield [*words, *(["-g", "FIXUP_PROXY"] if ace.permit else _DROP)]
+
+
+def _intercepting(config: Config, ours: Iterable[Interface]) -> list[Static]:
+    """The statics between interfaces of ours whose SYNs may be intercepted."""
+    names = {each.nameif for each in ours}
+    return [
+        each
+        for each in config.statics
+        if each.max_embryonic and each.mapped_interface in names and each.real_interface in names
+    ]
+
+
 def _queues(classes: Iterable[Inspection], generation: int, workers: int, base: int) -> dict[str, list[_Rule]]:
     """One rule a worker. A class that fails open has rules that let pass where nobody listens (row 19)."""
 
@@ -270,6 +353,21 @@ def _queues(classes: Iterable[Inspection], generation: int, workers: int, base: 
     gates = [["-m", "mark", "--mark", mark, "-g", "FIXUP_FAIL_OPEN"] for mark in opening]
     chains = {"FIXUP_QUEUE": [*gates, *by_worker()]}
     return {**chains, "FIXUP_FAIL_OPEN": by_worker("--queue-bypass")} if opening else chains
+
+
+# -- raw: what SYNPROXY answers
+
+
+def _raw(config: Config, ours: list[Interface]) -> _Table:
+    devices = {each.nameif: _device(each) for each in ours}
+    intercept = ["-p", "tcp", "--syn", "-m", "mark", "--mark", DISPOSITION.match(Disposition.INTERCEPT)]
+    rules = [
+        ["-i", devices[each.mapped_interface], "-d", f"{each.mapped}/32", *intercept, "-j", "CT", "--notrack"]
+        for each in _intercepting(config, ours)
+    ]
+    if not rules:
+        return _Table("raw", {}, {})
+    return _Table("raw", {"PREROUTING": "FIXUP_PREROUTING"}, {"FIXUP_PREROUTING": rules})
 
 
 # -- nat: the statics

@@ -2,16 +2,24 @@
  * The connection table: every TCP connection to a static, its limits kept, its packets marked.
  *
  * Two programs on clsact, direct action, at every interface with a nameif. Ingress looks: it drops what is DEAD and
- * the SYN that finds a limit reached, and marks what need not be inspected; it takes no place. Egress books what was
- * really forwarded: the SYN takes its place there under the lock, and every change of state is made there. So what
- * rules, routing or a worker dropped has changed nothing. A third program, reap, does user space's bidding on entries.
+ * the SYN that finds max_conns reached, and marks what need not be inspected and what SYNPROXY has to answer; it takes
+ * no place. Egress books what was really forwarded: the SYN takes its place there under the lock, and every change of
+ * state is made there. So what rules, routing or a worker dropped has changed nothing. A third program, reap, does user
+ * space's bidding on entries.
+ *
+ * TCP Intercept: a SYN at the embryonic limit is marked, and SYNPROXY answers it with a cookie, keeping nothing. Of its
+ * client we hear again when the cookie came back: SYNPROXY then opens the connection to the server with a SYN of its
+ * own, which carries the cookie as its acknowledgment number, and finishes that handshake. Both are seen at egress to
+ * the server; the difference of cookie and server's number is kept, because conntrack puts the numbers right only
+ * behind the rules: a client's acknowledgments at ingress, and the server's numbers at egress, are the cookie's.
  *
  * Rules: a change of an entry is made under its lock by whoever saw the old state there; who makes it CLOSED, and only
  * he, gives its place back and deletes it. One lock at a time. A place is taken before the entry that holds it is made.
  * A mark is a permission: what is not understood goes on unmarked, and is inspected.
  *
  * Source: design sections 2 and 3 (rows 14-16, 20, 21); asa.md 5.4 and 5.5. From user space come CONNECTIONS, STATICS,
- * RING_PAGES, MARK_OURS, MARK_SKIP, WORKER_SHIFT and, where maps are pinned, PINS.
+ * RING_PAGES, MARK_OURS, MARK_DISPOSITION, MARK_SKIP, MARK_INTERCEPT, MARK_FULL,
+ * WORKER_SHIFT and, where maps are pinned, PINS.
  */
 #include <uapi/linux/bpf.h>
 #include <uapi/linux/pkt_cls.h>
@@ -107,6 +115,16 @@ static __always_inline void emit_refused(struct place *at, struct finding *found
 	emit(&event);
 }
 
+static __always_inline void emit_stranded(struct place *at, struct packet *packet, u64 now)
+{
+	struct event event = {
+		.time = now, .mapped = at->key.mapped, .client = at->key.client, .port = at->key.port,
+		.client_port = at->key.client_port, .real = at->real, .kind = STRANDED, .seq = packet->ack + 1,
+		.ack = packet->seq + 1,
+	};
+	emit(&event);
+}
+
 static __always_inline void emit_torn_down(struct conn_key *key, struct conn *was, u32 ending, u64 now)
 {
 	u32 age = (u32)(now >> TICK_SHIFT) - was->started;
@@ -138,14 +156,13 @@ static __always_inline void judge(struct finding *found, u32 total, u32 half_ope
 	}
 }
 
-/* Takes a place at the static, or finds which limit is reached. */
+/* Takes a place at the static, or finds max_conns reached; the embryonic limit was asked at ingress. */
 static __always_inline void take(struct count *count, struct limit *limit, struct finding *found)
 {
 	u32 max_conns = limit ? limit->max_conns : 0;
-	u32 max_embryonic = limit ? limit->max_embryonic : 0;
 
 	bpf_spin_lock(&count->lock);
-	judge(found, count->total, count->embryonic, max_conns, max_embryonic);
+	judge(found, count->total, 0, max_conns, 0);
 	if (found->refusal == ADMITTED) {
 		count->total++;
 		count->embryonic++;
@@ -165,29 +182,35 @@ static __always_inline void give_back(struct count *count, u32 total, u32 half_o
 	bpf_spin_unlock(&count->lock);
 }
 
-/* What becomes of a SYN that a limit refuses. TCP Intercept will change this for EMBRYONIC, at ingress. */
-static __always_inline int refuse(struct place *at, struct count *count, struct finding *found, u64 now)
+/* A SYN has found a limit reached. It is counted; an event tells of it once a second, whatever a flood brings. */
+static __always_inline void refuse(struct place *at, struct count *count, struct finding *found, u64 now)
 {
-	if (found->refusal == MAX_CONNS)
+	u32 tick = now >> TICK_SHIFT, which = found->refusal;
+
+	if (which == MAX_CONNS)
 		__sync_fetch_and_add(&count->refused_max, 1);
 	else
 		__sync_fetch_and_add(&count->refused_embryonic, 1);
-	emit_refused(at, found, now);
-	return DROP;
+	/* CPUs' clocks read a little before or behind each other */
+	if (which < REFUSALS && tick + SECOND - count->told[which] >= 2 * SECOND) {
+		count->told[which] = tick;
+		emit_refused(at, found, now);
+	}
 }
 
 static __always_inline void begin(struct conn *conn, struct place *at, struct packet *packet, u64 now)
 {
 	conn->state = SYN;
-	conn->flags = 0;
+	conn->flags = packet->proxied ? INTERCEPTED : 0;
 	conn->tag = at->hash;
 	conn->real = at->real;
 	conn->started = now >> TICK_SHIFT;
 	conn->last = now >> TICK_SHIFT;
 	conn->next[CLIENT] = packet->seq + 1;
-	conn->next[SERVER] = 0;
+	conn->next[SERVER] = packet->proxied; /* until its number is known, the server's SYN is 0 where one counts */
 	conn->acked[CLIENT] = 0;
 	conn->acked[SERVER] = packet->seq + 1;
+	conn->delta = packet->proxied ? packet->ack : 0;
 	conn->octets = 0;
 }
 
@@ -204,6 +227,16 @@ static __always_inline int begin_again(struct conn *conn, u8 from, struct place 
 	return mine;
 }
 
+/* No place for a SYN: it is dropped. The client of one of SYNPROXY's believes that it is connected: it has to be told. */
+static __always_inline int turn_away(struct place *at, struct packet *packet, struct count *count,
+				     struct finding *found, u64 now)
+{
+	refuse(at, count, found, now);
+	if (packet->proxied)
+		emit_stranded(at, packet, now);
+	return DROP;
+}
+
 /* A SYN that waited for a place takes it, or is dropped once more. */
 static __always_inline int admit_waiting(struct conn *conn, struct place *at, struct packet *packet, u64 now)
 {
@@ -214,7 +247,7 @@ static __always_inline int admit_waiting(struct conn *conn, struct place *at, st
 		return DROP;
 	take(count, limits.lookup(&at->key.mapped), &found);
 	if (found.refusal != ADMITTED)
-		return refuse(at, count, &found, now);
+		return turn_away(at, packet, count, &found, now);
 	if (!begin_again(conn, WAITING, at, packet, now)) {
 		give_back(count, 1, 1);
 		return DROP; /* it comes again */
@@ -253,11 +286,11 @@ static __always_inline int admit(struct place *at, struct packet *packet, u64 no
 	take(count, limits.lookup(&at->key.mapped), &found);
 	begin(&fresh, at, packet, now);
 	if (found.refusal != ADMITTED) {
-		if (found.refusal == MAX_CONNS) {
+		if (!packet->proxied) {
 			fresh.state = WAITING;
 			conns.insert(&at->key, &fresh);
 		}
-		return refuse(at, count, &found, now);
+		return turn_away(at, packet, count, &found, now);
 	}
 	int error = conns.insert(&at->key, &fresh);
 	if (error) {
@@ -278,10 +311,15 @@ static __always_inline void book_syn(struct conn *conn, struct place *at, struct
 	bpf_spin_lock(&conn->lock);
 	if (conn->tag == (u16)at->hash && embryonic(conn->state)) {
 		conn->last = now;
-		if (conn->next[CLIENT] != packet->seq + 1) {
+		if (conn->next[CLIENT] != packet->seq + 1 || packet->proxied) {
 			conn->state = SYN;
 			conn->next[CLIENT] = packet->seq + 1;
 			conn->acked[SERVER] = packet->seq + 1;
+		}
+		if (packet->proxied) {
+			conn->flags |= INTERCEPTED;
+			conn->next[SERVER] = 1;
+			conn->delta = packet->ack;
 		}
 	}
 	bpf_spin_unlock(&conn->lock);
@@ -391,6 +429,39 @@ static __always_inline int follow(struct conn *conn, struct place *at, struct pa
 	return PASS;
 }
 
+/* SYNPROXY's ACK to the server: the connection it opened is established, and both numbers of the server are known. */
+static __always_inline void establish(struct conn *conn, struct place *at, struct packet *packet, u64 now)
+{
+	int mine;
+
+	bpf_spin_lock(&conn->lock);
+	mine = conn->tag == (u16)at->hash && conn->flags & INTERCEPTED && embryonic(conn->state) &&
+	       packet->seq == conn->next[CLIENT];
+	if (mine) {
+		conn->state = ESTABLISHED;
+		conn->last = now >> TICK_SHIFT;
+		conn->next[SERVER] = packet->ack;
+		conn->acked[CLIENT] = packet->ack;
+		conn->delta -= packet->ack - 1;
+	}
+	bpf_spin_unlock(&conn->lock);
+	if (mine)
+		give_back(counts.lookup(&at->key.mapped), 0, 1);
+}
+
+/*
+ * An RST to the client of an intercepted connection, the server's or the firewall's own, gets the number its client
+ * expects: conntrack gives every one of the server's the cookie's (bpf-notes section 4.4), the firewall counts as the
+ * server does, and a client obeys no other number.
+ */
+static __always_inline void renumber(struct __sk_buff *skb, struct conn *conn, struct packet *packet)
+{
+	__be32 was = htonl(packet->seq), is = htonl(conn->next[SERVER] + conn->delta);
+
+	bpf_l4_csum_replace(skb, packet->header + offsetof(struct tcp_header, checksum), was, is, sizeof(is));
+	bpf_skb_store_bytes(skb, packet->header + offsetof(struct tcp_header, seq), &is, sizeof(is), 0);
+}
+
 /* The server lets go of a DEAD connection: its place is free. */
 static __always_inline void bury(struct conn *conn, struct place *at, u64 now)
 {
@@ -456,22 +527,42 @@ static __always_inline u32 permission(struct conn *conn, struct packet *packet, 
 	return pure_ack(packet) && packet->ack >> ACK_SHIFT == conn->acked[side] >> ACK_SHIFT ? MARK_SKIP : 0;
 }
 
-/* A SYN towards a static, before the rules: it is only looked at. */
-static __always_inline int look(struct conn *conn, struct place *at, struct packet *packet, u64 now)
+/* A SYN towards a static, before the rules: it is only looked at. `allowed` is its mark. */
+static __always_inline int look(struct conn *conn, struct place *at, struct packet *packet, u64 now, u32 *allowed)
 {
 	u8 state = conn ? conn->state : CLOSED;
 	struct finding found = {};
 
+	if (plain_syn(packet))
+		*allowed = MARK_SKIP;
 	if (state == WAITING)
 		return admit_waiting(conn, at, packet, now);
-	if (state != CLOSED)
+	if (state != CLOSED) { /* what SYNPROXY has begun, it ends: conntrack must not take this SYN for one of its own */
+		if (conn && conn->flags & INTERCEPTED && embryonic(state) && plain_syn(packet))
+			*allowed = MARK_INTERCEPT;
 		return PASS;
+	}
 	struct count *count = counts.lookup(&at->key.mapped);
 	struct limit *limit = limits.lookup(&at->key.mapped);
 	if (!count || !limit)
 		return PASS;
 	judge(&found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic);
-	return found.refusal == ADMITTED ? PASS : refuse(at, count, &found, now);
+	if (found.refusal == ADMITTED)
+		return PASS;
+	refuse(at, count, &found, now);
+	if (found.refusal == MAX_CONNS || !plain_syn(packet))
+		return DROP;
+	*allowed = MARK_INTERCEPT;
+	return PASS;
+}
+
+/* Whether a cookie that comes back now would find no place. */
+static __always_inline int full(struct place *at)
+{
+	struct count *count = counts.lookup(&at->key.mapped);
+	struct limit *limit = limits.lookup(&at->key.mapped);
+
+	return count && limit && limit->max_embryonic && limit->max_conns && count->total >= limit->max_conns;
 }
 
 static __always_inline int arrives_from_client(struct __sk_buff *skb, struct place *at, struct packet *packet,
@@ -481,14 +572,15 @@ static __always_inline int arrives_from_client(struct __sk_buff *skb, struct pla
 	u32 allowed = 0;
 
 	if (opens(packet)) {
-		if (look(conn, at, packet, clock(set)) == DROP)
+		if (look(conn, at, packet, clock(set), &allowed) == DROP)
 			return DROP;
-		if (plain_syn(packet))
-			allowed = MARK_SKIP;
 	} else if (conn) {
 		if (conn->state == DEAD)
 			return DROP;
+		packet->ack -= conn->delta;
 		allowed = permission(conn, packet, CLIENT);
+	} else if (acknowledges(packet) && full(at)) {
+		allowed = MARK_FULL;
 	}
 	mark(skb, allowed | worker(at->hash, set));
 	return PASS;
@@ -519,10 +611,16 @@ static __always_inline int leaves_to_server(struct __sk_buff *skb, struct place 
 	struct conn *conn = conns.lookup(&at->key);
 	u8 state = conn ? conn->state : CLOSED;
 
-	if (skb->ingress_ifindex == 0) { /* the firewall's own: a connection of its own, or its RST */
+	if (skb->ingress_ifindex == 0) { /* the firewall's own: SYNPROXY's, an RST, or a connection of its own */
+		packet->proxied = opens(packet) && packet->ack;
+		if (conn && acknowledges(packet))
+			establish(conn, at, packet, now);
 		if (state == DEAD && lets_go(packet))
 			bury(conn, at, now);
-		return PASS;
+		if (!packet->proxied)
+			return PASS;
+	} else if (opens(packet) && (skb->mark & MARK_DISPOSITION) == MARK_INTERCEPT) {
+		return DROP; /* nobody answered it: our rules are gone */
 	}
 	if (!opens(packet))
 		return conn ? follow(conn, at, packet, CLIENT, now) : PASS;
@@ -545,7 +643,15 @@ static __always_inline int leaves_to_client(struct __sk_buff *skb, struct place 
 {
 	struct conn *conn = conns.lookup(&at->key);
 
-	if (skb->ingress_ifindex == 0) /* the firewall's own RST */
+	if (conn && conn->state != CLOSED && conn->flags & INTERCEPTED) {
+		if (packet->flags & FLAG_RST) {
+			renumber(skb, conn, packet);
+			packet->seq = conn->next[SERVER];
+		} else {
+			packet->seq -= conn->delta;
+		}
+	}
+	if (skb->ingress_ifindex == 0) /* the firewall's own: SYNPROXY's, or an RST */
 		return PASS;
 	if (conn && conn->state != CLOSED) {
 		if (opens(packet))

@@ -37,8 +37,10 @@ struct packet {
 	u32 seq;
 	u32 ack;
 	u32 payload; /* octets */
+	u32 header; /* where the TCP header is in the frame */
 	u8 flags;
 	u8 whole; /* not a fragment */
+	u8 proxied; /* SYNPROXY's own SYN */
 };
 
 enum parsed {
@@ -89,6 +91,7 @@ static __always_inline enum parsed parse(struct __sk_buff *skb, struct packet *p
 	packet->seq = ntohl(tcp->seq);
 	packet->ack = ntohl(tcp->ack);
 	packet->flags = tcp->flags;
+	packet->header = ETH_HLEN + header;
 	packet->payload = length - headers;
 	/* a first fragment of headers alone would pass for a pure ACK with its payload behind */
 	if (!packet->whole && (packet->payload == 0 || packet->flags & (FLAG_SYN | FLAG_FIN | FLAG_RST)))
@@ -112,6 +115,12 @@ static __always_inline int pure_ack(struct packet *packet)
 {
 	u8 flags = packet->flags & (FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK | FLAG_URG);
 	return flags == FLAG_ACK && packet->whole && !packet->payload;
+}
+
+/* An ACK that neither opens nor ends anything, whatever it carries. */
+static __always_inline int acknowledges(struct packet *packet)
+{
+	return (packet->flags & (FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK)) == FLAG_ACK;
 }
 
 /* Signed distance of two sequence numbers (RFC 9293 section 3.4). */

@@ -4,6 +4,7 @@
 
 /* A tick is 2^23 ns (8.4 ms), so that 32 bits hold 417 days; only differences of ticks mean anything. */
 #define TICK_SHIFT 23
+#define SECOND (1000000000 >> TICK_SHIFT)
 
 /* The states of an entry; the numbers are those of nat/connection.py State. */
 enum conn_state {
@@ -22,7 +23,7 @@ enum conn_state {
 enum ending { GOES_ON, FINS, RESET_BY_CLIENT, RESET_BY_SERVER, SYN_TIMEOUT, FIN_TIMEOUT, IDLE_TIMEOUT, INSPECTION, CLEARED, REPLACED };
 
 /* Which limit refused a SYN; the numbers are those of nat/connection.py Limit. */
-enum refusal { ADMITTED, MAX_CONNS, EMBRYONIC };
+enum refusal { ADMITTED, MAX_CONNS, EMBRYONIC, REFUSALS };
 
 /* Who sent a packet: indexes of the arrays in struct conn. */
 enum side { CLIENT, SERVER };
@@ -31,6 +32,7 @@ enum side { CLIENT, SERVER };
 #define FIN_FROM 0x01
 #define DATA_FROM 0x04
 #define BYPASS 0x10
+#define INTERCEPTED 0x20 /* SYNPROXY opened it towards the server */
 
 /* What a connection to a static is known by, on either side of the translation. */
 struct conn_key {
@@ -51,6 +53,7 @@ struct conn {
 	u32 last; /* ticks, of the last packet forwarded */
 	u32 next[2]; /* by side: the sequence number behind what it has sent, its FIN included */
 	u32 acked[2]; /* by side: the highest acknowledgment it has sent */
+	u32 delta; /* of one intercepted: the server's numbers as its client counts them, less the server's own */
 	u64 octets; /* of payload, both sides */
 };
 
@@ -60,14 +63,15 @@ struct limit {
 	u32 max_embryonic;
 };
 
-/* The places taken at a static, guarded by `lock`, and the SYNs it has refused. */
+/* The places taken at a static, guarded by `lock`, and the SYNs that found a limit reached. */
 struct count {
 	struct bpf_spin_lock lock;
 	u32 total;
 	u32 embryonic;
 	u32 most; /* the highest total there was */
 	u64 refused_max;
-	u64 refused_embryonic;
+	u64 refused_embryonic; /* intercepted, if they were plain ones */
+	u32 told[REFUSALS]; /* ticks, by refusal: when the last event spoke of it */
 };
 
 /* The face of a static at one interface: its mapped address outside, its real one inside. */
@@ -96,7 +100,7 @@ struct totals {
 	u64 table_full;
 };
 
-enum event_kind { BUILT, TORN_DOWN, REFUSED };
+enum event_kind { BUILT, TORN_DOWN, REFUSED, STRANDED };
 
 /* One event; flat and of plain types, because bcc reads no other out of a ring. Times are ns; network order as above. */
 struct event {
@@ -112,6 +116,8 @@ struct event {
 	u32 why; /* an ending or a refusal */
 	u32 count;
 	u32 limit;
+	u32 seq; /* of one stranded: the number its client expects next */
+	u32 ack; /* of one stranded: the number its client sends next */
 };
 
 /* What `reap` is asked to do with the keys behind this header. */

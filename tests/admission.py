@@ -12,12 +12,12 @@ from ipaddress import IPv4Address
 from typing import Any, Protocol
 
 from appliance.flow import Side
-from appliance.nat.connection import Built, Ending, Event, Key, Limit, Refused, State, TornDown
+from appliance.nat.connection import Built, Ending, Event, Key, Limit, Refused, State, Stranded, TornDown
 from appliance.nat.limits import Packet, Table, Verdict, lifetimes
 from appliance.nat.static import Static
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 
-PASS, SKIP, DROP = Verdict
+PASS, SKIP, INTERCEPT, FULL, DROP = Verdict
 MAPPED, REAL, CLIENT = IPv4Address("203.0.113.125"), IPv4Address("192.0.2.25"), IPv4Address("203.0.113.10")
 EMBRYONIC, HANDSHAKE, HALF_CLOSED, IDLE = 30, 24, 600, 3600  # seconds, the defaults
 SECOND = 10**9
@@ -297,26 +297,37 @@ def max_conns_is_exact_when_all_have_passed_ingress(box: Subject) -> None:
 
 
 @rule
-def the_embryonic_limit_counts_half_open_ones(box: Subject) -> None:
+def at_the_embryonic_limit_syns_are_intercepted(box: Subject) -> None:
     box.limit(0, 2)
     handshake(box, 1)
-    assert [crosses(box, syn(port)) for port in (2, 3, 4)] == [SKIP, SKIP, DROP]
-    assert box.use() == (3, 2)
-    refused = box.events()[-1]
+    assert [box.arrives(syn(port)) for port in (2, 3, 4)] == [SKIP, SKIP, SKIP]
+    assert [box.leaves(syn(port)) for port in (2, 3)] == [PASS, PASS]
+    box.events()
+    assert box.arrives(syn(4)) is INTERCEPT
+    assert (box.use(), set(box.states())) == ((3, 2), {key(1), key(2), key(3)})
+    refused = only(box.events())
     assert isinstance(refused, Refused)
     assert (refused.which, refused.count, refused.limit) == (Limit.EMBRYONIC, 2, 2)
     crosses(box, syn_ack(2))
-    assert crosses(box, syn(4)) is DROP
+    assert box.arrives(syn(4)) is INTERCEPT
     crosses(box, client(ACK, port=2))
     assert crosses(box, syn(4)) is SKIP
 
 
 @rule
-def the_embryonic_limit_is_exact_at_egress(box: Subject) -> None:
+def the_embryonic_limit_is_not_asked_again_at_egress(box: Subject) -> None:
     box.limit(0, 1)
     assert [box.arrives(syn(port)) for port in (1, 2)] == [SKIP, SKIP]
-    assert [box.leaves(syn(port)) for port in (1, 2)] == [PASS, DROP]
-    assert set(box.states()) == {key(1)}
+    assert [box.leaves(syn(port)) for port in (1, 2)] == [PASS, PASS]
+    assert box.use() == (2, 2)
+
+
+@rule
+def only_a_plain_syn_is_intercepted(box: Subject) -> None:
+    box.limit(0, 1)
+    crosses(box, syn(1))
+    for packet in (syn(2, payload=5), client(SYN | URG, 100, port=2), client(SYN | FIN, 100, port=2)):
+        assert box.arrives(packet) is DROP
 
 
 @rule
@@ -345,6 +356,221 @@ def a_syn_of_a_known_connection_is_never_refused(box: Subject) -> None:
     crosses(box, client(ACK))
     assert crosses(box, syn()) is SKIP
     assert box.states()[key()] is State.ESTABLISHED
+
+
+@rule
+def of_refusals_one_a_second_is_told(box: Subject) -> None:
+    box.limit(2, 1)
+    crosses(box, syn(1))
+    box.events()
+    for seconds, told in ((0, 1), (0.5, 0), (1.5, 1), (0, 0)):
+        box.later(seconds)
+        for port in (2, 3):
+            assert box.arrives(syn(port)) is INTERCEPT
+        assert [event.which for event in box.events() if isinstance(event, Refused)] == [Limit.EMBRYONIC] * told
+    handshake(box, 1)
+    handshake(box, 4)
+    box.events()
+    assert [box.arrives(syn(port)) for port in (5, 6)] == [DROP, DROP]
+    refused = only(box.events())  # the other limit's
+    assert isinstance(refused, Refused)
+    assert refused.which is Limit.MAX_CONNS
+
+
+# TCP Intercept: the client counts the server's octets from COOKIE, the server from 500
+
+COOKIE = 7000
+SHIFT = COOKIE - 500
+
+
+def proxied_syn(port: int = 1000, cookie: int = COOKIE) -> Packet:
+    return Packet(key(port), Side.CLIENT, SYN, 100, cookie, local=True)
+
+
+def proxied_ack(port: int = 1000, seq: int = 101, ack: int = 501) -> Packet:
+    return Packet(key(port), Side.CLIENT, ACK, seq, ack, local=True)
+
+
+def opened_by_proxy(box: Subject, port: int = 1000) -> None:
+    assert box.leaves(proxied_syn(port)) is PASS
+    assert box.arrives(syn_ack(port)) is PASS  # which SYNPROXY swallows
+    assert box.leaves(proxied_ack(port)) is PASS
+
+
+def to_client(flags: int, seq: int = 501, ack: int = 101, **more: Any) -> Packet:
+    """What leaves to an intercepted client: conntrack has put the server's number right."""
+    return server(flags, seq + SHIFT, ack, **more)
+
+
+@rule
+def what_synproxy_opens_is_a_connection_like_any_other(box: Subject) -> None:
+    box.limit(5, 5)
+    assert box.leaves(proxied_syn()) is PASS
+    assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
+    assert isinstance(only(box.events()), Built)
+    assert box.arrives(syn_ack()) is PASS
+    assert box.leaves(proxied_ack()) is PASS
+    assert (box.states()[key()], box.use()) == (State.ESTABLISHED, (1, 0))
+    for arriving, leaving in (
+        (server(ACK, 501, 101, payload=30), to_client(ACK, 501, 101, payload=30)),
+        (client(ACK, 101, 531 + SHIFT, payload=10), client(ACK, 101, 531, payload=10)),
+        (server(ACK | FIN, 531, 111), to_client(ACK | FIN, 531, 111)),
+        (client(ACK | FIN, 111, 532 + SHIFT), client(ACK | FIN, 111, 532)),
+    ):
+        assert box.arrives(arriving) is PASS
+        assert box.leaves(leaving) is PASS
+    assert box.states()[key()] is State.CLOSING
+    assert box.leaves(to_client(ACK, 532, 112)) is PASS
+    event = only(box.events())
+    assert isinstance(event, TornDown)
+    assert (event.ending, event.octets, box.use()) == (Ending.FINS, 40, (0, 0))
+
+
+@rule
+def the_embryonic_limit_does_not_refuse_who_sent_the_cookie_back(box: Subject) -> None:
+    box.limit(0, 1)
+    crosses(box, syn(1))
+    assert box.leaves(proxied_syn(2)) is PASS
+    assert box.use() == (2, 2)
+
+
+@rule
+def an_intercepted_clients_pure_acks_are_skipped(box: Subject) -> None:
+    opened_by_proxy(box)
+    assert box.arrives(client(ACK, 101, 501 + SHIFT)) is SKIP
+    assert box.arrives(client(ACK, 101, 501 + SHIFT + (1 << 16))) is PASS
+    assert box.arrives(server(ACK)) is SKIP
+
+
+@rule
+def only_synproxys_own_ack_establishes_what_it_began(box: Subject) -> None:
+    box.leaves(proxied_syn())
+    for packet in (proxied_ack(seq=102), client(ACK), client(ACK, ack=501 + SHIFT), server(ACK)):
+        box.leaves(packet)
+        assert box.states()[key()] is State.SYN
+    box.leaves(proxied_ack())
+    assert box.states()[key()] is State.ESTABLISHED
+    box.clear(key())
+    bring(box, State.SYN_ACK)
+    box.leaves(proxied_ack())
+    assert box.states()[key()] is State.SYN_ACK  # which the client began
+
+
+@rule
+def synproxys_syn_again_counts_once_and_its_last_cookie_holds(box: Subject) -> None:
+    box.leaves(proxied_syn(cookie=COOKIE + 9))
+    box.leaves(proxied_syn())
+    assert box.use() == (1, 1)
+    box.leaves(proxied_ack())
+    assert box.arrives(client(ACK, 101, 501 + SHIFT)) is SKIP
+
+
+@rule
+def a_syn_of_what_synproxy_has_begun_is_intercepted_again(box: Subject) -> None:
+    box.leaves(proxied_syn())
+    assert box.arrives(syn()) is INTERCEPT
+    assert box.arrives(syn(seq=900)) is INTERCEPT
+    box.leaves(proxied_ack())
+    assert box.arrives(syn()) is SKIP
+
+
+@rule
+def a_reset_of_an_intercepted_connection_ends_it(box: Subject) -> None:
+    for packet, ending in (
+        (client(RST, 101), Ending.RESET_BY_CLIENT),
+        (server(RST, COOKIE + 1), Ending.RESET_BY_SERVER),  # conntrack gives every one this number
+    ):
+        opened_by_proxy(box)
+        box.leaves(to_client(ACK, 501, payload=30))
+        box.events()
+        assert box.leaves(packet) is PASS
+        event = only(box.events())
+        assert isinstance(event, TornDown)
+        assert (event.ending, box.use()) == (ending, (0, 0))
+
+
+@rule
+def a_server_that_refuses_synproxy_ends_it(box: Subject) -> None:
+    box.leaves(proxied_syn())
+    box.events()
+    assert box.leaves(server(RST | ACK, COOKIE + 1, 101)) is PASS
+    event = only(box.events())
+    assert isinstance(event, TornDown)
+    assert (event.ending, box.use()) == (Ending.RESET_BY_SERVER, (0, 0))
+
+
+@rule
+def the_firewalls_own_reset_ends_nothing_but_dead_ones(box: Subject) -> None:
+    opened_by_proxy(box)
+    for packet in (client(RST, 101, local=True), server(RST, 501, local=True)):
+        assert box.leaves(packet) is PASS
+    assert box.states()[key()] is State.ESTABLISHED
+    box.kill(key())
+    box.leaves(client(RST, 101, local=True))
+    assert box.states() == {}
+
+
+@rule
+def a_connection_of_the_firewalls_own_is_not_counted(box: Subject) -> None:
+    for packet in (client(SYN, 100, local=True), client(ACK, local=True), client(ACK | FIN, local=True)):
+        assert box.leaves(packet) is PASS
+    assert (box.states(), box.use()) == ({}, (0, 0))
+
+
+@rule
+def a_cookie_that_comes_back_to_no_place_is_marked(box: Subject) -> None:
+    box.limit(1, 1)
+    assert box.arrives(client(ACK, port=2)) is PASS
+    handshake(box, 1)
+    assert box.arrives(client(ACK, port=2)) is FULL
+    assert box.arrives(client(ACK, payload=5, port=2)) is FULL
+    for other in (client(RST, port=2), client(ACK | FIN, port=2), server(ACK, port=2), client(ACK, port=1)):
+        assert box.arrives(other) is not FULL
+    box.limit(1)  # nobody is intercepted
+    assert box.arrives(client(ACK, port=2)) is PASS
+
+
+@rule
+def a_client_whose_place_was_taken_meanwhile_is_stranded(box: Subject) -> None:
+    box.limit(1, 1)
+    handshake(box, 1)
+    box.events()
+    assert box.leaves(proxied_syn(2)) is DROP
+    refused, stranded = box.events()
+    assert isinstance(refused, Refused)
+    assert refused.which is Limit.MAX_CONNS
+    assert isinstance(stranded, Stranded)
+    assert (stranded.key, stranded.real, stranded.seq, stranded.ack) == (key(2), REAL, COOKIE + 1, 101)
+    assert set(box.states()) == {key(1)}  # and not WAITING
+    box.clear(key(1))
+    assert box.leaves(proxied_syn(2)) is PASS
+    assert box.use() == (1, 1)
+
+
+@rule
+def synproxys_syn_takes_a_waiting_place_and_that_of_a_closing_connection(box: Subject) -> None:
+    bring(box, State.WAITING)
+    box.clear(key(1999))
+    assert box.leaves(proxied_syn()) is PASS
+    assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
+    box.clear(key())
+    box.limit(1, 1)
+    bring(box, State.CLOSING)
+    assert box.leaves(proxied_syn()) is PASS
+    assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
+    box.leaves(proxied_ack())
+    assert box.arrives(client(ACK, 101, 501 + SHIFT)) is SKIP
+
+
+@rule
+def what_synproxy_began_in_vain_ends_by_the_clock(box: Subject) -> None:
+    box.leaves(proxied_syn())
+    box.events()
+    box.later(EMBRYONIC + 1)
+    assert box.sweep() == 1
+    event = only(box.events())
+    assert isinstance(event, TornDown)
+    assert (event.ending, box.use()) == (Ending.SYN_TIMEOUT, (0, 0))
 
 
 # WAITING

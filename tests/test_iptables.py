@@ -55,7 +55,7 @@ def test_a_rule_file_becomes_these_rules(path: Path) -> None:
 def test_every_table_is_whole_and_only_ours(config: Config) -> None:
     for table in rendered(config).split("COMMIT\n")[:-1]:
         name, *lines = table.splitlines()
-        assert name in ("*mangle", "*filter", "*nat")
+        assert name in ("*mangle", "*filter", "*raw", "*nat")
         chains = {line.split()[0][1:] for line in lines if line.startswith(":")}
         assert all(chain.startswith("FIXUP_") and len(chain) <= 28 for chain in chains)
         for line in lines:
@@ -89,7 +89,7 @@ def test_what_is_there_is_replaced_and_what_is_no_longer_needed_goes() -> None:
         "-A FORWARD -o docker0 -j DOCKER\n-A FIXUP_FORWARD -i eth9 -j FIXUP_IN_eth9\nCOMMIT\n"
     )
     text = rendered(loaded(MAIL), saved)
-    filter_table = text[text.index("*filter") : text.index("*nat")]
+    filter_table = text[text.index("*filter") : text.index("*raw")]
     assert filter_table.count("-D FORWARD -j FIXUP_FORWARD\n") == 2
     assert filter_table.index("-D FORWARD") < filter_table.index("-I FORWARD 1 -j FIXUP_FORWARD")
     assert ":FIXUP_IN_eth9 - [0:0]\n" in filter_table
@@ -103,6 +103,52 @@ def test_what_is_there_is_replaced_and_what_is_no_longer_needed_goes() -> None:
 
 def test_where_nothing_is_ours_there_is_nothing_to_remove() -> None:
     assert removal(DOCKER) == ""
+
+
+INTERCEPTING = """
+interface Ethernet0/0
+ hardware outside0
+ nameif outside
+ security-level 0
+interface Ethernet0/1
+ hardware inside0
+ nameif inside
+ security-level 100
+access-list outside_in extended deny tcp 203.0.113.64 255.255.255.192 any
+access-list outside_in extended permit tcp any host 203.0.113.125 eq smtp
+access-list outside_in extended permit tcp any host 203.0.113.126 eq 80
+access-list outside_in extended permit udp any any
+access-list outside_in extended permit ip host 203.0.113.7 192.0.2.0 255.255.255.0
+access-group outside_in in interface outside
+static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255 tcp 0 20
+static (inside,outside) 203.0.113.126 192.0.2.26 netmask 255.255.255.255 tcp 20 0
+"""
+
+
+def test_synproxy_serves_whom_the_access_list_permits() -> None:
+    config = load(INTERCEPTING.encode()).config
+    assert config is not None
+    text = rendered(config)
+    assert [line for line in text.splitlines() if line.startswith("-A FIXUP_PROXY_")] == [
+        "-A FIXUP_PROXY_1 -s 203.0.113.64/26 -p tcp -j DROP",
+        "-A FIXUP_PROXY_1 -p tcp --dport 25 -g FIXUP_PROXY",
+        "-A FIXUP_PROXY_1 -s 203.0.113.7/32 -p tcp -g FIXUP_PROXY",
+        "-A FIXUP_PROXY_1 -j DROP",
+    ]
+    assert text.count("--notrack") == 1  # where there is no embryonic limit nobody is intercepted
+    without = load(INTERCEPTING.replace("tcp 0 20", "").encode()).config
+    assert without is not None
+    assert not re.search("PROXY|BACK|raw", rendered(without))
+    assert "*raw\n:FIXUP_PREROUTING - [0:0]\n-X FIXUP_PREROUTING\nCOMMIT\n" in rendered(without, saved=text)
+
+
+def test_an_intercepted_connection_gets_its_class_from_the_servers_side() -> None:
+    lines = rendered(loaded(MAIL)).splitlines()
+    there = [line for line in lines if line.startswith("-A FIXUP_CLASS_")]
+    back = [line for line in lines if line.startswith("-A FIXUP_BACK_CLASS_")]
+    swapped = {"-s": "-d", "-d": "-s", "--sport": "--dport"}
+    assert there
+    assert [" ".join(swapped.get(word, word) for word in line.replace("BACK_", "").split()) for line in back] == there
 
 
 Run = Callable[..., str]
@@ -134,8 +180,8 @@ def namespace(name: str) -> Iterator[Run]:
 
 def test_marks_come_first_and_doors_last_and_go_the_other_way_round() -> None:
     text = rendered(loaded(MAIL))
-    assert re.findall(r"^\*(\w+)$", text, re.MULTILINE) == ["mangle", "filter", "nat"]
-    assert re.findall(r"^\*(\w+)$", removal(text), re.MULTILINE) == ["nat", "filter", "mangle"]
+    assert re.findall(r"^\*(\w+)$", text, re.MULTILINE) == ["mangle", "filter", "raw", "nat"]
+    assert re.findall(r"^\*(\w+)$", removal(text), re.MULTILINE) == ["nat", "raw", "filter", "mangle"]
 
 
 def test_ipv6_between_our_interfaces_is_dropped_and_no_other() -> None:
@@ -172,8 +218,8 @@ def test_applied_twice_changed_and_removed_beside_other_peoples_rules(inside: Ru
     changed = inside("iptables-save")
     assert "FIXUP_IN_outside0" not in changed
     inside("iptables-restore", "--noflush", text=removal(changed))
-    # The mangle table that iptables made for us stays, with its built-in chains empty.
-    assert re.sub(r"\*mangle\n(:\S+ ACCEPT \[0:0\]\n)+COMMIT\n", "", inside("iptables-save")) == before
+    # The tables that iptables made for us stay, with their built-in chains empty.
+    assert re.sub(r"\*(mangle|raw)\n(:\S+ ACCEPT \[0:0\]\n)+COMMIT\n", "", inside("iptables-save")) == before
 
 
 #: Says where a connection came from, from any address and port it is asked for, until it is told to end.

@@ -2,7 +2,7 @@
 
 What the kernel's table ended by the clock, connection tracking may still know, and a late packet must not bring it
 back uncounted: such entries are taken out of it too, so many at a time, because each costs the loop most of a
-millisecond.
+millisecond. So is what SYNPROXY began for a client that came too late, which is reset.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from appliance.daemon.sinks import Sinks
 from appliance.kernel import conntrack
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.errors import KernelError
-from appliance.nat.connection import Built, Ending, Key, TornDown
+from appliance.kernel.reset import Resetter
+from appliance.nat.connection import Built, Ending, Key, Stranded, TornDown
 from appliance.syslog import EventsLost
 
 #: Endings of which connection tracking has not seen the packets.
@@ -29,9 +30,10 @@ _WAITING = 65_536
 class Books:
     """Keeps them for one table."""
 
-    def __init__(self, config: Config, table: ConnectionTable, sinks: Sinks) -> None:
+    def __init__(self, config: Config, table: ConnectionTable, sinks: Sinks, resetter: Resetter) -> None:
         self._table = table
         self._sinks = sinks
+        self._resetter = resetter
         self._records = ConnectionRecords(config)
         self._in_use = 0
         self._lost = 0
@@ -42,6 +44,10 @@ class Books:
     def fetch(self) -> None:
         """Turn what has happened into records."""
         for event in self._table.events():
+            if isinstance(event, Stranded):
+                self._resetter.turn_away(event)
+                self._stale.appendleft(event.key)  # before it can come again
+                continue
             self._sinks.write(self._records.record(event))
             self._in_use += isinstance(event, Built) - isinstance(event, TornDown)
             self.most_used = max(self.most_used, self._in_use)

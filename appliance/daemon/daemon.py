@@ -40,6 +40,7 @@ from appliance.daemon.worker import QUEUE_BASE, Worker
 from appliance.datapath.snapshot import Snapshot
 from appliance.kernel import links, privileges, queues
 from appliance.kernel.errors import KernelError
+from appliance.kernel.reset import Resetter
 from appliance.syslog import EngineFault, WorkerRestarted
 
 #: How often the kernel's events are fetched, and how often expired connections are looked for (ns).
@@ -86,9 +87,10 @@ class Daemon:
             self._hire(hand)
         undo.callback(firewall.restore, self._directory)
         self._firewall.up()
-        self._books = Books(self._config, self._firewall.table, self._sinks)
-        self._errands = Errands(self._config.statics, self._firewall.table, self._sinks)
-        undo.callback(self._errands.close)
+        resetter = Resetter(self._config.statics)
+        undo.callback(resetter.close)
+        self._books = Books(self._config, self._firewall.table, self._sinks, resetter)
+        self._errands = Errands(self._config.statics, self._firewall.table, self._sinks, resetter)
         self._wait_for_workers()
         self._open_control()
         if self._config.metrics is not None:

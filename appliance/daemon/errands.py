@@ -26,15 +26,11 @@ from appliance.syslog import EngineFault
 class Errands:
     """Does what workers ask, with the kernel's table, the resetter and the log."""
 
-    def __init__(self, statics: Sequence[Static], table: ConnectionTable, sinks: Sinks) -> None:
+    def __init__(self, statics: Sequence[Static], table: ConnectionTable, sinks: Sinks, resetter: Resetter) -> None:
         self._mapped = {(each.mapped_interface, each.real): each.mapped for each in statics}
         self._table = table
         self._sinks = sinks
-        self._resetter = Resetter(statics)
-
-    def close(self) -> None:
-        """Give the raw socket back."""
-        self._resetter.close()
+        self._resetter = resetter
 
     def run(self, worker: int, message: bytes) -> None:
         """Do what a message of worker `worker` asks; one that may not be done is recorded as that worker's fault."""

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from appliance.config.config import Config
 from appliance.config.topology import Topology
-from appliance.nat.connection import Built, Ending, Event, Key, Limit, Refused, TornDown
+from appliance.nat.connection import Built, Ending, Key, Limit, Refused, TornDown
 from appliance.syslog import (
     ConnectionBuilt,
     ConnectionLimitExceeded,
@@ -52,7 +52,7 @@ class ConnectionRecords:
         """From now on `config` says where an address is; numbers go on."""
         self._topology = Topology(config)
 
-    def record(self, event: Event) -> Record:
+    def record(self, event: Built | TornDown | Refused) -> Record:
         """The record of `event`."""
         ends = self._topology.ends(event.key, event.real)
         match event:

@@ -25,8 +25,6 @@ class Quantity(enum.Enum):
     SENDER_ADDRESS = "sender address"  # between the angle brackets
     MIME_FILENAME = "MIME filename"  # octets of a file name in UTF-8, every encoding of it undone
 
-    __hash__ = object.__hash__  # a key of dictionaries in the way of every message: Enum's own is Python, this is C
-
 
 class Oddity(enum.Enum):
     """What a peer should not have done and yet can be left to do: counted, the connection goes on."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from appliance.esmtp.commands import OTHERS
-from appliance.esmtp.events import Fact, MimeFile
+from appliance.esmtp.events import Fact, MimeEncoding, MimeFile
 
 #: RFC 2045 §6.1: the transfer encodings ASA has a word for (asa.md §2.3), which is their name.
 ENCODINGS = frozenset({b"7bit", b"8bit", b"base64", b"binary", b"quoted-printable"})
@@ -53,7 +53,7 @@ class Media:
 
 
 #: What a Content-Type without any of these words says is a mere type.
-_TELLING = re.compile(rb"name|boundary|message", re.IGNORECASE)
+_TELLING = (b"name", b"boundary", b"message")
 _MERE = Media("", (), b"")
 
 
@@ -69,7 +69,7 @@ class Section:
     def read(self, name: bytes, value: bytes) -> None:
         """One field, its `name` in lower case; a field that says nothing of this is passed over."""
         if name == b"content-type":
-            if MimeFile not in self.wanted and not _TELLING.search(value):
+            if MimeFile not in self.wanted and not any(each in value.lower() for each in _TELLING):
                 self.media.append(_MERE)
                 return
             word, parameters = parse(value)
@@ -77,7 +77,7 @@ class Section:
             self.media.append(Media(word.decode("latin-1"), tuple(_names(parameters, b"name")), boundary))
         elif name == b"content-disposition":
             self.names.extend(_names(parse(value)[1], b"filename"))
-        elif name == b"content-transfer-encoding":
+        elif name == b"content-transfer-encoding" and MimeEncoding in self.wanted:
             word = parse(value)[0]
             self.encodings.append(word.decode() if word in ENCODINGS else OTHERS)
 

@@ -34,10 +34,6 @@ _SP = 0x20
 _BLANK_OR_END = (b" ", b"")
 _NO_LIMIT = 1 << 62
 
-#: The facts that have a path.
-_PATHS: frozenset[type[Fact]] = frozenset({Sender, Recipient})
-_NONE: frozenset[bytes] = frozenset()
-
 #: The longest SASL line, octets without CRLF (RFC 4954 §4; row 12).
 SASL_LINE = 12288
 
@@ -84,9 +80,9 @@ class CommandLines:
         self._recipient_limits = settings.of(Quantity.RECIPIENTS)
         self._kept = settings.of(Quantity.COMMAND_LINE) if Quantity.COMMAND_LINE in settings.kept else ()
         self._crossed = settings.crossed
-        self._crossed_heads = {word.encode() for word in settings.crossed} if settings.crossed else _NONE
+        self._crossed_heads = {word.encode() for word in settings.crossed}
         self._special = Special in settings.wanted
-        self._told = settings.wanted & _PATHS
+        self._told = {Sender, Recipient} & settings.wanted
         self._begin()
 
     def _begin(self) -> None:

@@ -38,10 +38,8 @@ _HELD = 3
 
 _BLANKS = b" \t"
 _LF, _DOT = b"\n."
-#: How the fields that matter begin, in lower case; the last two only where somebody asks.
-_ALWAYS = (b"\ncontent-type", b"\ncontent-disposition")
-_ENCODING = b"\ncontent-transfer-encoding"
-_TO = b"\nto"
+#: How the fields that matter begin, in lower case.
+_FIELDS = (b"\ncontent-", b"\nto")
 #: Media types whose body is a message with a header section of its own (RFC 2046 5.2.1, RFC 6532 3.7).
 _MESSAGES = frozenset({"message/rfc822", "message/global"})
 _MULTIPART = "multipart/"
@@ -67,12 +65,11 @@ class Multipart:
 
 
 class Fields:
-    """Collects a header section as it comes and reads the fields that matter: those that begin as `beginnings`."""
+    """Collects a header section as it comes and reads the fields that matter."""
 
-    __slots__ = ("_beginnings", "_collected", "_enough", "_fresh", "section", "to_fields", "truncated")
+    __slots__ = ("_collected", "_enough", "_fresh", "section", "to_fields", "truncated")
 
-    def __init__(self, beginnings: tuple[bytes, ...], wanted: frozenset[type[Fact]]) -> None:
-        self._beginnings = beginnings
+    def __init__(self, wanted: frozenset[type[Fact]]) -> None:
         self._collected = bytearray(b"\n")  # a field begins behind an LF
         self._enough = _COLLECTED
         self._fresh = True  # the next octet begins a line
@@ -95,7 +92,7 @@ class Fields:
         collected = bytes(self._collected)
         lower = collected.lower()
         kept = len(collected) if last else collected.rfind(b"\n")
-        for beginning in self._beginnings:
+        for beginning in _FIELDS:
             at = lower.find(beginning)
             while at >= 0:
                 end = _field_end(collected, at + 1)
@@ -107,7 +104,7 @@ class Fields:
                 at = lower.find(beginning, end)
         rest = collected[kept:]
         if len(rest) > FIELD + len(b"\n\r\n"):  # never to be whole: what there is of it is read now
-            if rest[: len(_ENCODING)].lower().startswith(self._beginnings):
+            if rest[: len(_FIELDS[0])].lower().startswith(_FIELDS):
                 self._field(rest[1:])
             rest = b""
         self._collected[:] = rest
@@ -122,22 +119,21 @@ class Fields:
 
 
 class Finder:
-    """Where one of `wanted` comes next in `text`; however often it is asked, the text is searched once for each."""
+    """Where `wanted` comes next in `text`; however often it is asked, the text is searched once."""
 
     __slots__ = ("_found", "_text", "_wanted")
 
-    def __init__(self, text: bytes, *wanted: bytes) -> None:
+    def __init__(self, text: bytes, wanted: bytes) -> None:
         self._text = text
         self._wanted = wanted
-        self._found = [-1] * len(wanted)
+        self._found = -1
 
     def next(self, at: int) -> int:
         """The first place from `at` on, the end of the text if there is none; `at` never goes back."""
-        for number, found in enumerate(self._found):
-            if found < at:
-                found = self._text.find(self._wanted[number], at)
-                self._found[number] = found if found >= 0 else len(self._text)
-        return min(self._found)
+        if self._found < at:
+            found = self._text.find(self._wanted, at)
+            self._found = found if found >= 0 else len(self._text)
+        return self._found
 
 
 def _field_end(text: bytes, at: int) -> int:
@@ -154,7 +150,6 @@ class Mime:
     """The structure of one message. It is fed the message as it is on the wire, without its last ``.`` line."""
 
     __slots__ = (
-        "_beginnings",
         "_carried",
         "_consumed",
         "_delimiters",
@@ -172,11 +167,6 @@ class Mime:
         self._settings = settings
         self._limits = settings.of(Quantity.MIME_FILENAME)
         self._to = settings.of(Quantity.TO_FIELDS)  # of the message's own header section, no other
-        self._beginnings: tuple[bytes, ...] = _ALWAYS
-        if MimeEncoding in settings.wanted:
-            self._beginnings += (_ENCODING,)
-        if self._to:
-            self._beginnings += (_TO,)
         self._multiparts: list[Multipart] = []  # outermost first
         self._delimiters: tuple[bytes, ...] = ()  # theirs
         self._parts = 0
@@ -187,7 +177,7 @@ class Mime:
 
     def _begin_section(self) -> None:
         self._state = State.HEADER
-        self._fields = Fields(self._beginnings, self._settings.wanted)
+        self._fields = Fields(self._settings.wanted)
 
     @property
     def opaque(self) -> bool:
@@ -211,8 +201,8 @@ class Mime:
 
     def _scan(self, text: bytes, at: int, base: int, dotted: bool, facts: list[Fact]) -> int:
         """Read `text[at:]`, where `base` is the offset of `text[0]`; returns from where on it is undecided."""
-        empty_line = Finder(text, b"\r\n\r\n")
-        candidates = Finder(text, b"\n--", b"\n.--") if dotted else Finder(text, b"\n--")
+        empty_line, plain = Finder(text, b"\r\n\r\n"), Finder(text, b"\n--")
+        stuffed = Finder(text if dotted else b"", b"\n.--")
         while at < len(text):
             if self._state is State.OPAQUE:
                 return len(text)
@@ -225,8 +215,9 @@ class Mime:
                 continue
             in_header = self._state is State.HEADER
             empty = empty_line.next(at - 2) if in_header else len(text)
-            # The LF before a line that may be a delimiter.
-            line_end = candidates.next(at - 1) if self._multiparts else len(text)
+            line_end = len(text)  # the LF before a line that may be a delimiter
+            if self._multiparts:
+                line_end = min(plain.next(at - 1), stuffed.next(at - 1) if dotted else len(text))
             if line_end < empty:
                 at, more = self._line(text, at, line_end, base, dotted, facts)
                 if not more:

@@ -33,7 +33,7 @@ from appliance.kernel.bpf_program import Module, Program
 from appliance.kernel.errors import KernelError
 from appliance.kernel.links import conntrack_handshake
 from appliance.kernel.reset import segment
-from appliance.nat.connection import Built, Connection, Ending, Event, Key, Limit, Refused, State, TornDown
+from appliance.nat.connection import Built, Connection, Ending, Event, Key, Limit, Refused, State, Stranded, TornDown
 from appliance.nat.limits import lifetimes
 from appliance.nat.static import Static
 
@@ -54,6 +54,7 @@ _ETH_P_IP = b"\x08\x00"
 _FIN = {Side.CLIENT: 0x01, Side.SERVER: 0x02}
 _DATA = {Side.CLIENT: 0x04, Side.SERVER: 0x08}
 _BYPASS = 0x10
+_INTERCEPTED = 0x20
 _TICK_SHIFT = 23  # a tick is 2^23 ns, of which the table keeps 32 bits
 _HALF = 1 << 31
 
@@ -73,6 +74,7 @@ class _Kind(enum.IntEnum):
     BUILT = 0
     TORN_DOWN = 1
     REFUSED = 2
+    STRANDED = 3
 
 
 class ConnectionTable:
@@ -93,7 +95,11 @@ class ConnectionTable:
             f"RING_PAGES={RING_PAGES}",
             f"ORDERS={ORDERS}",
             f"MARK_OURS={marks.OURS:#x}u",
-            f"MARK_SKIP={marks.DISPOSITION.put(marks.Disposition.SKIP):#x}u",
+            *(
+                f"MARK_{each.name}={marks.DISPOSITION.put(each):#x}u"
+                for each in (marks.Disposition.SKIP, marks.Disposition.INTERCEPT, marks.Disposition.FULL)
+            ),
+            f"MARK_DISPOSITION={marks.DISPOSITION.mask:#x}u",
             f"WORKER_SHIFT={marks.WORKER.shift}",
         ]
         if pins is not None:
@@ -303,6 +309,8 @@ class ConnectionTable:
                 self._events.append(TornDown(key, real, Ending(event.why), event.started, event.time, event.octets))
             case _Kind.REFUSED:
                 self._events.append(Refused(key, real, Limit(event.why), event.count, event.limit, event.time))
+            case _Kind.STRANDED:
+                self._events.append(Stranded(key, real, event.seq, event.ack, event.time))
 
 
 def _layout(source: Path, size: int) -> str:
@@ -341,6 +349,7 @@ def _connection(key: Any, leaf: Any, now: int) -> Connection:
         from_server=bool(flags & _DATA[Side.SERVER]),
         fin=frozenset(side for side in Side if flags & _FIN[side]),
         bypass=bool(flags & _BYPASS),
+        intercepted=bool(flags & _INTERCEPTED),
     )
 
 

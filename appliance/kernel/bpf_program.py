@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,12 @@ class _TestRun(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run of a program came to: its return value, the mark it left, ns per repetition."""
+    """What a run of a program came to: its return value, the mark it left, ns per repetition, the frame it left."""
 
     value: int
     mark: int
     duration: int
+    frame: bytes = field(default=b"", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Program:
         if _libc.syscall(number, _TEST_RUN, ctypes.byref(attributes), ctypes.sizeof(attributes)) < 0:
             raise KernelError(f"the kernel did not run BPF program {self.name}: {os.strerror(ctypes.get_errno())}")
         value = ctypes.c_int32(attributes.retval).value
-        return Run(value, Skb.from_buffer(told).mark, attributes.duration)
+        return Run(value, Skb.from_buffer(told).mark, attributes.duration, out.raw[: attributes.data_size_out])
 
 
 class Module:

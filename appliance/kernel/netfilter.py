@@ -32,6 +32,11 @@ _FAMILIES = {"ip": 2, "ip6": 10}  # linux/netfilter.h NFPROTO_IPV4, NFPROTO_IPV6
 _REMEDIES = (
     (re.compile(r"Permission denied|must be root"), "netfilter rules need root: run it with sudo"),
     (
+        re.compile(r"Extension SYNPROXY revision \d+ not supported|Couldn't load target `SYNPROXY'"),
+        "this kernel or its iptables lacks SYNPROXY, with which an embryonic limit is kept: "
+        "modprobe ipt_SYNPROXY, or 0 in its place (`tcp MAX_CONNS 0`)",
+    ),
+    (
         re.compile(r"Extension (\w+) revision \d+ not supported|Couldn't load (?:match|target) `(\w+)'"),
         "this kernel or its iptables lacks {0}: a kernel with the xt_{0} module is needed (modprobe xt_{0})",
     ),

@@ -3,7 +3,8 @@
 The segment goes out of a raw socket as the other peer would have sent it, addresses included, so the one that gets it
 sees what it knows: the mapped address where a static translates. Connection tracking finds no entry for such a tuple
 where NAT is between, calls the segment INVALID and leaves its addresses alone (tried live); where there is no NAT it
-is the connection's own RST. The sequence number must be the next one the receiver expects (RFC 5961 §3.2).
+is the connection's own RST. The sequence number must be the next one the receiver expects (RFC 5961 §3.2); where TCP
+Intercept was between, the kernel's program puts it right on the way out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ipaddress import IPv4Address
 
 from appliance.flow import Flow
 from appliance.kernel.errors import KernelError
+from appliance.nat.connection import Stranded
 from appliance.nat.static import Static
 
 _RST_ACK = 0x14
@@ -36,9 +38,16 @@ class Resetter:
         """Send one side an RST with these numbers, as that side counts; False if the kernel would not send it."""
         receiver, sender = (flow.client, flow.server) if to_client else (flow.server, flow.client)
         source = self._mapped.get((receiver.interface, sender.address), sender.address)
-        packet = segment(source, sender.port, receiver.address, receiver.port, seq, ack)
+        return self._send(source, sender.port, receiver.address, receiver.port, seq, ack)
+
+    def turn_away(self, client: Stranded) -> bool:
+        """Reset a client to whom only SYNPROXY has spoken."""
+        key = client.key
+        return self._send(key.mapped, key.port, key.client, key.client_port, client.seq, client.ack)
+
+    def _send(self, source: IPv4Address, port: int, to: IPv4Address, to_port: int, seq: int, ack: int) -> bool:
         try:
-            self._socket.sendto(packet, (str(receiver.address), 0))
+            self._socket.sendto(segment(source, port, to, to_port, seq, ack), (str(to), 0))
         except OSError:
             return False  # no route or no buffer: the peer's own timeout has to do
         return True

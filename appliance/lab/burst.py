@@ -43,6 +43,17 @@ def give_up(server: IPv4Address, clients: Iterable[IPv4Address], port: int = 25)
             out.sendto(_segment(client, server, port, _FIRST + 1, _RST), (str(server), 0))
 
 
+def syn(client: IPv4Address, server: IPv4Address, client_port: int, port: int = 25) -> bytes:
+    """An IPv4 packet with a SYN, for who sends it himself."""
+    return _segment(client, server, port, _FIRST, SYN, client_port=client_port)
+
+
+def acknowledge(server: IPv4Address, client: IPv4Address, ack: int, port: int = 25) -> None:
+    """The ACK with which a client would finish its handshake."""
+    with _raw() as out:
+        out.sendto(_segment(client, server, port, _FIRST + 1, ACK, ack), (str(server), 0))
+
+
 def answers(seen: Iterable[Seen], server: IPv4Address) -> set[IPv4Address]:
     """The clients that got a SYN-ACK."""
     return {
@@ -56,11 +67,16 @@ def _raw() -> socket.socket:
     return socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
 
 
-def _segment(source: IPv4Address, to: IPv4Address, port: int, seq: int, flags: int) -> bytes:
+def _segment(
+    source: IPv4Address, to: IPv4Address, port: int, seq: int, flags: int, ack: int = 0, client_port: int = PORT
+) -> bytes:
     addresses = source.packed + to.packed
-    tcp = struct.pack("!HHIIBBHHH", PORT, port, seq, 0, 5 << 4, flags, 0xFFFF, 0, 0)
-    pseudo = addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp))
-    checksum = 0xFFFF - int.from_bytes(pseudo + tcp, "big") % 0xFFFF
+    tcp = struct.pack("!HHIIBBHHH", client_port, port, seq, ack % (1 << 32), 5 << 4, flags, 0xFFFF, 0, 0)
+    checksum = _sum(addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp)) + tcp)
     tcp = tcp[:16] + struct.pack("!H", checksum) + tcp[18:]
     header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, socket.IPPROTO_TCP, 0)
-    return header + addresses + tcp
+    return header[:10] + struct.pack("!H", _sum(header + addresses)) + addresses + tcp
+
+
+def _sum(octets: bytes) -> int:
+    return 0xFFFF - int.from_bytes(octets, "big") % 0xFFFF  # RFC 1071

@@ -27,7 +27,7 @@ from appliance.lab.lab import Lab
 from appliance.lab.narrator import Narrator
 from appliance.lab.network import CLIENTS, MAPPED_EXEMPT, MAPPED_LIMITED, MAPPED_SERVER
 from appliance.lab.postfix import Postfix
-from appliance.lab.wire import Piece, Tap, dialogue, stream
+from appliance.lab.wire import ACK, SYN, Piece, Tap, dialogue, stream
 
 PICTURE = """\
    outside                      firewall (fixup)                    inside
@@ -39,6 +39,7 @@ PICTURE = """\
    203.0.113.127 -> 192.0.2.27   one more:         inspected, tcp 0 20
 """
 MAX_CONNS, MAX_EMBRYONIC = 50, 20  # of the two statics shown
+IN_FLIGHT = 8  # SYNs that may have passed the look at the embryonic limit before one of them is counted
 _FIXUP = str(Path(sys.executable).with_name("fixup"))
 _PATIENCE = 10.0  # s for something to happen that will
 
@@ -178,11 +179,20 @@ class Demo:
             """A SYN from each of 90 addresses, whose SYN-ACKs are never answered. A half-open connection is a
             connection, so in `tcp 50 100` the 50 bites first and the 100 can never be reached."""
         )
-        answered = self._burst(MAPPED_SERVER)
-        self._tell.claim(f"203.0.113.125 (tcp 50 100): {answered} of 90 were let through", answered == MAX_CONNS)
-        self._tell.say("`tcp 0 20` allows any number of connections, but only 20 of them half open:")
-        answered = self._burst(MAPPED_LIMITED)
-        self._tell.claim(f"203.0.113.127 (tcp 0 20): {answered} of 90 were let through", answered == MAX_EMBRYONIC)
+        answered, reached = self._burst(MAPPED_SERVER)
+        self._tell.claim(
+            f"203.0.113.125 (tcp 50 100): {reached} of 90 reached the server, {answered} were answered",
+            reached == answered == MAX_CONNS,
+        )
+        self._tell.say(
+            """`tcp 0 20` allows any number of connections, but only 20 of them half open. Whoever comes then is
+            answered by the firewall, with a cookie, and the server hears of it only when the cookie comes back:"""
+        )
+        answered, reached = self._burst(MAPPED_LIMITED)
+        self._tell.claim(
+            f"203.0.113.127 (tcp 0 20): {reached} of 90 reached the server, {answered} were answered",
+            answered == 90 and MAX_EMBRYONIC <= reached < MAX_EMBRYONIC + IN_FLIGHT,
+        )
         refusal = next((line for line in self._fixup("show", "logging").splitlines() if "-201010:" in line), "")
         self._tell.show(refusal.partition(": ")[2])
 
@@ -240,15 +250,18 @@ class Demo:
     def _in_use(self) -> int:
         return int(self._fixup("show", "conn", "count").split()[0])
 
-    def _burst(self, server: IPv4Address) -> int:
-        tap = Tap(self._lab.network.namespace("outside"))
+    def _burst(self, server: IPv4Address) -> tuple[int, int]:
+        """A SYN from each client: how many got an answer, and how many the server heard of."""
+        outside, inside = (Tap(self._lab.network.namespace(host)) for host in ("outside", "inside"))
         with namespaces.within(self._lab.network.namespace("outside")), burst.unanswered():
             syns = burst.send(server, CLIENTS)
             self._until(lambda: False, 1.0)  # time for every answer, and for a retransmission of some
-            answers = burst.answers(tap.segments(), server)
+            answers = burst.answers(outside.segments(), server)
             burst.give_up(server, syns)
-        tap.close()
-        return len(answers)
+        reached = {each.source for each in inside.segments() if each.flags & (SYN | ACK) == SYN}
+        for tap in (outside, inside):
+            tap.close()
+        return len(answers), len(reached)
 
     def _until(self, so: Callable[[], bool], patience: float = _PATIENCE) -> None:
         deadline = time.monotonic() + patience

@@ -46,6 +46,7 @@ class Connection:
     from_server: bool = False
     fin: frozenset[Side] = frozenset()  # who sent a FIN
     bypass: bool = False
+    intercepted: bool = False  # SYNPROXY opened it towards the server (TCP Intercept)
 
     @property
     def embryonic(self) -> bool:
@@ -89,7 +90,7 @@ class TornDown:
 
 
 class Limit(enum.IntEnum):
-    """Which limit refused a SYN."""
+    """Which limit a SYN found reached; the numbers are those of ``enum refusal`` in bpf/structs.h."""
 
     MAX_CONNS = 1
     EMBRYONIC = 2
@@ -97,7 +98,10 @@ class Limit(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A SYN was refused: `count` of `limit` places were taken."""
+    """A SYN found `count` of `limit` places taken: it was dropped at MAX_CONNS, intercepted at EMBRYONIC.
+
+    Told once a second for each static and limit, however many there were: `StaticUse` has their number.
+    """
 
     key: Key
     real: IPv4Address
@@ -107,4 +111,18 @@ class Refused:
     time: int
 
 
-Event = Built | TornDown | Refused
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """A client that sent SYNPROXY's cookie back believes that it is connected, but there is no place for it.
+
+    `seq` is the number it expects next, `ack` the one it sends next.
+    """
+
+    key: Key
+    real: IPv4Address
+    seq: int
+    ack: int
+    time: int
+
+
+Event = Built | TornDown | Refused | Stranded

@@ -5,26 +5,29 @@ through. Ingress only looks; places are taken and states change at egress, so th
 has changed nothing. The model keeps no count: a place is taken by an entry that holds one, and the counts are the
 table's own recount. That makes it the oracle the kernel's locked counters are tested against.
 
-Rules: design section 2 (look at ingress, count at egress; WAITING), section 3 rows 14 (DEAD), 15 (max_conns), 16
-(embryonic; refused until there is TCP Intercept), 21 (the server opens nothing towards its client); asa.md 5.4, 5.5
-(timeouts). Times are ns of whatever clock the caller passes.
+Rules: design section 2 (look at ingress, count at egress; WAITING; SYNPROXY's SYN adopted at egress), section 3 rows
+14 (DEAD), 15 (max_conns), 16 (embryonic: TCP Intercept), 21 (the server opens nothing towards its client); asa.md 5.4,
+5.5 (timeouts). Times are ns of whatever clock the caller passes.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from appliance.flow import Side
-from appliance.nat.connection import Built, Ending, Event, Key, Limit, Refused, State, TornDown
+from appliance.nat.connection import Built, Ending, Event, Key, Limit, Refused, State, Stranded, TornDown
 from appliance.nat.static import Static
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 from appliance.tcp.seq import first_octet, to_offset, to_seq
 
 #: a pure ACK is queued when what it acknowledges lies in another 64 KiB than what was acknowledged before
 ACK_SHIFT = 16
+
+#: a limit that refuses is told of once in this time (ns), whatever a flood brings
+TELL_EVERY = 1_000_000_000
 
 EMBRYONIC = frozenset({State.SYN, State.SYN_ACK})
 #: the handshake's answer is known, nothing is over: packets that carry nothing need not be inspected
@@ -54,12 +57,18 @@ class Verdict(enum.Enum):
 
     PASS = "pass"
     SKIP = "skip"  # it passes, and need not be inspected
+    INTERCEPT = "intercept"  # a SYN that SYNPROXY is to answer
+    FULL = "full"  # an ACK that may bring a cookie back, and no place for it: its client is to be reset
     DROP = "drop"
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A TCP packet of a connection to a static; `flags` as in the header, `payload` in octets."""
+    """A TCP packet of a connection to a static; `flags` as in the header, `payload` in octets.
+
+    Numbers are those on the wire: a client whose SYN was intercepted counts the server's octets from the cookie, which
+    SYNPROXY's own SYN carries as its `ack`.
+    """
 
     key: Key
     side: Side
@@ -68,6 +77,7 @@ class Packet:
     ack: int = 0
     payload: int = 0
     whole: bool = True  # not the first fragment of one
+    local: bool = False  # the firewall's own: SYNPROXY's, or an RST
 
     @property
     def opens(self) -> bool:
@@ -80,6 +90,16 @@ class Packet:
         return self.opens and self.whole and not self.payload and not self.flags & (FIN | URG)
 
     @property
+    def proxied(self) -> bool:
+        """SYNPROXY's own SYN: no other carries an acknowledgment number."""
+        return self.local and self.opens and self.ack != 0
+
+    @property
+    def acknowledges(self) -> bool:
+        """An ACK that neither opens nor ends anything, whatever it carries."""
+        return self.flags & (SYN | FIN | RST | ACK) == ACK
+
+    @property
     def pure_ack(self) -> bool:
         """An ACK and nothing that would have to be inspected."""
         return self.flags & (SYN | FIN | RST | ACK | URG) == ACK and self.whole and not self.payload
@@ -87,7 +107,11 @@ class Packet:
 
 @dataclass(slots=True)
 class Entry:
-    """A connection. `next` is the number behind what a side has sent, `acked` the highest it has acknowledged."""
+    """A connection. `next` is the number behind what a side has sent, `acked` the highest it has acknowledged.
+
+    All numbers are the server's own; `delta` is what an intercepted client adds to them. Until the server's number is
+    known its SYN counts as 0.
+    """
 
     state: State
     started: int
@@ -98,6 +122,7 @@ class Entry:
     spoken: set[Side] = field(default_factory=set)  # payload was seen from
     fin: set[Side] = field(default_factory=set)
     bypass: bool = False
+    delta: int | None = None  # of an intercepted connection
 
 
 class Table:
@@ -108,6 +133,7 @@ class Table:
         self.lifetimes = lifetimes  # ns
         self.entries: dict[Key, Entry] = {}
         self.events: list[Event] = []
+        self.told: dict[tuple[IPv4Address, Limit], int] = {}  # when the last event spoke of it
 
     def total(self, mapped: IPv4Address) -> int:
         """Places taken at `mapped`; DEAD connections hold theirs, WAITING ones have none."""
@@ -123,20 +149,24 @@ class Table:
         if packet.opens:
             if packet.side is Side.SERVER:
                 return Verdict.DROP if entry else Verdict.PASS
-            if not self._look(packet, entry, now):
-                return Verdict.DROP
-            return Verdict.SKIP if packet.plain_syn else Verdict.PASS
+            return self._look(packet, entry, now)
         if entry is None:
-            return Verdict.PASS
+            cookie = packet.side is Side.CLIENT and packet.acknowledges
+            return Verdict.FULL if cookie and self._full(packet.key.mapped) else Verdict.PASS
         if entry.state is State.DEAD:
             self._server_lets_go(packet)
             return Verdict.DROP
+        if entry.delta is not None and packet.side is Side.CLIENT:
+            packet = _as_server_counts(packet, entry.delta)
         return Verdict.SKIP if _skips(entry, packet) else Verdict.PASS
 
     def egress(self, packet: Packet, now: int) -> Verdict:
         """A packet was let through: what it changes, and what is dropped after all."""
         entry = self.entries.get(packet.key)
-        if packet.opens and packet.side is Side.CLIENT:
+        if packet.local and not packet.proxied:
+            self._our_own(packet, entry, now)
+            passes = True
+        elif packet.opens and packet.side is Side.CLIENT:
             passes = self._admit(packet, entry, now)
         elif entry is None:
             passes = not (
@@ -148,6 +178,9 @@ class Table:
             self._server_lets_go(packet)
             passes = False
         else:
+            if packet.side is Side.SERVER and entry.delta is not None:
+                packet = renumbered(packet, entry) if packet.flags & RST else packet
+                packet = _as_server_counts(packet, entry.delta)
             self._follow(packet, entry, now)
             passes = True
         return Verdict.PASS if passes else Verdict.DROP
@@ -187,13 +220,21 @@ class Table:
             self._end(key, _expiry(self.entries[key].state), now)
         return len(over)
 
-    def _look(self, packet: Packet, entry: Entry | None, now: int) -> bool:
+    def _look(self, packet: Packet, entry: Entry | None, now: int) -> Verdict:
         """A SYN before the rules. One that has waited takes its place here: conntrack knows it already."""
+        passes = Verdict.SKIP if packet.plain_syn else Verdict.PASS
         if entry is None:
-            return not self._refused(packet, now)
+            match self._reached(packet, now):
+                case None:
+                    return passes
+                case Limit.EMBRYONIC if packet.plain_syn:
+                    return Verdict.INTERCEPT
+                case _:
+                    return Verdict.DROP
         if entry.state is State.WAITING:
-            return self._admit(packet, entry, now)
-        return True
+            return passes if self._admit(packet, entry, now) else Verdict.DROP
+        begun = entry.delta is not None and entry.state in EMBRYONIC  # what SYNPROXY has begun, it ends
+        return Verdict.INTERCEPT if begun and packet.plain_syn else passes
 
     def _admit(self, packet: Packet, entry: Entry | None, now: int) -> bool:
         """A SYN takes a place, or the one that the connection before it on its tuple still holds."""
@@ -203,25 +244,50 @@ class Table:
                 return True
             if entry.state is not State.DEAD:  # of which that was said when it died
                 self._report(packet.key, entry, Ending.REPLACED, now)
-        elif refused := self._refused(packet, now):
-            if entry is None and refused is Limit.MAX_CONNS:
+        elif self._reached(packet, now, asked=(Limit.MAX_CONNS,)):
+            if packet.proxied:
+                seq, ack = first_octet(packet.ack), first_octet(packet.seq)
+                self.events.append(Stranded(packet.key, self._real(packet.key), seq, ack, now))
+            elif entry is None:
                 self.entries[packet.key] = _fresh(packet, State.WAITING, now)
             return False
         self.entries[packet.key] = _fresh(packet, State.SYN, now)
         self.events.append(Built(packet.key, self._real(packet.key), now))
         return True
 
-    def _refused(self, packet: Packet, now: int) -> Limit | None:
+    def _reached(self, packet: Packet, now: int, asked: Sequence[Limit] = tuple(Limit)) -> Limit | None:
         """The limit that has no room for one more, told as an event; max_conns is asked first."""
         static = self.statics[packet.key.mapped]
-        for which, count, limit in (
-            (Limit.MAX_CONNS, self.total(static.mapped), static.max_conns),
-            (Limit.EMBRYONIC, self.embryonic(static.mapped), static.max_embryonic),
-        ):
+        rows = {
+            Limit.MAX_CONNS: (self.total(static.mapped), static.max_conns),
+            Limit.EMBRYONIC: (self.embryonic(static.mapped), static.max_embryonic),
+        }
+        for which in asked:
+            count, limit = rows[which]
             if limit and count >= limit:
-                self.events.append(Refused(packet.key, static.real, which, count, limit, now))
+                told = self.told.get((static.mapped, which))
+                if told is None or now - told >= TELL_EVERY:
+                    self.told[static.mapped, which] = now
+                    self.events.append(Refused(packet.key, static.real, which, count, limit, now))
                 return which
         return None
+
+    def _full(self, mapped: IPv4Address) -> bool:
+        """Whether a cookie that comes back now would find no place."""
+        static = self.statics[mapped]
+        return bool(static.max_embryonic and static.max_conns) and self.total(mapped) >= static.max_conns
+
+    def _our_own(self, packet: Packet, entry: Entry | None, now: int) -> None:
+        """The firewall's own packet, but for SYNPROXY's SYN: SYNPROXY's ACK establishes what its SYN began."""
+        if entry is None or packet.side is Side.SERVER:
+            return
+        if packet.flags & (FIN | RST) and entry.state is State.DEAD:
+            del self.entries[packet.key]
+        begun = entry.delta is not None and entry.state in EMBRYONIC and packet.seq == entry.next[Side.CLIENT]
+        if begun and entry.delta is not None and packet.acknowledges:
+            entry.state, entry.last = State.ESTABLISHED, now
+            entry.next[Side.SERVER] = entry.acked[Side.CLIENT] = packet.ack
+            entry.delta = to_seq(entry.delta - (packet.ack - 1), 0)
 
     def _follow(self, packet: Packet, entry: Entry, now: int) -> None:
         if entry.state is State.WAITING:
@@ -262,18 +328,44 @@ class Table:
 _RESET_BY = {Side.CLIENT: Ending.RESET_BY_CLIENT, Side.SERVER: Ending.RESET_BY_SERVER}
 
 
+def renumbered(packet: Packet, entry: Entry) -> Packet:
+    """An RST to the client of an intercepted connection as it goes on: with the number that client expects.
+
+    Conntrack gives each of the server's the cookie's, the firewall's own count as the server does (bpf-notes 4.4).
+    """
+    return replace(packet, seq=to_seq(entry.next[Side.SERVER], entry.delta or 0))
+
+
+def _as_server_counts(packet: Packet, delta: int) -> Packet:
+    """A packet on the client's side of an intercepted connection, with the server's octets counted as it does."""
+    if packet.side is Side.CLIENT:
+        return replace(packet, ack=to_seq(packet.ack, -delta))
+    return replace(packet, seq=to_seq(packet.seq, -delta))
+
+
 def _fresh(packet: Packet, state: State, now: int) -> Entry:
     expected = first_octet(packet.seq)
-    return Entry(state, now, now, {Side.CLIENT: expected, Side.SERVER: 0}, {Side.CLIENT: 0, Side.SERVER: expected})
+    entry = Entry(state, now, now, {Side.CLIENT: expected, Side.SERVER: 0}, {Side.CLIENT: 0, Side.SERVER: expected})
+    if packet.proxied:
+        _intercept(packet, entry)
+    return entry
+
+
+def _intercept(packet: Packet, entry: Entry) -> None:
+    """SYNPROXY's own SYN: the client counts from the cookie it carries."""
+    entry.delta = packet.ack
+    entry.next[Side.SERVER] = 1
 
 
 def _syn_again(packet: Packet, entry: Entry, now: int) -> None:
     """The same SYN again changes nothing; another one begins the handshake anew, in the same place."""
     if entry.state in EMBRYONIC:
         entry.last = now
-        if entry.next[Side.CLIENT] != first_octet(packet.seq):
+        if entry.next[Side.CLIENT] != first_octet(packet.seq) or packet.proxied:
             entry.state = State.SYN
             entry.next[Side.CLIENT] = entry.acked[Side.SERVER] = first_octet(packet.seq)
+        if packet.proxied:
+            _intercept(packet, entry)
 
 
 def _shake_hands(packet: Packet, entry: Entry) -> None:

@@ -25,6 +25,12 @@ from tests import admission
 from tests.admission import MAPPED, REAL, SECOND
 
 TC_ACT_UNSPEC, TC_ACT_SHOT = -1, 2  # uapi/linux/pkt_cls.h
+VERDICTS = {
+    marks.Disposition.QUEUE: Verdict.PASS,
+    marks.Disposition.SKIP: Verdict.SKIP,
+    marks.Disposition.INTERCEPT: Verdict.INTERCEPT,
+    marks.Disposition.FULL: Verdict.FULL,
+}
 NAMESPACE = f"bpf-unit-{os.getpid()}"
 
 
@@ -42,6 +48,13 @@ class Box:
         interfaces = {"outside": self.outside, "inside": self.inside}
         self.table.set_statics([admission.static(max_conns, max_embryonic)], interfaces)
 
+    def empty(self) -> None:
+        """No connections, no limits, nothing told."""
+        self.clear(*self.states())
+        self.table.set_statics([], {})
+        self.limit(0)
+        self.events()
+
     def run(self, program: str, frame: Any, device: int, came_in: int, mark: int = 0) -> Run:
         """The program on a scapy packet at `device`, which came in at `came_in`."""
         self.table.set_clock_offset(self.now - time.monotonic_ns())
@@ -55,8 +68,10 @@ class Box:
 
     def leaves(self, packet: Packet) -> Verdict:
         if packet.side is Side.CLIENT:
-            return verdict(self.run("egress", frame(packet, REAL), self.inside, self.outside))
-        return verdict(self.run("egress", frame(packet, MAPPED), self.outside, self.inside))
+            came_in = 0 if packet.local else self.outside
+            return verdict(self.run("egress", frame(packet, REAL), self.inside, came_in))
+        came_in = 0 if packet.local else self.inside
+        return verdict(self.run("egress", frame(packet, MAPPED), self.outside, came_in))
 
     def later(self, seconds: float) -> None:
         self.now += int(seconds * SECOND)
@@ -92,8 +107,7 @@ def verdict(run: Run) -> Verdict:
     if run.value == TC_ACT_SHOT:
         return Verdict.DROP
     assert run.value == TC_ACT_UNSPEC
-    skip = marks.DISPOSITION.get(run.mark) == marks.Disposition.SKIP
-    return Verdict.SKIP if skip else Verdict.PASS
+    return VERDICTS[marks.Disposition(marks.DISPOSITION.get(run.mark))]
 
 
 def frame(packet: Packet, server: object) -> Any:
@@ -127,8 +141,6 @@ def box(loaded: Box) -> Iterator[Box]:
     with namespaces.within(NAMESPACE):
         loaded.now = time.monotonic_ns()
         loaded.table.set_workers(1)
-        loaded.limit(0)
-        loaded.clear(*loaded.states())
-        loaded.events()
+        loaded.empty()
         assert loaded.use() == (0, 0)
         yield loaded

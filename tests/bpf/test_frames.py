@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,13 @@ def test_a_mark_from_outside_is_no_permission(box: Any) -> None:
 
 def test_egress_leaves_the_mark_alone(box: Any) -> None:
     assert box.run("egress", IP(src=C, dst=R) / tcp(), box.inside, box.outside, 0xFFFFFFFF).mark == 0xFFFFFFFF
+
+
+def test_a_syn_to_be_intercepted_that_was_not_goes_no_further(box: Any) -> None:
+    intercept = marks.DISPOSITION.put(marks.Disposition.INTERCEPT)
+    assert box.run("egress", IP(src=C, dst=R) / tcp(), box.inside, box.outside, intercept).value == DROP
+    assert box.states() == {}
+    assert box.run("egress", IP(src=C, dst=R) / tcp(), box.inside, box.outside, SKIP).value == PASS
 
 
 # What is not ours to judge
@@ -229,12 +237,54 @@ def test_refusals_are_counted_by_limit(box: Any) -> None:
     box.limit(2, 1)
     [before] = box.table.counts()
     box.arrives(syn(1)), box.leaves(syn(1))
-    assert [box.arrives(syn(2)).name, box.arrives(syn(3)).name] == ["DROP", "DROP"]
+    assert [box.arrives(syn(2)).name, box.arrives(syn(3)).name] == ["INTERCEPT", "INTERCEPT"]
     box.limit(1)
     box.arrives(syn(4))
     [after] = box.table.counts()
     assert after.refused_embryonic - before.refused_embryonic == 2
     assert after.refused_max - before.refused_max == 1
+
+
+def test_a_flood_is_counted_and_told_of_once(box: Any) -> None:
+    box.limit(0, 1)
+    box.arrives(syn(1)), box.leaves(syn(1))
+    box.events()
+    [before] = box.table.counts()
+    flood = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", type=0x800) / IP(src=ELSE, dst=M) / tcp()
+    run = box.table.programs["ingress"].run(bytes(flood), ifindex=box.outside, repeat=10_000)
+    assert marks.DISPOSITION.get(run.mark) == marks.Disposition.INTERCEPT
+    assert box.table.counts()[0].refused_embryonic - before.refused_embryonic == 10_000
+    assert len(box.events()) == 1
+    assert box.table.lost_events() == 0
+
+
+@pytest.mark.parametrize("local", [True, False], ids=["the firewall's own", "the server's"])
+@pytest.mark.parametrize("cookie", [7000, 2**32 - 20, 100])
+def test_a_reset_reaches_an_intercepted_client_with_the_number_it_expects(box: Any, cookie: int, local: bool) -> None:
+    shift = (cookie - 500) % 2**32
+    for packet in (
+        client(SYN, 100, local=True),
+        client(ACK, local=True),
+        server(ACK, (501 + shift) % 2**32, payload=30),
+    ):
+        box.leaves(replace(packet, ack=cookie) if packet.opens else packet)
+    number = 531 if local else (cookie + 1) % 2**32  # as the worker counts, and as conntrack leaves it
+    given = IP(src=M, dst=C) / TCP(sport=25, dport=1000, flags="RA", seq=number, ack=101)
+    run = box.run("egress", given, box.outside, 0 if local else box.inside)
+    sent = Ether(run.frame)
+    assert (run.value, sent[TCP].seq, sent[TCP].ack) == (PASS, (531 + shift) % 2**32, 101)
+    whole = sent[TCP].chksum
+    del sent[TCP].chksum
+    assert Ether(bytes(sent))[TCP].chksum == whole
+    assert box.states() == ({key(): State.ESTABLISHED} if local else {})
+
+
+def test_nothing_else_is_rewritten(box: Any) -> None:
+    bring(box, State.ESTABLISHED)
+    for flags in ("A", "RA", "FA"):
+        given = IP(src=M, dst=C) / TCP(sport=25, dport=1000, flags=flags, seq=7, ack=101)
+        run = box.run("egress", given, box.outside, 0)
+        assert run.frame.endswith(bytes(given))
 
 
 def test_many_connections_are_told_and_swept(box: Any) -> None:

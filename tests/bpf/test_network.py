@@ -128,7 +128,8 @@ def test_half_open_connections_end_at_the_embryonic_limit(host: Ground, table: C
     server = host.beside("inside", partial(serve, 1))
     racers = [host.beside("outside", partial(race, 10, 0.5)) for _ in range(PROCESSES)]
     assert [racer.result() for racer in racers] == [0] * PROCESSES
-    assert used(table) == (20, 20)
+    total, embryonic = used(table)
+    assert 20 <= total == embryonic < 28  # and those that were between the look and the count
     server.kill()
     table.set_clock_offset(31 * 10**9)
     assert table.sweep() >= 20

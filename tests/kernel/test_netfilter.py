@@ -121,7 +121,7 @@ def test_the_record_names_only_tables_that_were_not_there(bare: Ground, tmp_path
     bare.run("firewall", "iptables-restore", "--noflush", text=NEIGHBOURS)
     apply(bare, tmp_path / "found.json")
     noted = Found(tmp_path / "found.json").changes
-    assert set(noted) == {NoTable("ip", "mangle"), NoTable("ip6", "filter")}
+    assert set(noted) == {NoTable("ip", "mangle"), NoTable("ip", "raw"), NoTable("ip6", "filter")}
 
 
 def test_forwarded_ipv6_is_dropped(bare: Ground, tmp_path: Path) -> None:
