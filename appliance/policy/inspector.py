@@ -1,9 +1,9 @@
 """Facts into actions: one connection under one inspect map.
 
 The session says what was seen, the map what is to be done about it. Rules that no map line states (the fixed part of
-`inspect esmtp`: rows 3-12 of the design) are here. Facts come in stream order, those of one octet are judged in the
-order of the one table; an action that closes the connection ends their evaluation, every other lets it go on
-(asa.md §2.7).
+`inspect esmtp`: rows 3-12 of the design) are here. Facts come in stream order, whatever the map's; the lines that one
+of them meets are judged in the map's order. An action that closes the connection ends their evaluation, every other
+lets it go on (asa.md §2.7).
 """
 
 from __future__ import annotations

@@ -144,6 +144,10 @@ class InspectMap:
     matches: tuple[Match, ...] = ()
     description: str = ""
 
+    def __hash__(self) -> int:
+        """Of the name alone: the plan of a map is looked up for every connection, and equal maps have equal names."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class InspectEsmtp:

@@ -3,8 +3,7 @@
 The parser, the renderer, the inspector, `show service-policy` and the metrics' labels iterate it: a new condition is
 one row and one test case. A row takes ``gt NUMBER``, one or more words, or a regex; every row takes ``not``.
 
-The table's order is the order in which what was seen at one octet is judged, whatever the map's order (asa.md §2.7);
-rows with a default stand in the default map's order (asa.md §2.8).
+Rows with a default stand in the default map's order (asa.md §2.8).
 """
 
 from __future__ import annotations
@@ -178,8 +177,6 @@ CONDITIONS: tuple[Condition, ...] = (
 )
 
 BY_KEY: dict[str, Condition] = {each.key: each for each in CONDITIONS}
-#: A row's place in the order of evaluation.
-ORDER: dict[str, int] = {each.key: place for place, each in enumerate(CONDITIONS)}
 
 
 def phrase(match: Match) -> str:

@@ -1,7 +1,7 @@
 """An inspect map made ready: what the session has to look for, and which match lines each fact is put to.
 
-It is made once for all connections under the map. Of what is seen at one octet the rows of the one table are judged in
-its order, lines of one row in the map's (asa.md §2.7).
+It is made once for all connections under the map. Lines that one fact meets stand in the map's order; the order of the
+facts is that of the stream (asa.md §2.7).
 """
 
 from __future__ import annotations
@@ -11,18 +11,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from appliance.esmtp.commands import SUPPORTED
-from appliance.esmtp.events import Command, Fact, MimeFile, Quantity, Recipient, Sender, SizeViolation, Special
+from appliance.esmtp.events import (
+    Command,
+    EhloParameter,
+    Fact,
+    MimeFile,
+    Quantity,
+    Recipient,
+    Sender,
+    SizeViolation,
+    Special,
+)
 from appliance.esmtp.session import OPTIONAL, Settings
 from appliance.policy.actions import Matched
 from appliance.policy.counters import MATCHES_BASE
 from appliance.policy.maps import Deed, InspectMap, Match
-from appliance.policy.matches import BY_KEY, ORDER, phrase
+from appliance.policy.matches import BY_KEY, phrase
 from appliance.policy.regex import Matcher
 
 #: What of a limit's `not` is judged by what the session states; the rest when its address or its message is over.
 STATED = frozenset({Quantity.COMMAND_LINE, Quantity.RECIPIENTS, Quantity.INVALID_RECIPIENTS})
-
-_CLOSING = frozenset({Deed.DROP_CONNECTION, Deed.RESET})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,10 @@ class Plan:
 @functools.lru_cache(maxsize=64)
 def plan(inspect_map: InspectMap) -> Plan:
     """The plan of `inspect_map`."""
-    lines = sorted(_lines(inspect_map), key=lambda each: ORDER[each.match.condition])
     exceeded: dict[tuple[Quantity, int], tuple[Line, ...]] = {}
     kept: dict[Quantity, tuple[Line, ...]] = {}
     facts: dict[type[Fact], tuple[Line, ...]] = {}
-    for line in lines:
+    for line in _lines(inspect_map):
         fact = BY_KEY[line.match.condition].fact
         if not isinstance(fact, Quantity):
             facts[fact] = (*facts.get(fact, ()), line)
@@ -111,20 +118,20 @@ def _settings(
     return Settings(
         {quantity: tuple(each) for quantity, each in limits.items()},
         starttls=parameters.allow_tls,
-        crossed=frozenset(word for word, lines in verbs.items() if _crosses(lines)),
+        crossed=frozenset(word for word, lines in verbs.items() if _masked(lines)),
         wanted=frozenset(wanted),
+        passing=frozenset(word for word in BY_KEY["ehlo-reply-parameter"].words if not _asked(word, facts)),
         kept=frozenset(kept.keys() & STATED),
     )
 
 
-def _crosses(lines: tuple[Line, ...]) -> bool:
-    """Whether one of them masks before another closes."""
-    for line in lines:
-        if line.match.reaction.deed in _CLOSING:
-            return False
-        if line.match.reaction.deed is Deed.MASK:
-            return True
-    return False
+def _asked(word: str, facts: dict[type[Fact], tuple[Line, ...]]) -> bool:
+    """Whether a line speaks of the EHLO parameter `word`."""
+    return any(line.meets(word) for line in facts.get(EhloParameter, ()))
+
+
+def _masked(lines: tuple[Line, ...]) -> bool:
+    return any(line.match.reaction.deed is Deed.MASK for line in lines)
 
 
 def file_type(fact: MimeFile) -> tuple[bytes, bytes]:

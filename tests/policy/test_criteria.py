@@ -50,6 +50,33 @@ class TestLimits:
         assert outcome.ended.startswith("ResetConnection: matched Class 1: not ") is (more <= 0)
 
 
+class TestNot:
+    def test_each_message_is_judged_by_itself(self) -> None:
+        match = Match("body-line-length", LOG, limit=5, negated=True)
+        long, short = b"\r\n123456\r\n.\r\n", b"\r\n12345\r\n.\r\n"
+        script = [each for text in (long, short, long, short) for each in (*DATA, payload(text), server(b"250 ok\r\n"))]
+        outcome = everyhow(*HELLO, *script, inspect_map=under(match))
+        assert outcome.said == ["matched Class 1: not body line length gt 5"] * 2
+
+    def test_each_sender_is_judged_by_itself(self) -> None:
+        match = Match("sender-address-length", LOG, limit=3, negated=True)
+        outcome = everyhow(*HELLO, *accepted(b"MAIL FROM:<a@bc>\r\n", b"MAIL FROM:<a@b>\r\n"), inspect_map=under(match))
+        assert outcome.matched(1) == 1
+
+    @pytest.mark.parametrize(
+        ("key", "script"),
+        [
+            ("cmd-line-length", (*GREETED, client(b"NOOP 789012\r\n"))),
+            ("sender-address-length", (*GREETED, client(b"MAIL FROM:<123456789@b>\r\n"))),
+            ("cmd-rcpt-count", MEASURED["cmd-rcpt-count"](12)),
+        ],
+    )
+    def test_of_two_limits_only_the_one_that_was_kept(self, key: str, script: tuple[Sent, ...]) -> None:
+        lines = [Match(key, LOG, limit=limit, negated=True) for limit in (10, 13)]
+        outcome = everyhow(*script, inspect_map=under(*lines))
+        assert (outcome.matched(1), outcome.matched(2)) == (0, 1)
+
+
 class TestVerbs:
     def lines(self, verb: bytes) -> tuple[Sent, ...]:
         return (*HELLO, client(verb + b"\r\n"), server(b"250 ok\r\n"), *accepted(b"RSET\r\n"))

@@ -84,6 +84,7 @@ def test_what_the_signs_mean(pattern: str, yes: list[bytes], no: list[bytes]) ->
         ("aä", 1),
         ("a{1001}", 0),
         ("((a{50}){50}){50}", 0),
+        ("(" + "a" * 80 + "){1000}", 0),
     ],
 )
 def test_what_is_refused_and_where(pattern: str, at: int) -> None:
