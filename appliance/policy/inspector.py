@@ -107,6 +107,7 @@ class Inspector:
         "_rates",
         "_relay",
         "_session",
+        "_stalled_at",
     )
 
     def __init__(self, inspect_map: InspectMap, counters: MutableSequence[int]) -> None:
@@ -115,6 +116,7 @@ class Inspector:
         self._session = Session(self._plan.settings)
         self._counters = counters
         self._masked_lines = 0  # of this EHLO reply
+        self._stalled_at = -1  # where the rest of its line that stalled begins
         self._closed = False
         self._now = 0
         self._over: set[tuple[Quantity, int]] = set()  # limits that this address, or this message, went beyond
@@ -318,11 +320,15 @@ class Inspector:
         for line in lines:
             if not line.meets(fact.word):
                 continue
-            self._counters[line.slot] += fact.whole
             masked = masked or line.match.reaction.deed is Deed.MASK
+            if fact.offset == self._stalled_at:  # more of a line that was judged: one fact, one record
+                continue
+            self._counters[line.slot] += fact.whole
             self._react(Side.SERVER, line.match.reaction, line.cause, actions)
             if self._closed:
                 return
+        if not fact.whole:
+            self._stalled_at = fact.offset + fact.length
         if masked:
             actions.append(Mask(Side.SERVER, fact.offset, self._crosses(fact)))
 

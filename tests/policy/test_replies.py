@@ -7,7 +7,7 @@ import pytest
 
 from appliance.flow import Side
 from appliance.policy.actions import Hold
-from appliance.policy.counters import Slot
+from appliance.policy.counters import MATCHES_BASE, Slot
 from appliance.policy.maps import Banner, Deed, InspectMap, Match, Parameters, Reaction
 from tests.playbook import (
     GREETED,
@@ -204,6 +204,18 @@ class TestHolding:
         assert wire.counters[Slot.STALLED] == 1
         wire.send(Side.SERVER, b"250 HELP\r\n")
         assert wire.outcome().server.endswith(b"250 XXXA\r\n")
+
+    def test_a_line_that_stalls_and_comes_octet_by_octet_is_logged_once(self):
+        log = Match("ehlo-reply-parameter", Reaction(Deed.LOG, log=True), words=("size", "others"))
+        wire = Wire(InspectMap("m", matches=(log,)))
+        for each in ehlo(b"250-mx"):
+            wire.send(each.side, each.octets)
+        wire.send(Side.SERVER, b"250-SIZE 1")
+        wire.apply(Side.SERVER, wire.inspector.stalled())
+        for octet in b"000000\r\n250-HELP\r\n":
+            wire.send(Side.SERVER, bytes([octet]))
+        assert wire.said == ["matched Class 1: ehlo-reply-parameter size others"] * 2
+        assert wire.counters[MATCHES_BASE] == 1
 
     def test_a_stall_with_nothing_held_says_nothing(self):
         wire = Wire()
