@@ -115,12 +115,11 @@ static __always_inline void emit_refused(struct place *at, struct finding *found
 	emit(&event);
 }
 
-static __always_inline void emit_stranded(struct place *at, struct packet *packet, u64 now)
+static __always_inline void emit_stranded(struct conn_key *key, __be32 real, u32 seq, u32 ack, u64 now)
 {
 	struct event event = {
-		.time = now, .mapped = at->key.mapped, .client = at->key.client, .port = at->key.port,
-		.client_port = at->key.client_port, .real = at->real, .kind = STRANDED, .seq = packet->ack + 1,
-		.ack = packet->seq + 1,
+		.time = now, .mapped = key->mapped, .client = key->client, .port = key->port,
+		.client_port = key->client_port, .real = real, .kind = STRANDED, .seq = seq, .ack = ack,
 	};
 	emit(&event);
 }
@@ -233,7 +232,7 @@ static __always_inline int turn_away(struct place *at, struct packet *packet, st
 {
 	refuse(at, count, found, now);
 	if (packet->proxied)
-		emit_stranded(at, packet, now);
+		emit_stranded(&at->key, at->real, packet->ack + 1, packet->seq + 1, now);
 	return DROP;
 }
 
@@ -761,6 +760,9 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 	was.started = conn->started;
 	was.octets = conn->octets;
 	was.real = conn->real;
+	was.flags = conn->flags;
+	was.delta = conn->delta;
+	was.next[CLIENT] = conn->next[CLIENT];
 	if (conn->tag == tag && state != CLOSED) {
 		if (order == RELEASE) {
 			done = !(conn->flags & BYPASS);
@@ -787,6 +789,8 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 		emit_torn_down(key, &was, INSPECTION, now);
 	} else {
 		remove(key, &was, order == CLEAR ? CLEARED : expiry(state), now);
+		if (was.flags & INTERCEPTED && embryonic(state)) /* the server never answered, the client knows nothing of it */
+			emit_stranded(key, was.real, was.delta + 1, was.next[CLIENT], now);
 	}
 	return 1;
 }

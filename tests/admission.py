@@ -568,9 +568,15 @@ def what_synproxy_began_in_vain_ends_by_the_clock(box: Subject) -> None:
     box.events()
     box.later(EMBRYONIC + 1)
     assert box.sweep() == 1
-    event = only(box.events())
+    event, stranded = box.events()
     assert isinstance(event, TornDown)
     assert (event.ending, box.use()) == (Ending.SYN_TIMEOUT, (0, 0))
+    assert isinstance(stranded, Stranded)
+    assert (stranded.key, stranded.seq, stranded.ack) == (key(), COOKIE + 1, 101)
+    opened_by_proxy(box)
+    box.later(IDLE + 1)
+    assert box.sweep() == 1
+    assert not any(isinstance(each, Stranded) for each in box.events())
 
 
 # WAITING

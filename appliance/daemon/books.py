@@ -2,7 +2,7 @@
 
 What the kernel's table ended by the clock, connection tracking may still know, and a late packet must not bring it
 back uncounted: such entries are taken out of it too, so many at a time, because each costs the loop most of a
-millisecond. So is what SYNPROXY began for a client that came too late, which is reset.
+millisecond. So is what SYNPROXY began for a client in vain, which is reset.
 """
 
 from __future__ import annotations

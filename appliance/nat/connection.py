@@ -113,7 +113,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """A client that sent SYNPROXY's cookie back believes that it is connected, but there is no place for it.
+    """A client that sent SYNPROXY's cookie back believes that it is connected, and is not: no place, or no answer.
 
     `seq` is the number it expects next, `ack` the one it sends next.
     """

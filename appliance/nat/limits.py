@@ -246,8 +246,7 @@ class Table:
                 self._report(packet.key, entry, Ending.REPLACED, now)
         elif self._reached(packet, now, asked=(Limit.MAX_CONNS,)):
             if packet.proxied:
-                seq, ack = first_octet(packet.ack), first_octet(packet.seq)
-                self.events.append(Stranded(packet.key, self._real(packet.key), seq, ack, now))
+                self._strand(packet.key, packet.ack, first_octet(packet.seq), now)
             elif entry is None:
                 self.entries[packet.key] = _fresh(packet, State.WAITING, now)
             return False
@@ -313,6 +312,12 @@ class Table:
         entry = self.entries.pop(key)
         if entry.state not in (State.WAITING, State.DEAD):
             self._report(key, entry, ending, now)
+        # the server never answered, and the client knows nothing of it
+        if entry.delta is not None and entry.state in EMBRYONIC and ending in (Ending.SYN_TIMEOUT, Ending.CLEARED):
+            self._strand(key, entry.delta, entry.next[Side.CLIENT], now)
+
+    def _strand(self, key: Key, cookie: int, ack: int, now: int) -> None:
+        self.events.append(Stranded(key, self._real(key), first_octet(cookie), ack, now))
 
     def _report(self, key: Key, entry: Entry, ending: Ending, now: int) -> None:
         self.events.append(TornDown(key, self._real(key), ending, entry.started, now, entry.octets))

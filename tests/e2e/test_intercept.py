@@ -367,6 +367,23 @@ def test_no_spoofed_acknowledgment_takes_a_place() -> None:
         assert box.log().count("Built inbound") == 3
 
 
+def test_who_was_intercepted_for_a_server_that_does_not_answer_is_reset_in_the_end() -> None:
+    """It waits for a greeting and would wait for ever: SYNPROXY sends its SYN to the server once."""
+
+    def wait() -> str:
+        with half_open(3), socket.create_connection((str(MAPPED_SERVER), 25), 5) as connection:
+            connection.settimeout(PATIENCE)
+            try:
+                return repr(connection.recv(100))
+            except ConnectionResetError:
+                return "RESET"
+
+    with wall("tcp 0 3\ntimeout embryonic 0:0:5") as box:
+        box.ground.run("inside", "iptables", "-A", "INPUT", "-p", "tcp", "--dport", "25", "-j", "DROP")
+        assert box.outside(wait).result(60) == "RESET"
+        assert eventually(lambda: box.in_use() == 0)
+
+
 def test_a_port_that_the_access_list_denies_is_not_answered_with_a_cookie() -> None:
     def knock() -> list[str]:
         with half_open(3):
@@ -422,7 +439,7 @@ def gateway() -> bytes:
 
 
 def test_mail_is_delivered_during_a_flood() -> None:
-    """The server is a weak one: no cookies of its own, and a backlog that holds little more than the embryonic limit."""
+    """The server is a weak one: no cookies of its own, a backlog little above the embryonic limit."""
     seconds, rate, mails = (10, 200_000, 1000) if LONG else (4, 10_000, 100)
     with wall("tcp 1000 100") as box:
         with box.ground.within("inside"):
