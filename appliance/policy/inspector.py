@@ -186,7 +186,8 @@ class Inspector:
                 actions.append(Oversize(side, declared, actual))
             case MessageEnded():
                 counters[Slot.MESSAGE] += 1
-                self._judge_kept(side, _OF_MESSAGE, actions)
+                if self._plan.kept:
+                    self._judge_kept(side, _OF_MESSAGE, actions)
             case TlsStarted():
                 counters[Slot.ALLOW_TLS] += 1
                 actions.append(Bypass(self._map.allow_tls_log))

@@ -7,7 +7,7 @@ by accident; what an ASA does not have is refused with its column. It is octets 
 dot is any octet.
 
 RE2 runs in time linear in the text whatever the expression (docs/decisions, linear regular expressions). All is
-bounded nevertheless: `LONGEST` characters of pattern, `MEMORY` octets of automaton, `TEXT` octets of text.
+bounded nevertheless: `LONGEST` characters of pattern, `STEPS` an octet, `MEMORY` octets, `TEXT` octets of text.
 """
 
 from __future__ import annotations
@@ -22,13 +22,18 @@ import re2
 
 #: Characters a pattern has at most (asa.md §2.6).
 LONGEST = 100
-#: Octets one compiled expression may take; an address of 320 octets needs a hundredth.
+#: Instructions of a compiled expression: what one octet of text may cost at most. A pattern without counts has 104.
+STEPS = 500
+#: Octets one compiled expression and what it remembers may take.
 MEMORY = 1 << 18
 #: Octets of a text that are looked at: more than any address or file name a server takes.
 TEXT = 1024
 
 _ESCAPED = re.compile(r"x([0-9A-Fa-f]{2})|([0-3][0-7]{2})|([rntf])|([^A-Za-z0-9])")
 _REPEATED = re.compile(r"\{(\d{1,4})(,?)\}")
+
+
+_TOO_LARGE = "the pattern is too large: its repetitions multiply"
 
 
 class PatternError(ValueError):
@@ -90,9 +95,12 @@ def _compiled(pattern: str) -> Any:
     options.log_errors = False
     options.max_mem = MEMORY
     try:
-        return re2.compile(translated.encode("ascii"), options)
+        expression = re2.compile(translated.encode("ascii"), options)
     except re2.error:
-        raise PatternError(0, "the pattern is too large") from None
+        raise PatternError(0, _TOO_LARGE) from None
+    if expression.programsize > STEPS:
+        raise PatternError(0, _TOO_LARGE)
+    return expression
 
 
 class _Translation:

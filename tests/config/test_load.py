@@ -8,6 +8,7 @@ from appliance.config.config import Config
 from appliance.config.diagnostics import Severity, render
 from appliance.config.draft import CLASS_MAPS, INTERFACES
 from appliance.config.grammar import STATEMENTS
+from appliance.config.inspect_maps import REGEXES
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import load
 from appliance.config.parser import MOST
@@ -103,6 +104,11 @@ def test_warnings_are_bounded_too_and_refuse_nothing() -> None:
             "policy-map type inspect esmtp M\n"
             + "".join(f"match cmd line length gt {n}\nlog\n" for n in range(1, MATCHES + 2)),
             f"ERROR: an inspect map has at most {MATCHES} match lines",
+        ),
+        ("".join(f"regex r{n} x\n" for n in range(REGEXES + 1)), f"ERROR: at most {REGEXES} regexes"),
+        (
+            "".join(f"class-map type regex match-any c{n}\n" for n in range(REGEXES + 1)),
+            f"ERROR: at most {REGEXES} regex classes",
         ),
     ],
 )

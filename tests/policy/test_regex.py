@@ -37,6 +37,7 @@ def found(pattern: str, text: bytes) -> bool:
         (r"\101\000", [b"A\x00"], [b"A"]),
         (r"\"\$\{", [b'"${'], [b"a"]),
         (" two  words", [b"a two  words"], [b"two words"]),
+        ("a{400}", [b"a" * 400], [b"a" * 399]),
         ("x{1}(?:", [], []),
     ],
 )
@@ -83,6 +84,8 @@ def test_what_the_signs_mean(pattern: str, yes: list[bytes], no: list[bytes]) ->
         (r"\400", 0),
         ("aä", 1),
         ("a{1001}", 0),
+        ("a{500}", 0),
+        ("(.|a){20}(b{25}){25}", 0),
         ("((a{50}){50}){50}", 0),
         ("(" + "a" * 80 + "){1000}", 0),
     ],
