@@ -84,9 +84,12 @@ class Section:
     def files(self) -> list[tuple[bytes, str]]:
         """Every name with the media type it goes with, once; a type in a section without names has the empty one."""
         found = [(name, each.word) for each in self.media for name in each.names]
-        word = self.media[0].word if self.media else ""
-        found += [(name, word) for name in self.names]
-        return list(dict.fromkeys(found)) or [(b"", each.word) for each in self.media]
+        if self.names:
+            word = self.media[0].word if self.media else ""
+            found += [(name, word) for name in self.names]
+        if found:
+            return list(dict.fromkeys(found))
+        return [(b"", each.word) for each in self.media if each is not _MERE]
 
 
 def parse(value: bytes) -> tuple[bytes, Parameters]:

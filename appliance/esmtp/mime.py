@@ -289,8 +289,9 @@ class Mime:
         """Say what the header section said; `offset` is that of the octet that ended it."""
         fields, wanted = self._fields, self._settings.wanted
         fields.read(last=True)
-        facts.extend(Exceeded(Quantity.TO_FIELDS, limit, offset) for limit in self._to if fields.to_fields > limit)
-        self._to = ()
+        if self._to:
+            facts.extend(Exceeded(Quantity.TO_FIELDS, limit, offset) for limit in self._to if fields.to_fields > limit)
+            self._to = ()
         if MimeEncoding in wanted:
             facts.extend(MimeEncoding(word, offset) for word in fields.section.encodings)
         for name, content_type in fields.section.files():

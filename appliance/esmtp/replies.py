@@ -24,6 +24,7 @@ from appliance.esmtp.events import (
     Quantity,
     Rule,
 )
+from appliance.esmtp.settings import Settings
 from appliance.esmtp.states import GREETING, LICENSED, Dialogue, Expectation
 
 #: What of an EHLO reply may be held (design §2): octets a line with its end, octets and lines a reply.
@@ -44,7 +45,7 @@ class Text(enum.Enum):
 
 
 class ReplyLines:
-    """Reads reply lines piece by piece. `refused_limits` (ascending) are on the recipients refused."""
+    """Reads reply lines piece by piece."""
 
     __slots__ = (
         "_code",
@@ -54,6 +55,7 @@ class ReplyLines:
         "_held",
         "_line_octets",
         "_lines",
+        "_passing",
         "_pipelining",
         "_refused_limits",
         "_reply_octets",
@@ -62,9 +64,10 @@ class ReplyLines:
         "undecided",
     )
 
-    def __init__(self, dialogue: Dialogue, refused_limits: tuple[int, ...] = ()) -> None:
+    def __init__(self, dialogue: Dialogue, settings: Settings) -> None:
         self._dialogue = dialogue
-        self._refused_limits = refused_limits
+        self._refused_limits = settings.of(Quantity.INVALID_RECIPIENTS)
+        self._passing = settings.passing
         #: Stream offset of the first octet that waits for a decision, None if none does.
         self.undecided: int | None = None
         self._begin_reply()
@@ -222,13 +225,15 @@ class ReplyLines:
         return True
 
     def _state_parameter(self, text: bytes, offset: int, facts: list[Fact]) -> None:
-        """State the parameter of a whole line; an empty line has none."""
+        """State the parameter of a whole line; an empty line has none, and STARTTLS is always of interest."""
         text = text.removesuffix(b"\r")
         if text:
             keyword = text.partition(b" ")[0].upper()
             word = PARAMETERS.get(keyword, OTHERS)
-            self._pipelining = self._pipelining or word == "pipelining"
-            facts.append(EhloParameter(word, offset, len(text), keyword == b"STARTTLS"))
+            if word == "pipelining":
+                self._pipelining = True
+            if word not in self._passing or keyword == b"STARTTLS":
+                facts.append(EhloParameter(word, offset, len(text), keyword == b"STARTTLS"))
 
     def _end(self, offset: int, facts: list[Fact]) -> None:
         """The line's LF has come; it is at `offset`."""

@@ -40,7 +40,7 @@ class Session:
         self._settings = settings
         self._dialogue = dialogue = Dialogue()
         self._commands = CommandLines(dialogue, settings)
-        self._replies = ReplyLines(dialogue, settings.of(Quantity.INVALID_RECIPIENTS))
+        self._replies = ReplyLines(dialogue, settings)
         self._message: Message | None = None
         self._sasl = SaslLine()
         self._tls = {Side.CLIENT: b"", Side.SERVER: b""}  # the first octets behind the 220 to STARTTLS

@@ -24,13 +24,15 @@ OPTIONAL: frozenset[type[Fact]] = frozenset({Sender, Recipient, Special, SizeVio
 class Settings:
     """What one inspect map asks of every session under it.
 
-    `wanted` are those of `OPTIONAL` that a rule asks for; what nobody wants is not looked for.
+    `wanted` are those of `OPTIONAL` that a rule asks for; what nobody wants is not looked for. `passing` are the words
+    of EHLO parameters that no rule speaks of: they are not stated.
     """
 
     limits: Mapping[Quantity, tuple[int, ...]] = field(default_factory=dict)  # ascending
     starttls: bool = False  # STARTTLS reaches the server
     crossed: frozenset[str] = frozenset()  # supported verbs whose lines are to be X-ed as if they were not
     wanted: frozenset[type[Fact]] = frozenset()
+    passing: frozenset[str] = frozenset()
     kept: frozenset[Quantity] = frozenset()  # of which `Kept` is to be stated too
 
     def of(self, quantity: Quantity) -> tuple[int, ...]:

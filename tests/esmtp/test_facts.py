@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from appliance.esmtp.events import (
     Command,
+    EhloParameter,
     Exceeded,
     Kept,
     MessageBegun,
@@ -315,6 +316,15 @@ def test_a_whole_message_through_the_session():
         Exceeded(Quantity.BODY_LINE, 8, header + 9),
         MessageEnded(BEFORE_MESSAGE + len(text)),
     ]
+
+
+def test_parameters_no_rule_speaks_of_are_known_and_not_stated():
+    passing = Settings(passing=frozenset({"size", "pipelining", "others"}))
+    reply = server(b"250-mx\r\n250-SIZE 9\r\n250-DSN\r\n250-X\r\n250-STARTTLS\r\n250 PIPELINING\r\n")
+    script = (*GREETED, client(b"EHLO a\r\n"), reply, client(b"NOOP\r\nNOOP\r\n"))
+    found = stated(*script, of=EhloParameter, settings=passing)
+    assert [(fact.word, fact.starttls) for fact in found] == [("dsn", False), ("others", True)]
+    assert stated(*script, of=Odd, settings=passing) == []
 
 
 def test_what_nobody_asks_for_is_not_stated():
