@@ -3,7 +3,7 @@
     .venv/bin/python -m tests.captures.record        # needs Debian's package tshark, and only here
 
 tshark puts the TCP streams together (``-z follow,tcp,raw,N``); where the messages lie in them is read off its output
-by the simplest rule there is: a server's turn that begins with 354 lets one begin, CR LF . CR LF ends it.
+by the simplest rule there is: a server's turn with a line of 354 lets one begin, CR LF . CR LF ends it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def messages(told: list[tuple[str, bytes]]) -> list[bytes]:
     text: bytes | None = None
     for who, octets in told:
         if who == SERVER:
-            if text is None and octets.startswith(b"354"):
+            if text is None and b"\n354" in b"\n" + octets:
                 text = b"\r\n"
             continue
         while text is not None and octets:
