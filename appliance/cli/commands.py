@@ -114,10 +114,15 @@ def _print(call: Call, report: T, text: Callable[[T], Iterator[str]]) -> None:
 
 
 def run(call: Call) -> int:
-    """``run CONFIG``"""
+    """``run CONFIG``: what is wrong with it, to stderr; exit 2 if there is an error."""
+    (file,) = call.operands
+    loaded = _load("run", Path(file))
+    _print_diagnostics(loaded.diagnostics, file)
+    if loaded.config is None:
+        return 2
     from appliance.daemon.main import run as run_daemon
 
-    return run_daemon(Path(call.operands[0]), _run_dir(call))
+    return run_daemon(loaded.config, _run_dir(call))
 
 
 def check(call: Call) -> int:

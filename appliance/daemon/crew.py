@@ -11,8 +11,11 @@ import contextlib
 import os
 import signal
 import socket
+import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from appliance.daemon import clock
 from appliance.daemon.pages import Page
@@ -74,8 +77,12 @@ class Crew:
                 signal.signal(number, signal.SIG_DFL)
             _keep_only(channel)
             self._body(hand.number, channel, hand.page)
+        except BaseException as error:  # it ends here, whatever it is: nothing of the parent may run in a child
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(where.filename).name}:{where.lineno}"
+            print(f"fixup: worker {hand.number}: {type(error).__name__} at {place}: {error}", file=sys.stderr)
         finally:
-            os._exit(1)  # a body that returns has failed; nothing of the parent's clean-up may run here
+            os._exit(1)  # a body that returns has failed too
 
     def losses(self) -> list[Loss]:
         """Workers that ended since the last call. Their channels stay open: what they said last is not lost."""

@@ -65,7 +65,7 @@ class Daemon:
         workers = config.workers or max(1, (os.cpu_count() or 1) // 2)
         self._pages = [pages.Page(len(self._inspections)) for _ in range(workers)]
         fail_open = any(each.fail_open for each in self._inspections.values())
-        self._crew = Crew(self._pages, Worker(self._inspections, links.indices(config), fail_open))
+        self._crew = Crew(self._pages, Worker(self._inspections, links.indices(config), config.timeouts, fail_open))
         self._firewall = Firewall(config, directory, workers)
         self._selector = selectors.DefaultSelector()
         self._sinks = Sinks(config.logging, config.hostname, sys.stderr.fileno(), clock.wall)
@@ -85,13 +85,13 @@ class Daemon:
         undo.callback(self._crew.stop)
         for hand in self._crew.hands:
             self._hire(hand)
+        self._wait_for_workers()
         undo.callback(firewall.restore, self._directory)
         self._firewall.up()
         resetter = Resetter(self._config.statics)
         undo.callback(resetter.close)
         self._books = Books(self._config, self._firewall.table, self._sinks, resetter)
         self._errands = Errands(self._config.statics, self._firewall.table, self._sinks, resetter)
-        self._wait_for_workers()
         self._open_control()
         if self._config.metrics is not None:
             self._open_metrics(self._config.metrics)
@@ -139,9 +139,10 @@ class Daemon:
         self._stopping = True
 
     def _wait_for_workers(self) -> None:
-        wanted = {QUEUE_BASE + hand.number for hand in self._crew.hands}
+        """Until each serves its queue: nothing is put into the kernel for workers that cannot work."""
+        wanted = {(QUEUE_BASE + hand.number, hand.pid) for hand in self._crew.hands}
         deadline = time.monotonic() + LISTENING_WITHIN
-        while not wanted <= {each.number for each in queues.uses()}:
+        while not wanted <= {(each.number, each.worker_pid) for each in queues.uses()}:
             for loss in self._crew.losses():
                 raise KernelError(f"worker {loss.number} did not start ({loss.ended}); its last words are above")
             if time.monotonic() > deadline:
@@ -189,6 +190,7 @@ class Daemon:
 
     def _hear(self, hand: Hand) -> None:
         """Read a worker's requests; its end of file hangs up, so that what it said before it ended is heard first."""
+        self._books.fetch()  # a connection's beginning is recorded before what its worker says of it
         for _ in range(TURN):
             assert hand.requests is not None, "only open channels are registered"
             try:

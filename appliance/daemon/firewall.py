@@ -47,11 +47,14 @@ class Firewall:
 
 
 def restore(run: RunDirectory) -> bool:
-    """Put back everything a run noted in its directory; False if there was nothing."""
+    """Put back everything a run noted in its directory, and take away what is known to be ours without any note.
+
+    False if there was nothing.
+    """
     found = Found(run.found)
     there = bool(found.changes) or run.maps.exists()
     links.restore(found)
-    netfilter.remove(found)
+    there |= netfilter.remove(found)
     filters = [each for each in found.changes if isinstance(each, Filter)]
     ConnectionTable.detach(each.device for each in filters)
     for each in filters:

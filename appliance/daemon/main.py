@@ -1,4 +1,4 @@
-"""`fixup run` and `fixup cleanup`: a rule file and a run directory in, an exit code out."""
+"""`fixup run` and `fixup cleanup`: a configuration and a run directory in, an exit code out."""
 
 from __future__ import annotations
 
@@ -8,29 +8,26 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from appliance.config import diagnostics
 from appliance.config.config import Config
-from appliance.config.lexer import FILE_OCTETS
-from appliance.config.load import load
 from appliance.daemon import firewall
 from appliance.daemon.daemon import Daemon
 from appliance.daemon.rundir import RunDirectory
+from appliance.daemon.worker import QUEUE_BASE
 from appliance.kernel import privileges, queues
 from appliance.kernel.errors import KernelError
+from appliance.marks import WORKER
 
-#: Exit codes: the rule file or the command line is bad; the machine cannot or would not.
-BAD_INPUT = 2
+#: Workers at most, and so queues: one for each number that fits in the mark.
+WORKERS = WORKER.top + 1
+#: The exit code when the machine cannot or would not.
 REFUSED = 1
 
 
-def run(config_path: Path, run_dir: Path) -> int:
-    """Run the firewall of a rule file until SIGTERM or SIGINT; the exit code."""
-    config = _configuration(config_path)
-    if config is None:
-        return BAD_INPUT
+def run(config: Config, run_dir: Path) -> int:
+    """Run the firewall of a verified rule file until SIGTERM or SIGINT; the exit code."""
     directory = RunDirectory(run_dir)
     try:
-        privileges.require_root()
+        privileges.require_root("fixup run")
         directory.take(privileges.control_gid())
     except KernelError as error:
         return _refused(error)
@@ -46,10 +43,8 @@ def cleanup(run_dir: Path) -> int:
     """Put back what a killed run left; the exit code."""
     directory = RunDirectory(run_dir)
     try:
-        privileges.require_root()
-        if not run_dir.exists():
-            print(f"nothing to clean up in {run_dir}")
-            return 0
+        privileges.require_root("fixup cleanup")
+        queues.require_free(QUEUE_BASE, WORKERS)
         directory.take(privileges.control_gid())
     except KernelError as error:
         return _refused(error)
@@ -64,17 +59,6 @@ def cleanup(run_dir: Path) -> int:
     return 0
 
 
-def _configuration(path: Path) -> Config | None:
-    try:
-        with path.open("rb") as file:
-            loaded = load(file.read(FILE_OCTETS + 1))
-    except OSError as error:
-        print(f"fixup: cannot read {path}: {error.strerror}", file=sys.stderr)
-        return None
-    sys.stderr.write(diagnostics.render(loaded.diagnostics, str(path)))
-    return loaded.config
-
-
 def _refused(error: KernelError) -> int:
     print(f"fixup: {error}", file=sys.stderr)
     return REFUSED
@@ -82,6 +66,7 @@ def _refused(error: KernelError) -> int:
 
 def _run(config: Config, directory: RunDirectory) -> int:
     queues.require()
+    queues.require_free(QUEUE_BASE, WORKERS)
     daemon = Daemon(config, directory)
     try:
         daemon.start()

@@ -15,14 +15,16 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NoReturn, assert_never
 
+from appliance.config.config import Timeouts
 from appliance.config.inspections import Inspection
 from appliance.daemon import channel, clock
 from appliance.daemon.pages import Page
 from appliance.datapath.counters import QUEUE_OVERFLOWS, verdict_slot
-from appliance.datapath.datapath import Datapath
+from appliance.datapath.datapath import LIFETIMES, Datapath
 from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset
 from appliance.kernel import privileges
 from appliance.kernel.nfqueue import Packet, Queue
+from appliance.tcp.connection import State
 
 #: Worker n serves queue QUEUE_BASE + n; low numbers are other people's.
 QUEUE_BASE = 2500
@@ -38,8 +40,11 @@ _MILLISECOND = 1_000_000  # ns
 class Worker:
     """Worker `number`, as the crew's body; `queues_fail_open` asks the kernel to let pass what finds its queue full."""
 
-    def __init__(self, inspections: Mapping[int, Inspection], interfaces: Mapping[int, str], fail_open: bool) -> None:
+    def __init__(
+        self, inspections: Mapping[int, Inspection], interfaces: Mapping[int, str], timeouts: Timeouts, fail_open: bool
+    ) -> None:
         self._inspections = inspections
+        self._lifetimes = _lifetimes(timeouts)
         self._interfaces = interfaces
         self._fail_open = fail_open
         self._account = privileges.worker_account()
@@ -55,7 +60,14 @@ class Worker:
         gc.freeze()  # what was imported before the fork stays shared with the root process
         self._requests = requests
         blocks = dict(enumerate(page.blocks, 1))
-        self._datapath = Datapath(self._inspections, self._interfaces, blocks, page.engine, clock.monotonic())
+        self._datapath = Datapath(
+            self._inspections,
+            self._interfaces,
+            blocks,
+            page.engine,
+            clock.monotonic(),
+            lifetimes=self._lifetimes,
+        )
         watch = {requests.fileno(): self._root_spoke}
         self._engine = page.engine
         self._overflows = page.engine[QUEUE_OVERFLOWS]  # of those before us
@@ -119,3 +131,15 @@ class Worker:
     def _root_spoke(self) -> None:
         """Root says nothing on the channel, so it is readable only when root is gone."""
         os._exit(0)
+
+
+def _lifetimes(timeouts: Timeouts) -> dict[State, int]:
+    """How long the engine remembers idle connections: never less than the kernel does, whose timers are the ones that
+    count. Keep-alives are seen by the kernel alone, hence twice its time."""
+    connection = max(LIFETIMES[State.OPEN], 2 * timeouts.conn * clock.SECOND)
+    return {
+        State.OPEN: connection,
+        State.BYPASS: connection,
+        State.CLOSED: LIFETIMES[State.CLOSED],
+        State.DEAD: timeouts.half_closed * clock.SECOND,
+    }

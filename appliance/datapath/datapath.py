@@ -44,6 +44,8 @@ LIFETIMES: Mapping[State, int] = {
     State.CLOSED: 60 * _SECOND,
     State.DEAD: 600 * _SECOND,
 }
+#: The same of one whose client was never heard: a client waits five minutes for a greeting (RFC 5321 4.5.3.2.1).
+SILENCE = 300 * _SECOND
 #: How often idle connections are looked for (ns).
 SWEEP = 10 * _SECOND
 
@@ -77,7 +79,7 @@ class Datapath:
         self._blocks = blocks
         self._count = engine
         self._inspector = inspector
-        self._table: Table[Inspected] = Table(lifetimes)
+        self._table: Table[Inspected] = Table(lifetimes, SILENCE)
         self._find = self._table.find
         self._outcome = Outcome(engine)
         self._room = WaitingRoom(self._outcome, engine)
@@ -236,6 +238,7 @@ class Datapath:
             self._outcome.drop(handle, OF_REFUSAL[refusal])
         elif segment.flags & RST:
             self._table.end(connection, State.CLOSED)
+            self._reader.let_go(connection)  # who sent it sends nothing again
             self._outcome.go(handle, segment.with_payload(bytes(length)))
         else:
             self._syn_ack(handle, segment)

@@ -72,6 +72,7 @@ class Reader:
         self._interfaces = interfaces
         self._count = count
         self._kept = 0  # octets, of all connections
+        self._lingering: dict[Inspected, None] = {}  # over by their FINs, their last octets not acknowledged
 
     def segment(self, connection: Inspected, side: Side, handle: Any, segment: Segment, now: int) -> None:
         """A segment without SYN and RST of an open connection."""
@@ -114,7 +115,7 @@ class Reader:
         if connection.deferred and side is Side.CLIENT:
             self._decide(connection, stream, connection.cleared(now))
         settled = offset == stream.decided  # nothing before it is undecided
-        if connection.kept + new > MAX_KEPT or self._kept + new > MAX_KEPT_IN_ALL:
+        if connection.kept + new > MAX_KEPT or (self._kept + new > MAX_KEPT_IN_ALL and not self._make_room(new)):
             self._outcome.drop(parcel.handle, counters.FULL)
             return
         if not settled and end > stream.decided and not connection.has_room(end - start):
@@ -122,6 +123,8 @@ class Reader:
             return
         actions: Sequence[Action] = ()
         if new > 0:
+            if not offset and side is Side.CLIENT:
+                self._table.heard(connection)
             octets = segment.packet[segment.end - new : segment.end]
             stream.append(octets)
             connection.kept += new
@@ -154,7 +157,16 @@ class Reader:
             return False
         if connection.client.fin is not None and connection.server.fin is not None:
             self._table.end(connection, State.CLOSED)
+            self._lingering[connection] = None
         return True
+
+    def _make_room(self, octets: int) -> bool:
+        """At the cap, connections that are over give up what their last acknowledgments would have freed."""
+        while self._lingering and self._kept + octets > MAX_KEPT_IN_ALL:
+            oldest = next(iter(self._lingering))
+            self._table.remove(oldest)
+            self.let_go(oldest)
+        return self._kept + octets <= MAX_KEPT_IN_ALL
 
     def _decide(self, connection: Inspected, stream: Stream, offset: int) -> None:
         """What is before `offset` may go on, and with it the packets that waited for it."""
@@ -222,20 +234,19 @@ class Reader:
         connection.block[Slot.RESET_DROP if reset else Slot.DROP] += connection.waiting + (parcel is not None)
         if parcel is not None:
             self._outcome.drop(parcel.handle)
+        resets = (
+            SendReset(flow, True, server.expected_seq, to_seq(client.next, client.first)),
+            SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),
+        )
         self.kill(connection, flow)
         if reset:
-            self._outcome.effects += (
-                SendReset(flow, True, server.expected_seq, to_seq(client.next, client.first)),
-                SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),
-            )
+            self._outcome.effects += resets
         for record in records.closed(flow, action):
             self._emit(record)
 
     def kill(self, connection: Inspected, flow: Flow) -> None:
         """From now on the connection's packets are dropped, those that wait first."""
         self._count[counters.KILLED] += 1
-        for stream in (connection.client, connection.server):
-            self._count[counters.OCTETS_REFUSED] += stream.next - stream.decided
         self.let_go(connection)
         self._table.end(connection, State.DEAD)
         self._outcome.effects.append(Kill(flow))
@@ -268,8 +279,12 @@ class Reader:
             stream.edits.forget()
         self._kept -= connection.kept
         connection.kept = 0
+        self._lingering.pop(connection, None)
 
     def let_go(self, connection: Inspected) -> None:
-        """Nothing of the connection is needed any more."""
+        """Nothing of the connection is needed any more; what is undecided never goes on."""
+        for stream in (connection.client, connection.server):
+            self._count[counters.OCTETS_REFUSED] += stream.next - stream.decided
+            stream.decided = stream.next
         self._drop_waiting(connection)
         self.forget_octets(connection)

@@ -79,12 +79,14 @@ _KINDS: dict[str, type[Change]] = {
 class Found:
     """The record in the file `path`; what a killed run left there is taken over as its own.
 
-    Of a sysctl the first value noted stays: what a run after a crash finds is that run's own work.
+    Of a sysctl the first value noted stays: what a run after a crash finds is that run's own work. The record is of
+    one network namespace, by its inode, and KernelError in any other: there its changes were never made.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._changes = _read(path)
+        self._namespace = Path("/proc/thread-self/ns/net").stat().st_ino
+        self._changes = _read(path, self._namespace)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -108,7 +110,8 @@ class Found:
         if not self._changes:
             self._path.unlink(missing_ok=True)
             return
-        text = json.dumps([{"kind": type(each).__name__, **asdict(each)} for each in self._changes], indent=1)
+        changes = [{"kind": type(each).__name__, **asdict(each)} for each in self._changes]
+        text = json.dumps({"namespace": self._namespace, "changes": changes}, indent=1)
         beside = self._path.with_suffix(".new")
         try:
             beside.write_text(text + "\n", encoding="ascii")
@@ -117,13 +120,18 @@ class Found:
             raise KernelError(f"cannot write {self._path}: {error.strerror}; nothing further was changed") from error
 
 
-def _read(path: Path) -> list[Change]:
+def _read(path: Path, namespace: int) -> list[Change]:
     try:
-        rows = json.loads(path.read_text(encoding="ascii"))
-        return [_KINDS[row.pop("kind")](**row) for row in rows]
+        record = json.loads(path.read_text(encoding="ascii"))
+        changes = [_KINDS[row.pop("kind")](**row) for row in record["changes"]]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise KernelError(
             f"{path} is not a record of what was found ({error}): put the network back by hand and remove the file"
         ) from error
+    if record["namespace"] != namespace:
+        raise KernelError(
+            f"{path} is of another network namespace: go there first (ip netns exec NAME fixup …, fixup lab exec …)"
+        )
+    return changes

@@ -69,16 +69,17 @@ def apply(config: Config, found: Found, *, generation: int, workers: int, queue_
         _restore(family, rules)
 
 
-def remove(found: Found) -> None:
-    """Take our rules and chains away, and the tables that are there only because of them."""
-    for family in _PROGRAMS:
-        text = iptables.removal(_save(family))
+def remove(found: Found) -> bool:
+    """Take our rules and chains away, and the tables that are there only because of them; False if there were none."""
+    texts = {family: iptables.removal(_save(family)) for family in _PROGRAMS}
+    for family, text in texts.items():
         if text:
             _restore(family, text)
     for change in reversed(found.changes):
         if isinstance(change, NoTable):
             _delete_if_empty(change)
             found.forget(change)
+    return any(texts.values())
 
 
 def _save(family: str) -> str:

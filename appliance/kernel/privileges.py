@@ -27,10 +27,10 @@ _PR_SET_NO_NEW_PRIVS = 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def require_root() -> None:
-    """KernelError unless we are root."""
+def require_root(what: str) -> None:
+    """KernelError unless we are root; `what` needs it."""
     if os.geteuid() != 0:
-        raise KernelError("fixup run needs root for netfilter and BPF: run it with sudo, or as the systemd service")
+        raise KernelError(f"{what} needs root for netfilter and BPF: run it with sudo, or as the systemd service")
 
 
 def control_gid() -> int:

@@ -29,6 +29,16 @@ def require() -> None:
         raise KernelError("this kernel has no NFQUEUE: one with nfnetlink_queue is needed (modprobe nfnetlink_queue)")
 
 
+def require_free(first: int, count: int) -> None:
+    """KernelError if somebody serves one of `count` queues from `first` on: another firewall in this namespace."""
+    taken = [each for each in uses() if first <= each.number < first + count]
+    if taken:
+        raise KernelError(
+            f"NFQUEUE {taken[0].number} is served by process {taken[0].worker_pid}: another instance runs in this "
+            "network namespace; stop it first"
+        )
+
+
 def uses() -> tuple[QueueUse, ...]:
     """Every bound queue. The netlink port is the server's pid unless it had a netlink socket before that one."""
     if not available():

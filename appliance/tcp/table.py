@@ -3,7 +3,9 @@
 Rules:
 
 * A connection leaves it when it was idle for as long as its state allows, or when its tuple begins another one.
-* It is bounded: at the bound the one that has been over for longest makes room; if none is over, none is added.
+* One of whose client nothing was read may be a spoofed SYN's: nobody here sees the ACK that ends a handshake.
+* It is bounded: at the bound the one that has been over for longest makes room, else the one whose client has been
+  silent for longest; if there is neither, none is added.
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ C = TypeVar("C", bound=Connection)
 
 
 class Table(Generic[C]):
-    """Connections of one worker; `lifetimes` says how long one in that state may be idle, in ns."""
+    """Connections of one worker; `lifetimes` says how long one in that state may be idle, in ns, and `silence` how long
+    one whose client was never heard may be."""
 
-    def __init__(self, lifetimes: Mapping[State, int], limit: int = MAX_CONNECTIONS) -> None:
+    def __init__(self, lifetimes: Mapping[State, int], silence: int, limit: int = MAX_CONNECTIONS) -> None:
         self._lifetimes = lifetimes
+        self._silence = silence
         self._limit = limit
         self._sides: dict[bytes, tuple[C, Side]] = {}
         self._over: dict[bytes, C] = {}  # CLOSED and DEAD, in the order they ended
+        self._silent: dict[bytes, C] = {}  # the client was never heard, in the order they began
         #: `find(key)`: the connection a packet belongs to and the side that sent it, or None
         self.find = self._sides.get
 
@@ -44,18 +49,24 @@ class Table(Generic[C]):
         if key in self._sides:
             forgotten = self._sides[key][0]
         elif len(self) >= self._limit:
-            forgotten = next(iter(self._over.values()), connection)
+            forgotten = next((each for them in (self._over, self._silent) for each in them.values()), connection)
         if forgotten is connection:
             return connection
         if forgotten is not None:
             self.remove(forgotten)
         self._sides[key] = (connection, Side.CLIENT)
         self._sides[reverse(key)] = (connection, Side.SERVER)
+        self._silent[key] = connection
         return forgotten
+
+    def heard(self, connection: C) -> None:
+        """Octets of its client were read: it is no spoofed SYN's."""
+        self._silent.pop(connection.key, None)
 
     def end(self, connection: C, state: State) -> None:
         """The connection is CLOSED or DEAD from now on."""
         connection.state = state
+        self._silent.pop(connection.key, None)
         self._over.pop(connection.key, None)
         self._over[connection.key] = connection
 
@@ -63,8 +74,9 @@ class Table(Generic[C]):
         """Forget a connection."""
         del self._sides[connection.key], self._sides[connection.server_key]
         self._over.pop(connection.key, None)
+        self._silent.pop(connection.key, None)
 
     def idle(self, now: int) -> list[C]:
         """The connections that have been idle for too long."""
-        lifetimes = self._lifetimes
-        return [each for each in self if now - each.last > lifetimes[each.state]]
+        lifetimes, silent, silence = self._lifetimes, self._silent, self._silence
+        return [each for each in self if now - each.last > (silence if each.key in silent else lifetimes[each.state])]

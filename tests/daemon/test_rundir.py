@@ -35,7 +35,51 @@ def test_what_somebody_keeps_there_is_kept(tmp_path: Path) -> None:
     directory.take(0)
     (directory.path / "note").write_text("mine")
     directory.leave()
-    assert [each.name for each in directory.path.iterdir()] == ["note"]
+    assert sorted(each.name for each in directory.path.iterdir()) == ["lock", "note"]
+    (tmp_path / "run" / "note").unlink()
+    again = RunDirectory(tmp_path / "run")
+    again.take(0)
+    again.leave()
+    assert not directory.path.exists(), "its lock had said whose it is"
+
+
+def test_what_others_may_write_to_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir(mode=0o777)
+    (tmp_path / "run").chmod(0o777)
+    with pytest.raises(KernelError, match="writable by nobody else"):
+        RunDirectory(tmp_path / "run").take(0)
+    (tmp_path / "theirs").mkdir(mode=0o755)
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    with pytest.raises(KernelError, match="must be root's"):
+        RunDirectory(tmp_path / "theirs").take(0)
+
+
+def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir(mode=0o755)
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "run" / "lock").symlink_to(tmp_path / "victim")
+    with pytest.raises(KernelError, match="cannot use the run directory"):
+        RunDirectory(tmp_path / "run").take(0)
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
+def test_a_directory_that_was_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    directory = RunDirectory(tmp_path / "run")
+    directory.take(0)
+    directory.leave()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_one_that_a_killed_run_left_goes_with_the_next(tmp_path: Path) -> None:
+    killed = RunDirectory(tmp_path / "run")
+    killed.take(0)
+    assert killed._lock is not None
+    os.close(killed._lock)
+    directory = RunDirectory(tmp_path / "run")
+    directory.take(0)
+    directory.leave()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

@@ -389,6 +389,32 @@ class TestKept:
         two.send(CLIENT, 0, b"a" * 5)
         assert verdict(two) == Accept(3), "a closed connection keeps nothing"
 
+    @pytest.mark.parametrize("end", ["reset", "fins"])
+    def test_a_connection_that_is_over_does_not_stand_in_the_way(
+        self, monkeypatch: pytest.MonkeyPatch, end: str
+    ) -> None:
+        monkeypatch.setattr("appliance.datapath.reader.MAX_KEPT_IN_ALL", 10)
+        datapath = engine(Double)
+        one, two = Wire(datapath).open(), Wire(datapath, client=("203.0.113.11", 1_025)).open()
+        one.send(CLIENT, 0, b"a" * 6)
+        if end == "reset":
+            one.send(CLIENT, 6, b"", RST | ACK)
+        else:
+            one.close(CLIENT, 6)
+            one.close(SERVER, 0)
+        two.send(CLIENT, 0, b"a" * 5)
+        assert verdict(two) == Accept(2)
+
+    def test_what_was_undecided_at_a_reset_was_refused(self) -> None:
+        datapath = engine(Double)
+        wire = Wire(datapath).open()
+        wire.send(SERVER, 0, b"ab?")
+        wire.send(CLIENT, 0, b"", RST | ACK)
+        inspected, released, refused = (
+            count(datapath, f"octets_{each}") for each in ("inspected", "released", "refused")
+        )
+        assert (inspected, released, refused) == (3, 0, 3)
+
 
 class TestBehindTcpIntercept:
     """SYNPROXY answered the client with a number of its own; the worker sees the server's SYN-ACK first (row 16)."""
@@ -572,8 +598,8 @@ class TestEnds:
 
     @pytest.mark.parametrize(
         ("end", "seconds"),
-        [("", 7_200), ("~", 7_200), ("!", 600), ("fins", 60)],
-        ids=["open", "bypass", "dead", "closed"],
+        [("", 300), ("a", 7_200), ("~", 7_200), ("!", 600), ("fins", 60)],
+        ids=["never heard", "open", "bypass", "dead", "closed"],
     )
     def test_an_idle_connection_is_forgotten(self, wire: Wire, end: str, seconds: int) -> None:
         if end == "fins":

@@ -65,6 +65,12 @@ def stopped(pid: int) -> bool:
         return not Path(f"/proc/{pid}").exists()
 
 
+def worker(pid: int) -> int:
+    """The one worker of the daemon `pid`."""
+    (only,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(only)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_orderly_stop_puts_back_what_was_found(lab: Lab, number: signal.Signals) -> None:
     before = state(lab)
@@ -124,6 +130,34 @@ def test_a_second_instance_is_refused_and_the_first_goes_on(lab: Lab) -> None:
     assert fixup(lab, "--run-dir", str(lab.directory), "show", "conn").returncode == 0
 
 
+def test_a_second_instance_with_a_run_directory_of_its_own_is_refused_too(lab: Lab) -> None:
+    pid = lab.start(EXAMPLE)
+    during = state(lab)
+    elsewhere = lab.directory.parent / "elsewhere"
+    quiet = lab.directory.parent / "quiet.cfg"
+    quiet.write_text(EXAMPLE.read_text().replace("metrics listen", "! metrics listen"))
+    for command in (["run", str(quiet)], ["cleanup"]):
+        done = fixup(lab, "--run-dir", str(elsewhere), *command)
+        assert done.returncode == 1
+        assert f"is served by process {worker(pid)}: another instance runs" in done.stderr.strip().splitlines()[-1]
+    assert state(lab) == during
+    assert not elsewhere.exists()
+
+
+def test_cleanup_in_another_namespace_is_refused_and_the_record_kept(lab: Lab) -> None:
+    before = state(lab)
+    pid = lab.start(EXAMPLE)
+    os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: stopped(pid))
+    command = [FIXUP, "--run-dir", str(lab.directory), "cleanup"]
+    done = Ground(lab.network).beside(
+        "outside", lambda: subprocess.run(command, capture_output=True, text=True, check=False)
+    )
+    assert "of another network namespace" in done.result().stderr
+    assert fixup(lab, "--run-dir", str(lab.directory), "cleanup").returncode == 0
+    assert state(lab) == before
+
+
 def test_without_root_one_line_says_what_to_do(lab: Lab, tmp_path: Path) -> None:
     before = state(lab)
 
@@ -152,7 +186,15 @@ def test_a_missing_device_is_one_line_and_changes_nothing(lab: Lab) -> None:
     assert state(lab) == before
 
 
+def deliver(mail: Box, name: str) -> None:
+    """Five mails to recipients called after `name`, delivered."""
+    sent = {f"{name}-{recipient}": octets for recipient, octets in mails("esmtp.inside.example", 5, seed=8).items()}
+    mail.submit(sent)
+    assert eventually(lambda: all(mail.server.delivered(recipient) for recipient in sent))
+
+
 def test_a_killed_worker_is_replaced_and_mail_flows_again(mail: Box) -> None:
+    deliver(mail, "first")
     with mail.ground.within("firewall"):
         killed = {each.worker_pid for each in queues.uses()}
     for pid in killed:
@@ -164,9 +206,7 @@ def test_a_killed_worker_is_replaced_and_mail_flows_again(mail: Box) -> None:
         return len(now) == len(killed) and not now & killed
 
     assert eventually(replaced)
-    sent = {f"again-{recipient}": octets for recipient, octets in mails("esmtp.inside.example", 5, seed=8).items()}
     before = mail.inspected()
-    mail.submit(sent)
-    assert eventually(lambda: all(mail.server.delivered(recipient) for recipient in sent))
+    deliver(mail, "again")
     assert mail.inspected()["packet"] > before["packet"] > 0  # counters outlive a worker
     assert any("orker" in line for line in mail.log())

@@ -120,7 +120,8 @@ def test_removal_twice_or_of_nothing_is_no_error(bare: Ground, tmp_path: Path) -
 def test_the_record_names_only_tables_that_were_not_there(bare: Ground, tmp_path: Path) -> None:
     bare.run("firewall", "iptables-restore", "--noflush", text=NEIGHBOURS)
     apply(bare, tmp_path / "found.json")
-    noted = Found(tmp_path / "found.json").changes
+    with bare.within("firewall"):
+        noted = Found(tmp_path / "found.json").changes
     assert set(noted) == {NoTable("ip", "mangle"), NoTable("ip", "raw"), NoTable("ip6", "filter")}
 
 

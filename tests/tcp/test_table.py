@@ -10,6 +10,7 @@ from appliance.tcp.table import Table
 from tests.wire import CLIENT, SERVER, packet, segment
 
 LIFETIMES = {State.OPEN: 100, State.BYPASS: 100, State.CLOSED: 10, State.DEAD: 50}
+SILENCE = 30
 
 
 def connection(port: int, now: int = 0) -> Connection:
@@ -19,7 +20,7 @@ def connection(port: int, now: int = 0) -> Connection:
 
 @pytest.fixture
 def table() -> Table[Connection]:
-    return Table(LIFETIMES, limit=3)
+    return Table(LIFETIMES, SILENCE, limit=3)
 
 
 def test_either_side_finds_it(table: Table[Connection]) -> None:
@@ -51,7 +52,9 @@ def test_roles_may_have_changed(table: Table[Connection]) -> None:
 
 def test_full_of_living_ones_it_takes_no_more(table: Table[Connection]) -> None:
     for port in range(3):
-        table.add(connection(port))
+        one = connection(port)
+        table.add(one)
+        table.heard(one)
     late = connection(9)
     assert table.add(late) is late
     assert table.find(late.key) is None
@@ -69,10 +72,30 @@ def test_the_one_that_was_over_first_makes_room(table: Table[Connection]) -> Non
     assert table.find(ones[1].key) == (ones[1], CLIENT)
 
 
+def test_one_whose_client_was_never_heard_makes_room_when_none_is_over(table: Table[Connection]) -> None:
+    ones = [connection(port) for port in range(3)]
+    for each in ones:
+        table.add(each)
+    table.heard(ones[0])
+    assert table.add(connection(8)) is ones[1]
+    table.end(ones[0], State.CLOSED)
+    assert table.add(connection(9)) is ones[0], "what is over goes first"
+
+
+def test_silence_has_a_time_of_its_own(table: Table[Connection]) -> None:
+    silent, heard = connection(1_025), connection(1_026)
+    table.add(silent)
+    table.add(heard)
+    table.heard(heard)
+    assert table.idle(SILENCE) == []
+    assert table.idle(SILENCE + 1) == [silent]
+
+
 @pytest.mark.parametrize("state", State)
 def test_each_state_has_its_time(table: Table[Connection], state: State) -> None:
     one = connection(1_025, now=7)
     table.add(one)
+    table.heard(one)
     if state in (State.CLOSED, State.DEAD):
         table.end(one, state)
     one.state = state
@@ -86,4 +109,4 @@ def test_ten_thousand_connections_leave_nothing_behind(table: Table[Connection])
         table.add(one)
         table.end(one, State.CLOSED)
         table.remove(one)
-    assert (len(table), len(table._sides), len(table._over)) == (0, 0, 0)
+    assert (len(table), len(table._sides), len(table._over), len(table._silent)) == (0, 0, 0, 0)
