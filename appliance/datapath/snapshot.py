@@ -12,7 +12,7 @@ from appliance.nat.static import Static
 
 @dataclass(frozen=True, slots=True)
 class StaticUse:
-    """How much of a static's limits is used, and how many SYNs each limit has refused since the start."""
+    """How much of a static's limits is used, and how many SYNs found each of them reached since the start."""
 
     static: Static
     connections: int

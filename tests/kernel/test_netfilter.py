@@ -163,6 +163,12 @@ def programs(directory: Path, stderr: str) -> str:
             "modprobe xt_NFQUEUE",
         ),
         (
+            "Warning: Extension SYNPROXY revision 0 not supported, missing kernel module?\n"
+            "iptables-restore v1.8.9 (nf_tables): \n"
+            "line 77: RULE_APPEND failed (No such file or directory): rule in chain FIXUP_PROXY",
+            "modprobe ipt_SYNPROXY, or 0 in its place",
+        ),
+        (
             "iptables-restore v1.8.9 (nf_tables): Could not fetch rule set generation id: "
             "Permission denied (you must be root)",
             "run it with sudo",

@@ -23,13 +23,20 @@ DATAPATH = "appliance/datapath/datapath.py"
 CONNECTION = "appliance/tcp/connection.py"
 STREAM = "appliance/tcp/stream.py"
 SEGMENT = "appliance/tcp/segment.py"
-EDITS = "appliance/tcp/edits.py"
+METERS = "appliance/esmtp/meters.py"
+MIME = "appliance/esmtp/mime.py"
+FIELDS = "appliance/esmtp/fields.py"
+RATES = "appliance/policy/rates.py"
+REGEX = "appliance/policy/regex.py"
 TRANSCRIPT = "appliance/replay/transcript.py"
 
 OF_COMMANDS = ("tests/policy/test_commands.py",)
 OF_DIALOGUE = ("tests/policy/test_dialogue.py",)
 OF_REPLIES = ("tests/policy/test_replies.py",)
 OF_MESSAGE = ("tests/policy/test_message.py",)
+OF_CRITERIA = ("tests/policy/test_criteria.py",)
+OF_MIME = ("tests/esmtp/test_mime.py",)
+OF_SPELLINGS = ("tests/esmtp/test_spellings.py",)
 OF_SMUGGLING = ("tests/smuggling/test_readings.py",)
 OF_SESSION = ("tests/esmtp/test_session.py", "tests/esmtp/test_states.py")
 OF_DATAPATH = ("tests/datapath/test_datapath.py", "tests/tcp")
@@ -182,15 +189,15 @@ MUTANTS = (
     Mutant(
         "7: never to an X-ed one", STATES, '354: frozenset({"DATA"}),', '354: frozenset({"DATA", MASKED}),', OF_DIALOGUE
     ),
-    Mutant("7: the greeting is first", STATES, "deque([(GREETING, 0)])", "deque()", OF_DIALOGUE),
+    Mutant("7: the greeting is first", STATES, "deque([(GREETING, 0, 0)])", "deque()", OF_DIALOGUE),
     Mutant("7: 421 at any time", STATES, "if oldest is None and code != CLOSING:", "if oldest is None:", OF_DIALOGUE),
     Mutant("7: mixed codes", REPLIES, "if number != self._code:", "if False:", OF_DIALOGUE),
     Mutant("7: three digits", REPLIES, "if not code.isdigit():", "if code.isalpha():", OF_DIALOGUE),
     Mutant(
         "7: an unexpected reply changes nothing",
         REPLIES,
-        "        if self._expected:\n            self._dialogue.replied",
-        "        if True:\n            self._dialogue.replied",
+        "        if self._expected:\n            self._replied",
+        "        if True:\n            self._replied",
         OF_DIALOGUE,
     ),
     Mutant(
@@ -353,8 +360,8 @@ MUTANTS = (
     Mutant(
         "13: behind an unanswered one",
         STATES,
-        "self._counted_from, self._open = recipients, False",
-        "self._counted_from, self._open = self._recipients, False",
+        "self._begin_transaction(recipients, 0, False)",
+        "self._begin_transaction(self._recipients, 0, False)",
         OF_DIALOGUE,
     ),
     Mutant(
@@ -491,4 +498,157 @@ MUTANTS = (
         OF_MESSAGE,
     ),
     Mutant("MaliciousAddress", INSPECTOR, "actions.append(MaliciousAddress(side, address))", "pass", OF_COMMANDS),
+    # --- facts of messages --------------------------------------------------------------------------------------
+    Mutant("BODY_LINE", METERS, "self._column > (limit := self", "self._column >= (limit := self", OF_CRITERIA),
+    Mutant("dot-stuffing of a line", METERS, "self._column = -1", "self._column = 0", OF_MESSAGE),
+    Mutant("BODY, HEADER", METERS, "self.octets > (limit := self", "self.octets >= (limit := self", OF_CRITERIA),
+    Mutant(
+        "dot-stuffing of a size",
+        METERS,
+        "self.octets -= text.count(STUFFED, start - 2, stop)",
+        "pass",
+        ("tests/esmtp/test_message.py", *OF_CRITERIA),
+    ),
+    Mutant(
+        "the header section ends once",
+        MESSAGE,
+        "            self._in_header = False\n",
+        "",
+        (*OF_MESSAGE, *OF_CRITERIA),
+    ),
+    Mutant(
+        "SizeViolation", MESSAGE, "if 0 < self._declared < actual:", "if 0 < self._declared <= actual:", OF_CRITERIA
+    ),
+    Mutant(
+        "MIME_FILENAME",
+        MIME,
+        "in self._limits if len(name) > limit)",
+        "in self._limits if len(name) >= limit)",
+        OF_CRITERIA,
+    ),
+    Mutant("TO_FIELDS", MIME, "if fields.to_fields > limit)", "if fields.to_fields >= limit)", OF_CRITERIA),
+    Mutant("TO_FIELDS of the message alone", MIME, "        self._to = ()\n", "", OF_MIME),
+    Mutant(
+        "MimeEncoding",
+        MIME,
+        "facts.extend(MimeEncoding(word, offset) for word in fields.section.encodings)",
+        "pass",
+        OF_MIME,
+    ),
+    Mutant("MimeFile", MIME, "facts.append(MimeFile(name, content_type, offset))", "pass", OF_MIME),
+    Mutant(
+        "message/rfc822",
+        MIME,
+        'frozenset({"message/rfc822", "message/global"})',
+        'frozenset({"message/global"})',
+        OF_MIME,
+    ),
+    Mutant("nested multiparts", MIME, "NESTING = 100", "NESTING = 1", OF_MIME),
+    Mutant("parts of a message", MIME, "if self._parts > PARTS:", "if self._parts >= PARTS:", OF_MIME),
+    Mutant("the last delimiter", MIME, 'line.startswith(b"--", len(multipart.delimiter))', "False", OF_MIME),
+    Mutant(
+        "the longest boundary",
+        MIME,
+        "return max(reversed(matching), key=",
+        "return min(reversed(matching), key=",
+        OF_MIME,
+    ),
+    Mutant("RFC 2231", FIELDS, "for number in sorted(pieces))", "for number in pieces)", OF_MIME),
+    Mutant("RFC 2231's percent signs", FIELDS, "binascii.unhexlify(match[1]), value)", 'b"?", value)', OF_MIME),
+    Mutant("RFC 2047", FIELDS, "_utf8(_word(match[2], match[3]), match[1])", "match[0]", OF_MIME),
+    Mutant("comments", FIELDS, 'if piece == b"(" and (depth or not in_word):', "if False:", OF_MIME),
+    # --- facts of addresses -------------------------------------------------------------------------------------
+    Mutant(
+        "Special",
+        GRAMMAR,
+        "facts.append(Special(octet, bytes(self._shown).strip(), at))",
+        "pass",
+        (*OF_CRITERIA, *OF_SPELLINGS),
+    ),
+    Mutant("Sender", LINES, "facts.append(Sender(path, end))", "pass", (*OF_CRITERIA, *OF_SPELLINGS)),
+    Mutant(
+        "Recipient", LINES, "facts.append(Recipient(path, domain(path), end))", "pass", (*OF_CRITERIA, *OF_SPELLINGS)
+    ),
+    Mutant(
+        "a source route",
+        GRAMMAR,
+        'path.partition(b":")[2] if path.startswith(b"@") else path',
+        "path",
+        ("tests/esmtp", *OF_CRITERIA),
+    ),
+    Mutant("SIZE=", GRAMMAR, "return int(found[1]) if found else 0", "return 0", OF_CRITERIA),
+    # --- facts of transactions ----------------------------------------------------------------------------------
+    Mutant("INVALID_RECIPIENTS", REPLIES, "dialogue.refused - 1 in", "dialogue.refused in", OF_CRITERIA),
+    Mutant(
+        "refused ones are of one transaction",
+        STATES,
+        "self.refused, self.declared = 0, declared",
+        "self.declared = declared",
+        (*OF_CRITERIA, *OF_SESSION, *OF_DIALOGUE),
+    ),
+    Mutant("Kept", SESSION, "if count <= limit)", "if count < limit)", OF_CRITERIA),
+    Mutant(
+        "Kept of a command",
+        LINES,
+        "for limit in self._kept if length <= limit)",
+        "for limit in self._kept if length < limit)",
+        OF_CRITERIA,
+    ),
+    # --- actions ------------------------------------------------------------------------------------------------
+    Mutant("mask a verb", PLAN, "if line.match.reaction.deed is Deed.MASK:", "if False:", OF_CRITERIA),
+    Mutant("a close before a mask", PLAN, "if line.match.reaction.deed in _CLOSING:", "if False:", OF_CRITERIA),
+    Mutant(
+        "the table's order", PLAN, "key=lambda each: ORDER[each.match.condition]", "key=lambda each: 0", OF_CRITERIA
+    ),
+    Mutant("not of a regex", PLAN, "for each in texts) is not self.match.negated", "for each in texts)", OF_CRITERIA),
+    Mutant("not of a limit", PLAN, "        if line.match.negated:\n", "        if False:\n", OF_CRITERIA),
+    Mutant(
+        "not of a message's limit", INSPECTOR, "if (quantity, each.match.limit) not in self._over]", "]", OF_CRITERIA
+    ),
+    Mutant(
+        "Defer",
+        INSPECTOR,
+        "actions.append(Defer(Side.CLIENT, offset, until))",
+        "pass",
+        (*OF_CRITERIA, "tests/datapath/test_rates.py"),
+    ),
+    Mutant("rate-limit", RATES, "self._due += self._interval", "pass", ("tests/policy/test_rates.py",)),
+    Mutant(
+        "rate-limit's burst",
+        RATES,
+        "self._interval * (rate - 1)",
+        "self._interval * rate",
+        ("tests/policy/test_rates.py",),
+    ),
+    Mutant(
+        "a deferred packet is dropped",
+        READER,
+        "self._outcome.drop(parcel.handle, counters.DEFERRED)",
+        "self._outcome.go(parcel.handle, segment)",
+        ("tests/datapath/test_rates.py",),
+    ),
+    Mutant("Oversize", INSPECTOR, "actions.append(Oversize(side, declared, actual))", "pass", OF_CRITERIA),
+    Mutant("mail-relay", INSPECTOR, 'domain.lower() not in (b"", self._relay)', "False", OF_CRITERIA),
+    Mutant(
+        "mail-relay and Postmaster",
+        INSPECTOR,
+        'domain.lower() not in (b"", self._relay)',
+        "domain.lower() != self._relay",
+        OF_CRITERIA,
+    ),
+    Mutant(
+        "special-character",
+        INSPECTOR,
+        "self._react(side, self._map.special_character, _SPECIAL, actions)",
+        "pass",
+        OF_CRITERIA,
+    ),
+    Mutant(
+        "file types",
+        PLAN,
+        'fact.filename.rstrip(b" .").rpartition(b".")',
+        'fact.filename.rpartition(b".")',
+        OF_CRITERIA,
+    ),
+    Mutant("what a regex looks at", REGEX, "TEXT = 1024", "TEXT = 1023", ("tests/policy/test_regex.py",)),
 )

@@ -1,6 +1,6 @@
 """Breaks every rule once and sees whether the tests notice: ``python -m tests.mutants.run [WORD ...]``
 
-Works on a copy in a temporary directory; with words, only mutants with one of them in their rule. Fails if a mutant
+Works on copies in a temporary directory; with words, only mutants with one of them in their rule. Fails if a mutant
 survives, if its text is gone, or if the tests fail without it. Root is not needed, and not used.
 """
 
@@ -12,7 +12,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 from tests.mutants.mutants import MUTANTS, Mutant
 
@@ -21,6 +24,8 @@ PARTS = ("appliance", "tests", "bpf", "bench", "docs", "examples", "systemd", "p
 #: s; a mutant that makes a test hang is noticed too.
 PATIENCE = 300
 PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "not root")
+#: Mutants that are tried at once, each in a copy of its own.
+AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
 #: pytest's word for "tests failed"; a file that does not even load is a mutant badly made.
 NOTICED = 1
 
@@ -47,8 +52,16 @@ def tested(tree: Path, tests: Iterable[str]) -> int:
     return done.returncode
 
 
-def fate(tree: Path, mutant: Mutant) -> str:
-    """What became of a mutant: ``caught``, or what is wrong."""
+def fate(trees: SimpleQueue[Path], mutant: Mutant) -> str:
+    """What became of a mutant in one of the `trees`: ``caught``, or what is wrong."""
+    tree = trees.get()
+    try:
+        return _fate(tree, mutant)
+    finally:
+        trees.put(tree)
+
+
+def _fate(tree: Path, mutant: Mutant) -> str:
     path = tree / mutant.file
     sound = path.read_text(encoding="utf-8")
     if (found := sound.count(mutant.old)) != 1:
@@ -66,16 +79,20 @@ def main() -> int:
     chosen = [each for each in MUTANTS if not words or any(word in each.rule for word in words)]
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="fixup-mutants-") as place:
-        tree = Path(place)
-        copy(tree)
+        trees: SimpleQueue[Path] = SimpleQueue()
+        for number in range(AT_ONCE):
+            tree = Path(place) / str(number)
+            tree.mkdir()
+            copy(tree)
+            trees.put(tree)
         everything = sorted({test for mutant in chosen for test in mutant.tests})
         if tested(tree, everything):
             print(f"without a mutant these fail already: {' '.join(everything)}")
             return 1
-        for mutant in chosen:
-            became = fate(tree, mutant)
-            wrong += became != "caught"
-            print(f"{became:>8}  {mutant.rule}", flush=True)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for mutant, became in zip(chosen, pool.map(partial(fate, trees), chosen), strict=True):
+                wrong += became != "caught"
+                print(f"{became:>8}  {mutant.rule}", flush=True)
     print(f"{len(chosen) - wrong} of {len(chosen)} caught")
     return bool(wrong)
 
