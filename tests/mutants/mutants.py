@@ -392,15 +392,15 @@ MUTANTS = (
     Mutant(
         "14: the packet is dropped",
         READER,
-        "            self._outcome.drop(parcel.handle)\n        self.kill",
-        "            self._outcome.go(parcel.handle, parcel.segment)\n        self.kill",
+        "            self._outcome.drop(parcel.handle)\n        resets",
+        "            self._outcome.go(parcel.handle, parcel.segment)\n        resets",
         OF_DATAPATH,
     ),
     Mutant("14: the kernel is told", READER, "self._outcome.effects.append(Kill(flow))", "pass", OF_DATAPATH),
     Mutant(
         "14: RSTs to both",
         READER,
-        "                SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),\n",
+        "            SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),\n",
         "",
         OF_DATAPATH,
     ),
@@ -595,10 +595,12 @@ MUTANTS = (
         OF_CRITERIA,
     ),
     # --- actions ------------------------------------------------------------------------------------------------
-    Mutant("mask a verb", PLAN, "if line.match.reaction.deed is Deed.MASK:", "if False:", OF_CRITERIA),
-    Mutant("a close before a mask", PLAN, "if line.match.reaction.deed in _CLOSING:", "if False:", OF_CRITERIA),
     Mutant(
-        "the table's order", PLAN, "key=lambda each: ORDER[each.match.condition]", "key=lambda each: 0", OF_CRITERIA
+        "mask a verb",
+        PLAN,
+        "return any(line.match.reaction.deed is Deed.MASK for line in lines)",
+        "return False",
+        OF_CRITERIA,
     ),
     Mutant("not of a regex", PLAN, "for each in texts) is not self.match.negated", "for each in texts)", OF_CRITERIA),
     Mutant("not of a limit", PLAN, "        if line.match.negated:\n", "        if False:\n", OF_CRITERIA),
