@@ -42,6 +42,8 @@ def understood(arguments: Sequence[str]) -> Invocation | Help | Version:
     options, words, foreign = _split(_without_pipe(arguments))
     if HELP in options:
         return Help(_known(words))
+    if words[:1] == ("help",):
+        return Help(_known(words[1:]))
     if VERSION in options:
         return Version()
     command = _command(words)
@@ -73,6 +75,9 @@ def _without_pipe(arguments: Sequence[str]) -> list[str]:
     for spelt in (["|", "json"], ["|json"], ["| json"]):
         if words[-len(spelt) :] == spelt:
             return [*words[: -len(spelt)], "--json"]
+    pipe = words.index("|") if "|" in words[: words.index("--") if "--" in words else None] else None
+    if pipe is not None:
+        raise UsageError(f"behind | only json may stand: {' '.join(words[pipe:])}")
     return words
 
 

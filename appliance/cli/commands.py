@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from appliance.cli import format
 from appliance.cli.call import Call, UsageError
 from appliance.config.diagnostics import Diagnostic, Severity
+from appliance.config.inspections import inspections
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import Loaded, load
 from appliance.control.client import ask
@@ -134,6 +135,8 @@ def check(call: Call) -> int:
         return 2
     warnings = len(loaded.diagnostics)
     print(f"{file}: no errors, {warnings} warning{'' if warnings == 1 else 's'}")
+    if not any(each.number for each in inspections(loaded.config)):
+        print("Nothing is inspected: no service-policy has a class with inspect esmtp.")
     print("The INPUT chain is not touched: what reaches the firewall itself is for rules of your own to decide.")
     return 0
 
@@ -190,7 +193,10 @@ def lab_up(call: Call) -> int:
 
 def lab_down(call: Call) -> int:
     """``lab down``"""
-    _lab(call).down()
+    lab = _lab(call)
+    there = lab.exists
+    lab.down()
+    print(f"the lab {lab.network.prefix} is {'gone' if there else 'not up'}")
     return 0
 
 
@@ -215,10 +221,12 @@ def lab_demo(call: Call) -> int:
 
 
 def _lab(call: Call) -> Lab:
-    """The lab that ``--name`` and ``--run-dir`` speak of."""
+    """The lab that ``--name`` and ``--run-dir`` speak of; KernelError without root, which all of it needs."""
+    from appliance.kernel.privileges import require_root
     from appliance.lab.lab import Lab
     from appliance.lab.network import Network
 
+    require_root("fixup lab")
     name = call.options.get("name", "fixup")
     if not _LAB_NAME.fullmatch(name):
         raise UsageError(f"--name: small letters, digits and dashes, 31 at most: {name}")
@@ -261,7 +269,8 @@ def replay(call: Call) -> int:
         report = replayed(captures, loaded.config if loaded else None, port, "checksums" in call.options, out)
     except OSError as error:
         raise UsageError(f"replay: cannot write {out}: {error.strerror}") from error
-    _print(call, report, format.replay)
+    if report.packets or not report.faults:
+        _print(call, report, format.replay)
     for fault in report.faults:
         print(f"fixup: replay: {one_line(fault)}", file=sys.stderr)
     if out is not None:

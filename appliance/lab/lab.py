@@ -48,6 +48,11 @@ class Lab:
         """What the firewall wrote to stderr."""
         return self.directory.with_name(f"{self.directory.name}.log")
 
+    @property
+    def exists(self) -> bool:
+        """Whether any of its namespaces is there."""
+        return any(namespaces.exists(self.network.namespace(host)) for host in HOSTS)
+
     def up(self, config: Path = EXAMPLE) -> int:
         """Build the namespaces, start the firewall, return its process id when it is ready.
 
@@ -69,6 +74,7 @@ class Lab:
             manager.bind(f"{place}/notify")
             manager.settimeout(0.2)
             command = [_FIXUP, "run", str(config), "--run-dir", str(self.directory)]
+            self.log.touch(mode=0o640)
             with self.log.open("wb") as log:
                 daemon = self.spawn("firewall", command, log, {**os.environ, "NOTIFY_SOCKET": f"{place}/notify"})
             deadline = time.monotonic() + _READY_WITHIN

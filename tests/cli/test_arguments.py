@@ -97,7 +97,7 @@ def test_version() -> None:
         ("show conn count foo", "show conn count: unknown word: foo"),
         ("show service-policy inspect", "show service-policy inspect: incomplete command; esmtp must follow"),
         ("show service-policy inspect ftp", "show service-policy inspect: unknown word: ftp; esmtp may follow"),
-        ("show conn | xml", "show conn: unknown word: |; count or detail may follow"),
+        ("show conn | xml", "behind | only json may stand: | xml"),
         ("check", "check: incomplete command; CONFIG must follow"),
         ("check a b", "check: unknown word: b"),
         ("check a | json", "check: unknown option: --json; try fixup check --help"),
