@@ -125,9 +125,10 @@ class Wire:
     def send(self, side: Side, at: int = 0, payload: bytes = b"", flags: int = ACK, **more: Any) -> list[Effect]:
         return self.give(self.make(side, at, payload, flags, **more), side)
 
-    def open(self) -> Wire:
-        """The handshake as a worker sees it: its SYN-ACK."""
-        self.give(packet(self.server, self.client, self.server_isn, self.client_isn + 1, SYN | ACK), SERVER)
+    def open(self, options: bytes = b"") -> Wire:
+        """The handshake as a worker sees it: its SYN-ACK, with TCP options."""
+        ends = (self.server, self.client)
+        self.give(packet(*ends, self.server_isn, self.client_isn + 1, SYN | ACK, options=options), SERVER)
         return self
 
     def tick(self, now: int) -> list[Effect]:

@@ -10,13 +10,13 @@ import json
 from ipaddress import IPv4Address
 from typing import Any, assert_never
 
-from appliance.datapath.effects import Emit, Kill, Release, SendReset
+from appliance.datapath.effects import Emit, Kill, Release, SendReset, SendSack
 from appliance.flow import Endpoint, Flow
 from appliance.syslog import from_message, to_message
 
 MAX_MESSAGE = 16_384  # octets: a record holds at most a few escaped strings of 128
 
-Request = Emit | Kill | Release | SendReset
+Request = Emit | Kill | Release | SendReset | SendSack
 
 
 class ChannelError(Exception):
@@ -34,6 +34,8 @@ def encode(request: Request) -> bytes:
             body = {"do": "release", "flow": _flow_out(flow)}
         case SendReset(flow, to_client, seq, ack):
             body = {"do": "reset", "flow": _flow_out(flow), "to_client": to_client, "seq": seq, "ack": ack}
+        case SendSack(flow, seq, ack, window, left, right):
+            body = {"do": "sack", "flow": _flow_out(flow), "numbers": [seq, ack, window, left, right]}
         case _:
             assert_never(request)
     return json.dumps(body, separators=(",", ":")).encode()
@@ -52,6 +54,9 @@ def decode(message: bytes) -> Request:
                 return Release(_flow_in(flow))
             case {"do": "reset", "flow": flow, "to_client": bool(to_client), "seq": int(seq), "ack": int(ack)}:
                 return SendReset(_flow_in(flow), to_client, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF)
+            case {"do": "sack", "flow": flow, "numbers": [int(seq), int(ack), int(window), int(left), int(right)]}:
+                seq, ack, left, right = (each & 0xFFFFFFFF for each in (seq, ack, left, right))
+                return SendSack(_flow_in(flow), seq, ack, window & 0xFFFF, left, right)
             case _:
                 raise ChannelError("unknown request")
     except (ValueError, TypeError, RecursionError) as error:

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from appliance.daemon import channel
 from appliance.daemon.sinks import Sinks
-from appliance.datapath.effects import Emit, Kill, Release, SendReset
+from appliance.datapath.effects import Emit, Kill, Release, SendReset, SendSack
 from appliance.flow import Flow
 from appliance.kernel import conntrack
 from appliance.kernel.bpf import ConnectionTable
@@ -52,6 +52,9 @@ class Errands:
             case SendReset(flow, to_client, seq, ack):
                 self._key(worker, flow)
                 self._resetter.reset(flow, to_client, seq, ack)
+            case SendSack(flow, seq, ack, window, left, right):
+                self._key(worker, flow)
+                self._resetter.acknowledge(flow, seq, ack, window, left, right)
             case _:
                 assert_never(request)
 

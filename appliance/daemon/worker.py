@@ -21,7 +21,7 @@ from appliance.daemon import channel, clock
 from appliance.daemon.pages import Page
 from appliance.datapath.counters import QUEUE_OVERFLOWS, verdict_slot
 from appliance.datapath.datapath import LIFETIMES, Datapath
-from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset
+from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
 from appliance.kernel import privileges
 from appliance.kernel.nfqueue import Packet, Queue
 from appliance.tcp.connection import State
@@ -31,6 +31,8 @@ QUEUE_BASE = 2500
 #: Requests that wait while the root process does not read; beyond it the oldest record is given up, never a request
 #: that changes the kernel's table.
 BACKLOG = 4096
+#: Requests that may wait where a SendSack is still worth sending.
+SACKS = 64
 #: How long a full channel is left alone (ms).
 RETRY = 20
 
@@ -105,6 +107,9 @@ class Worker:
                     handle.drop()
                 case Emit() | Kill() | Release() | SendReset():
                     self._unsent.append(effect)
+                case SendSack():
+                    if len(self._unsent) < SACKS:  # it is a favour: the sender's timers do without
+                        self._unsent.append(effect)
                 case _:
                     assert_never(effect)
         if self._unsent:

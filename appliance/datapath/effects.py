@@ -66,4 +66,19 @@ class SendReset:
     ack: int
 
 
-Effect = Accept | Modify | Drop | Emit | Kill | Release | SendReset
+@dataclass(frozen=True, slots=True)
+class SendSack:
+    """Tell the client, in the server's name, which of its octets wait here: numbers as the client counts.
+
+    `left` to before `right` have come, those from `ack` on are missing (RFC 2018).
+    """
+
+    flow: Flow
+    seq: int
+    ack: int
+    window: int
+    left: int
+    right: int
+
+
+Effect = Accept | Modify | Drop | Emit | Kill | Release | SendReset | SendSack

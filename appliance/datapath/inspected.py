@@ -53,7 +53,7 @@ class Makes(Protocol):
 class Inspected(Connection):
     """A connection, adopted at its SYN-ACK. `devices` are the interface indices of client and server."""
 
-    __slots__ = ("block", "deferred", "devices", "inspector", "stalls")
+    __slots__ = ("block", "deferred", "devices", "inspector", "sack", "stalls")
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Inspected(Connection):
         now: int,
     ) -> None:
         super().__init__(reverse(syn_ack.key), Stream(syn_ack.ack), Stream(first_octet(syn_ack.seq), proxied=True), now)
+        self.sack = syn_ack.permits_sack()
         self.inspector = inspector
         self.block = block
         self.devices = devices

@@ -17,7 +17,7 @@ from typing import Any, assert_never
 
 from appliance.datapath import counters, records
 from appliance.datapath.counters import OCTETS_INSPECTED, OCTETS_RELEASED
-from appliance.datapath.effects import Emit, Kill, Release, SendReset
+from appliance.datapath.effects import Emit, Kill, Release, SendReset, SendSack
 from appliance.datapath.inspected import Inspected, flow_of
 from appliance.datapath.outcome import Outcome
 from appliance.datapath.waiting import WaitingRoom
@@ -82,6 +82,7 @@ class Reader:
         flags = segment.flags
         if flags & ACK and segment.ack != peer.acked:
             gone = peer.acknowledge(segment.ack)
+            peer.window = segment.window
             connection.kept -= gone
             self._kept -= gone
         start = to_offset(segment.seq, stream.first, stream.next)
@@ -97,7 +98,8 @@ class Reader:
                 return
         parcel = Parcel(handle, segment, start, end, now)
         if early:
-            self._room.hold_early(connection, side, parcel)
+            if self._room.hold_early(connection, side, parcel) and side is Side.CLIENT and connection.sack:
+                self._tell_what_waits(connection, parcel)
             return
         self._read(connection, side, stream, parcel, now)
         while stream.early and (ready := self._room.take_ready(connection, stream)) is not None:
@@ -106,6 +108,18 @@ class Reader:
             else:
                 ready.segment = segment = ready.segment.not_older_than(segment)
                 self._read(connection, side, stream, ready, now)
+
+    def _tell_what_waits(self, connection: Inspected, parcel: Parcel) -> None:
+        """The client hears of an early packet what the server would say, whom it does not reach yet (RFC 2018).
+
+        Without it a loss before the firewall would be noticed by the client's timers alone. It acknowledges nothing,
+        so a packet that is given up comes again.
+        """
+        stream = connection.client
+        run = stream.waiting_around(parcel.start) if parcel.start < parcel.end else None
+        if run is not None and stream.acked is not None:
+            flow, seq = self.flow(connection), connection.server.expected_seq
+            self._outcome.effects.append(SendSack(flow, seq, stream.acked, stream.window, *run))
 
     def _read(self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel, now: int) -> None:
         """A packet whose turn has come: what is new in it is inspected, then it goes on or waits for a decision."""

@@ -37,12 +37,14 @@ class WaitingRoom:
         """The connections with packets that wait."""
         return list(self._connections)
 
-    def hold_early(self, connection: Inspected, side: Side, parcel: Parcel) -> None:
+    def hold_early(self, connection: Inspected, side: Side, parcel: Parcel) -> bool:
         """A packet is beyond a gap: it waits, if there is room for it and anything new in it."""
-        if connection.hold(side, parcel):
+        held = connection.hold(side, parcel)
+        if held:
             self._enter(connection, parcel, EARLY)
         else:
             self._outcome.drop(parcel.handle, NO_ROOM)
+        return held
 
     def hold_undecided(self, connection: Inspected, side: Side, parcel: Parcel) -> None:
         """A packet's octets have been read and are not decided: it waits."""

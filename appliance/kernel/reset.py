@@ -19,7 +19,7 @@ from appliance.kernel.errors import KernelError
 from appliance.nat.connection import Stranded
 from appliance.nat.static import Static
 
-_RST_ACK = 0x14
+_RST_ACK, _ACK = 0x14, 0x10
 _TTL = 64
 _DONT_FRAGMENT = 0x4000
 
@@ -52,15 +52,37 @@ class Resetter:
             return False  # no route or no buffer: the peer's own timeout has to do
         return True
 
+    def acknowledge(self, flow: Flow, seq: int, ack: int, window: int, left: int, right: int) -> bool:
+        """Tell the client, in the server's name, that `left` to before `right` came and `ack` did not (RFC 2018)."""
+        source = self._mapped.get((flow.client.interface, flow.server.address), flow.server.address)
+        ends = (source, flow.server.port, flow.client.address, flow.client.port)
+        sack = struct.pack("!BBBBII", 1, 1, 5, 10, left, right)  # two NOPs, then the option
+        try:
+            self._socket.sendto(segment(*ends, seq, ack, _ACK, window, sack), (str(flow.client.address), 0))
+        except OSError:
+            return False
+        return True
+
     def close(self) -> None:
         """Give the socket back."""
         self._socket.close()
 
 
-def segment(source: IPv4Address, port: int, to: IPv4Address, to_port: int, seq: int, ack: int) -> bytes:
-    """An IPv4 packet with an RST, the TCP checksum complete; the kernel fills in the IP header's."""
+def segment(
+    source: IPv4Address,
+    port: int,
+    to: IPv4Address,
+    to_port: int,
+    seq: int,
+    ack: int,
+    flags: int = _RST_ACK,
+    window: int = 0,
+    options: bytes = b"",
+) -> bytes:
+    """An IPv4 packet with a segment without payload, the TCP checksum complete; the kernel fills in the IP header's."""
     addresses = source.packed + to.packed
-    tcp = struct.pack("!HHIIBBHHH", port, to_port, seq, ack, 5 << 4, _RST_ACK, 0, 0, 0)
+    length = 20 + len(options)
+    tcp = struct.pack("!HHIIBBHHH", port, to_port, seq, ack, length << 2, flags, window, 0, 0) + options
     pseudo = addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp))
     checksum = 0xFFFF - int.from_bytes(pseudo + tcp, "big") % 0xFFFF
     tcp = tcp[:16] + struct.pack("!H", checksum) + tcp[18:]

@@ -42,6 +42,11 @@ class Assembler:
         at = bisect_right(self._starts, start) - 1
         return start >= end or (at >= 0 and end <= self._ends[at])
 
+    def around(self, offset: int) -> tuple[int, int]:
+        """The span that holds `offset`, which is held."""
+        at = bisect_right(self._starts, offset) - 1
+        return self._starts[at], self._ends[at]
+
     def pass_by(self, offset: int) -> None:
         """Forget everything below `offset`."""
         gone = bisect_right(self._ends, offset)

@@ -6,7 +6,7 @@ A segment is never changed: every `with_…` and `without_…` makes another, of
 from what arrived; only such a one is ever rebuilt, with its full TCP checksum, because a packet of a virtual link
 comes with the sum not computed yet and one given back modified is taken as complete (design §2).
 Sources: RFC 791 §3.1, RFC 9293 §3.1, RFC 8684 §3 (Multipath TCP), RFC 7413 §4.1.1 and RFC 6994 (Fast Open),
-RFC 7323 §3 (timestamps).
+RFC 7323 §3 (timestamps), RFC 2018 §2 (selective acknowledgments).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _URGENT = 18
 
 _END_OF_OPTIONS = 0
 _NOP = 1
-_TIMESTAMPS, _TIMESTAMPS_LENGTH = 8, 10
+_SACK_PERMITTED = 4
+_TIMESTAMPS = 8
 _MPTCP = 30
 _FAST_OPEN = 34
 _EXPERIMENTS = frozenset({253, 254})
@@ -132,13 +133,25 @@ class Segment:
         older = (int.from_bytes(newer, "big") - int.from_bytes(self.packet[own : own + 4], "big")) % (1 << 32)
         return self._with(own, newer, self.flags) if 0 < older < 1 << 31 else self
 
+    @property
+    def window(self) -> int:
+        """The window field, as it is."""
+        return int.from_bytes(self.packet[self.tcp + 14 : self.tcp + 16], "big")
+
+    def permits_sack(self) -> bool:
+        """Whether a SYN or SYN-ACK agrees to selective acknowledgments."""
+        return self._option(_SACK_PERMITTED, 2) is not None
+
     def _timestamp(self) -> int | None:
-        """Where in the packet the sender's timestamp is."""
+        return self._option(_TIMESTAMPS, 10)
+
+    def _option(self, wanted: int, length: int) -> int | None:
+        """Where in the packet the value of an option of that kind and length is."""
         packet, at = self.packet, self.tcp + _TCP_HEADER
-        while at + _TIMESTAMPS_LENGTH <= self.start:
+        while at + length <= self.start:
             kind = packet[at]
-            if kind == _TIMESTAMPS:
-                return at + 2 if packet[at + 1] == _TIMESTAMPS_LENGTH else None
+            if kind == wanted:
+                return at + 2 if packet[at + 1] == length else None
             if kind == _END_OF_OPTIONS or (kind != _NOP and packet[at + 1] < 2):
                 return None
             at += 1 if kind == _NOP else packet[at + 1]

@@ -76,6 +76,7 @@ class Stream:
         "first",
         "next",
         "undecided",
+        "window",
     )
 
     def __init__(self, first: int, proxied: bool = False) -> None:
@@ -85,6 +86,7 @@ class Stream:
         self._shift = 0  # at least what the receiver's numbers are ahead of the sender's
         self._too_far = 0  # by how much `_shift` is more than that, at most
         self.acked: int | None = None  # the last acknowledgment number looked at
+        self.window = 0  # what the receiver offered when `acked` was looked at
         self.next = 0
         self.decided = 0
         self.fin: int | None = None
@@ -152,6 +154,13 @@ class Stream:
         held.add(parcel.start, parcel.end)
         insort(self.early, parcel, key=_by_start)
         return True
+
+    def waiting_around(self, offset: int) -> tuple[int, int] | None:
+        """The sequence numbers of the run of early octets around `offset`, which waited last; None: not any more."""
+        if self._held is None:
+            return None
+        start, end = self._held.around(offset)
+        return to_seq(start, self.first), to_seq(end, self.first)
 
     def take_ready(self) -> Parcel | None:
         """The first early packet, if the gap before it is filled; it does not wait any more."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.daemon.channel import ChannelError, Request, decode, encode
-from appliance.datapath.effects import Emit, Kill, Release, SendReset
+from appliance.datapath.effects import Emit, Kill, Release, SendReset, SendSack
 from appliance.flow import Endpoint, Flow
 from appliance.syslog import MaliciousPattern
 
@@ -22,6 +22,7 @@ REQUESTS: list[Request] = [
     Kill(FLOW),
     Release(FLOW),
     SendReset(FLOW, True, 0xFFFFFFFF, 0),
+    SendSack(FLOW, 0xFFFFFFFF, 0, 0xFFFF, 1, 2),
 ]
 
 
@@ -43,9 +44,9 @@ ANYTHING = st.recursive(
 )
 
 
-@given(st.sampled_from(["emit", "kill", "release", "reset", "exec"]), ANYTHING, ANYTHING)
+@given(st.sampled_from(["emit", "kill", "release", "reset", "sack", "exec"]), ANYTHING, ANYTHING)
 def test_a_message_with_wrong_parts_is_refused(do: str, flow: Any, rest: Any) -> None:
-    body = {"do": do, "flow": flow, "record": flow, "to_client": rest, "seq": rest, "ack": rest}
+    body = {"do": do, "flow": flow, "record": flow, "to_client": rest, "seq": rest, "ack": rest, "numbers": rest}
     with pytest.raises(ChannelError):
         decode(json.dumps(body).encode())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.datapath.datapath import InjectedFault
-from appliance.datapath.effects import Accept, Drop, Emit, Kill, Modify, Release, SendReset
+from appliance.datapath.effects import Accept, Drop, Emit, Kill, Modify, Release, SendReset, SendSack
 from appliance.flow import Side
 from appliance.marks import CLASS
 from appliance.policy.counters import Slot
@@ -358,6 +358,52 @@ class TestTimestamps:
         went = [segment(wire.went(handle) or b"") for handle in wire.order[1:]]
         assert [each.packet[44:48] for each in went] == [(500).to_bytes(4, "big")] * 3
         assert wire.got(CLIENT) == b"abcdef"
+
+
+class TestTellingWhatWaits:
+    """What waits here reaches nobody who could tell the client: so the firewall does, in the server's name."""
+
+    SACK_PERMITTED = b"\x04\x02\x01\x01"
+
+    @pytest.fixture
+    def wire(self) -> Wire:
+        return Wire(engine(Double), acked={CLIENT: 2, SERVER: 0}).open(self.SACK_PERMITTED)
+
+    def told(self, wire: Wire) -> list[SendSack]:
+        return [each for each in wire.effects if isinstance(each, SendSack)]
+
+    def test_the_client_hears_which_octets_came(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"ab")
+        wire.send(SERVER, 0, b"220\n")
+        for at in (6, 8, 20):
+            wire.send(CLIENT, at, b"xy")
+        numbers = [(each.seq, each.ack, each.window, each.left, each.right) for each in self.told(wire)]
+        assert numbers == [
+            (9_005, 1_003, 65_535, 1_007, 1_009),
+            (9_005, 1_003, 65_535, 1_007, 1_011),
+            (9_005, 1_003, 65_535, 1_021, 1_023),
+        ]
+        assert str(self.told(wire)[0].flow.client) == "outside:203.0.113.10/40000"
+
+    def test_not_what_found_no_room_nor_what_has_no_octets(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"220\n")
+        wire.send(CLIENT, 6, b"xy")
+        wire.send(CLIENT, 6, b"xy")
+        wire.send(CLIENT, 9, flags=ACK | FIN)
+        assert len(self.told(wire)) == 1
+
+    def test_not_the_server_nor_a_client_that_does_not_know_them(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"ab")
+        wire.send(SERVER, 5, b"late")
+        other = Wire(engine(Double)).open()
+        other.send(SERVER, 0, b"220\n")
+        other.send(CLIENT, 6, b"xy")
+        assert self.told(wire) == self.told(other) == []
+
+    def test_nor_before_the_server_acknowledged_anything(self) -> None:
+        wire = Wire(engine(Double)).open(self.SACK_PERMITTED)
+        wire.send(CLIENT, 6, b"xy")
+        assert self.told(wire) == []
 
 
 class TestKept:

@@ -141,7 +141,7 @@ FLAGS = st.sampled_from([ACK, ACK, ACK | FIN, ACK | URG, RST, SYN, SYN | ACK])
 def test_faults_and_flags_anywhere_leave_no_packet_without_a_verdict(
     packets: list[Arrival], flags: list[int], bare: list[bool]
 ) -> None:
-    wire = Wire(engine(Double)).open()
+    wire = Wire(engine(Double)).open(b"\x04\x02\x01\x01")
     for each, flag, empty in zip(packets, flags, bare, strict=False):
         wire.send(each.side, each.start, b"" if empty else each.octets, flag)
     wire.tick(60_000 * MS)

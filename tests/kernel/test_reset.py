@@ -118,6 +118,13 @@ def test_the_segment_is_an_rst_with_a_right_checksum() -> None:
     assert int.from_bytes(pseudo + packet[20:], "big") % 0xFFFF == 0
 
 
+def test_the_segment_may_be_an_acknowledgment_with_options() -> None:
+    packet = segment(MAPPED_SERVER, 25, CLIENTS[0], 40000, 5, 7, 0x10, 500, b"\1\1\5\12" + bytes(8))
+    assert packet[20:36] == bytes.fromhex("0019 9c40 00000005 00000007 80 10 01f4")
+    assert packet[40:] == b"\1\1\5\12" + bytes(8)
+    assert int.from_bytes(packet[12:20] + b"\0\6\0\x20" + packet[20:], "big") % 0xFFFF == 0
+
+
 def test_without_privilege_one_line_says_so(routed: Ground) -> None:
     def unprivileged() -> str:
         os.setgroups([])

@@ -57,3 +57,10 @@ def test_neighbours_become_one(added: list[tuple[int, int]], spans: list[tuple[i
     for start, end in added:
         assembler.add(start, end)
     assert assembler.spans == spans
+
+
+def test_the_span_around_an_offset() -> None:
+    held = Assembler()
+    for start, end in ((10, 12), (20, 25), (12, 14)):
+        held.add(start, end)
+    assert [held.around(offset) for offset in (10, 13, 20, 24)] == [(10, 14), (10, 14), (20, 25), (20, 25)]

@@ -204,3 +204,15 @@ class TestTimestamps:
         plain = segment(packet(CLIENT, SERVER, options=options, payload=b"abc"))
         assert plain.not_older_than(self.stamped(9)) is plain
         assert self.stamped(9).not_older_than(plain).changed is False
+
+
+class TestSelectiveAcknowledgments:
+    @pytest.mark.parametrize(
+        ("options", "permits"),
+        [(MSS + b"\x04\x02\x01\x01", True), (MSS, False), (b"", False), (b"\x00\x00\x04\x02", False)],
+    )
+    def test_a_syn_ack_agrees_or_not(self, options: bytes, permits: bool) -> None:
+        assert segment(packet(SERVER, CLIENT, flags=SYN | ACK, options=options)).permits_sack() is permits
+
+    def test_the_window_is_what_the_header_says(self) -> None:
+        assert segment(packet(CLIENT, SERVER)).window == 65_535
