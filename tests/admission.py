@@ -379,7 +379,7 @@ def of_refusals_one_a_second_is_told(box: Subject) -> None:
 
 # TCP Intercept: the client counts the server's octets from COOKIE, the server from 500
 
-COOKIE = 7000
+COOKIE = 7_000_000
 SHIFT = COOKIE - 500
 
 
@@ -482,6 +482,7 @@ def a_reset_of_an_intercepted_connection_ends_it(box: Subject) -> None:
     ):
         opened_by_proxy(box)
         box.leaves(to_client(ACK, 501, payload=30))
+        box.leaves(client(ACK, 101, 531))
         box.events()
         assert box.leaves(packet) is PASS
         event = only(box.events())

@@ -279,6 +279,13 @@ def test_a_reset_reaches_an_intercepted_client_with_the_number_it_expects(box: A
     assert box.states() == ({key(): State.ESTABLISHED} if local else {})
 
 
+def test_a_server_that_refuses_an_intercepted_client_resets_it(box: Any) -> None:
+    box.leaves(replace(client(SYN, 100, local=True), ack=7000))
+    given = IP(src=M, dst=C) / TCP(sport=25, dport=1000, flags="RA", seq=7001, ack=101)
+    assert Ether(box.run("egress", given, box.outside, box.inside).frame)[TCP].seq == 7001
+    assert box.states() == {}
+
+
 def test_nothing_else_is_rewritten(box: Any) -> None:
     bring(box, State.ESTABLISHED)
     for flags in ("A", "RA", "FA"):
