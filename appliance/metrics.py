@@ -111,7 +111,9 @@ def _statics(statics: tuple[StaticUse, ...]) -> Iterator[Metric]:
         "fixup_static_embryonic_connections_limit", "The most there may be, 0: any.", labels=labels
     )
     refused = CounterMetricFamily(
-        "fixup_static_refused_connections", "SYNs dropped (max_conns) or intercepted (embryonic).", labels=(*labels, "limit")
+        "fixup_static_refused_connections",
+        "SYNs dropped (max_conns) or intercepted (embryonic).",
+        labels=(*labels, "limit"),
     )
     for each in statics:
         pair = (str(each.static.mapped), str(each.static.real))
