@@ -95,10 +95,10 @@ class ReplyLines:
         line_feed = octets.find(b"\n", pos)
         if line_feed > 0 and not self._head:
             if self._lines:
-                usual = self._usual_parameter(octets[pos:line_feed], base + pos, facts)
-            else:
-                usual = self._usual_reply(octets[pos : pos + _HEAD], base + line_feed, facts)
-            if usual:
+                behind = self._usual_parameters(octets, pos, line_feed, base, facts)
+                if behind > pos:
+                    return behind
+            elif self._usual_reply(octets[pos : pos + _HEAD], base + line_feed, facts):
                 return line_feed + 1
         end = len(octets) if line_feed < 0 else line_feed + 1
         text = pos
@@ -139,17 +139,22 @@ class ReplyLines:
         if dialogue.replied(code, self._pipelining) and dialogue.refused - 1 in self._refused_limits:
             facts.append(Exceeded(Quantity.INVALID_RECIPIENTS, dialogue.refused - 1, end))
 
-    def _usual_parameter(self, line: bytes, offset: int, facts: list[Fact]) -> bool:
-        """Whether the whole `line` is a parameter, not the last, and no limit is near; if so, it is stated."""
-        if self._text is not Text.PARAMETERS:
-            return False
-        octets = self._reply_octets + len(line) + 1
-        if line[:_HEAD] != b"250-" or len(line) >= LINE or octets > REPLY or self._lines >= LINES:
-            return False
-        self._reply_octets = octets
-        self._lines += 1
-        self._state_parameter(line[_HEAD:], offset + _HEAD, facts)
-        return True
+    def _usual_parameters(self, octets: bytes, pos: int, line_feed: int, base: int, facts: list[Fact]) -> int:
+        """State whole lines that are parameters, not the last, as long as no limit is near.
+
+        The first one's LF is at `line_feed`. Returns the index behind them, `pos` if there is none.
+        """
+        while self._text is Text.PARAMETERS and line_feed >= 0:
+            length = line_feed - pos
+            read = self._reply_octets + length + 1
+            if length >= LINE or read > REPLY or self._lines >= LINES or not octets.startswith(b"250-", pos):
+                break
+            self._reply_octets = read
+            self._lines += 1
+            self._state_parameter(octets[pos + _HEAD : line_feed], base + pos + _HEAD, facts)
+            pos = line_feed + 1
+            line_feed = octets.find(b"\n", pos)
+        return pos
 
     def _judge(self, start: int, missing: int, facts: list[Fact]) -> bool:
         """Look at what has come of the line's first four octets; `start` is the line's offset. False: a Breach."""

@@ -129,10 +129,11 @@ class Session:
     def _begin_message(self, offset: int, facts: list[Fact]) -> None:
         """The 354 was seen; its last octet is at `offset` of the server's."""
         settings, dialogue = self._settings, self._dialogue
-        counts = ((Quantity.RECIPIENTS, dialogue.recipients), (Quantity.INVALID_RECIPIENTS, dialogue.refused))
-        for quantity, count in counts:
-            if quantity in settings.kept:
-                facts.extend(Kept(quantity, limit, offset) for limit in settings.of(quantity) if count <= limit)
+        if settings.kept:
+            counts = ((Quantity.RECIPIENTS, dialogue.recipients), (Quantity.INVALID_RECIPIENTS, dialogue.refused))
+            for quantity, count in counts:
+                if quantity in settings.kept:
+                    facts.extend(Kept(quantity, limit, offset) for limit in settings.of(quantity) if count <= limit)
         self._message = Message(settings, dialogue.declared if SizeViolation in settings.wanted else 0)
         facts.append(MessageBegun(self._client_end))
 

@@ -122,9 +122,9 @@ MUTANTS = (
     Mutant("§2: octets of a line", REPLIES, "LINE = 1024\n", "LINE = 1025\n", OF_REPLIES),
     Mutant("§2: octets of a reply", REPLIES, "REPLY = 65536\n", "REPLY = 65537\n", OF_REPLIES),
     Mutant("§2: lines of a reply", REPLIES, "LINES = 100\n", "LINES = 101\n", OF_REPLIES),
-    Mutant("§2: a usual line's octets", REPLIES, "or len(line) >= LINE or", "or", OF_REPLIES),
-    Mutant("§2: a usual reply's octets", REPLIES, " or octets > REPLY or", " or", OF_REPLIES),
-    Mutant("§2: a usual reply's lines", REPLIES, " or self._lines >= LINES:", ":", OF_REPLIES),
+    Mutant("§2: a usual line's octets", REPLIES, "if length >= LINE or", "if", OF_REPLIES),
+    Mutant("§2: a usual reply's octets", REPLIES, " or read > REPLY or", " or", OF_REPLIES),
+    Mutant("§2: a usual reply's lines", REPLIES, " or self._lines >= LINES or", " or", OF_REPLIES),
     # --- row 3: unsupported verbs -------------------------------------------------------------------------------
     Mutant("3: fifteen verbs", COMMANDS, 'RFC1985 = (Verb("ETRN"),)', "RFC1985 = ()", OF_COMMANDS),
     Mutant(
