@@ -527,7 +527,7 @@ MUTANTS = (
         OF_CRITERIA,
     ),
     Mutant("TO_FIELDS", MIME, "if fields.to_fields > limit)", "if fields.to_fields >= limit)", OF_CRITERIA),
-    Mutant("TO_FIELDS of the message alone", MIME, "        self._to = ()\n", "", OF_MIME),
+    Mutant("TO_FIELDS of the message alone", MIME, "self._to = ()\n", "pass\n", OF_MIME),
     Mutant(
         "MimeEncoding",
         MIME,
