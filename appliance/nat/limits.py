@@ -92,7 +92,7 @@ class Packet:
     @property
     def proxied(self) -> bool:
         """SYNPROXY's own SYN: no other carries an acknowledgment number."""
-        return self.local and self.opens and self.ack != 0
+        return self.local and self.side is Side.CLIENT and self.opens and self.ack != 0
 
     @property
     def acknowledges(self) -> bool:
