@@ -6,6 +6,7 @@ puts it into that worker's queue.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 from typing import assert_never
@@ -53,8 +54,9 @@ class Errands:
                 self._key(worker, flow)
                 self._resetter.reset(flow, to_client, seq, ack)
             case SendSack(flow, seq, ack, window, left, right):
-                self._key(worker, flow)
-                self._resetter.acknowledge(flow, seq, ack, window, left, right)
+                with contextlib.suppress(channel.ChannelError):  # the connection may have ended since
+                    self._key(worker, flow)
+                    self._resetter.acknowledge(flow, seq, ack, window, left, right)
             case _:
                 assert_never(request)
 
