@@ -250,7 +250,7 @@ class TestStructure:
         assert self.parts(multipart(b"--b\r\n" + inner + b"--b\r\n" + PART + b"--c\r\n" + PART)) == 2
 
     def test_the_longer_of_two_boundaries_that_begin_alike(self):
-        inner = multipart(b"--bc\r\n" + PART + b"--bc--\r\n", b"bc")
+        inner = multipart(b"--bc\r\n" + PART + b"--bc--\r\n" + PART, b"bc")  # what follows its end is no part
         assert self.parts(multipart(b"--b\r\n" + inner + b"--b\r\n" + PART)) == 2
 
     @pytest.mark.parametrize("kind", [b"message/rfc822", b"Message/Global"])
