@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.esmtp.events import Misplaced, Pipe
-from appliance.esmtp.grammar import Address, regular
+from appliance.esmtp.grammar import Address, domain, regular
 
 ODD = [b'"', b"\\", b"|", b"\t", b"\x00", b"\x80"]
 PARTS = [b"FROM", b":", b" ", b"<", b">", b"a", b"@b", b"AUTH=", b"<a@b>", b"AUTH=<>", *ODD]
@@ -58,3 +58,8 @@ def test_usual_lines_are_regular():
     assert regular(b"MAIL FROM:<>", 320)
     assert not regular(b"MAIL FROM:<a@b>", 2)
     assert not regular(b"MAIL FROM:a<b>", 320)
+
+
+def test_a_source_route_is_no_part_of_the_mailbox() -> None:
+    assert domain(b"@a.example,@b.example:postmaster") == b""
+    assert domain(b"@a.example:c@d.example") == b"d.example"

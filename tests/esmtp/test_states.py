@@ -62,3 +62,15 @@ def test_pipelining_is_what_the_last_greeting_offered():
     assert dialogue.pipelining
     dialogue.replied(250, False)
     assert not dialogue.pipelining
+
+
+def test_refused_recipients_are_of_one_transaction() -> None:
+    dialogue = Dialogue()
+    dialogue.replied(220, False)
+    for entry, code in (("MAIL", 250), ("RCPT", 550), ("RCPT", 250), ("RCPT", 452)):
+        dialogue.sent(entry)
+        dialogue.replied(code, False)
+    assert dialogue.refused == 2
+    dialogue.sent("RSET")
+    dialogue.replied(250, False)
+    assert dialogue.refused == 0
