@@ -8,6 +8,8 @@ nothing but one to three letters at the start of a line, typed by hand, is unsup
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from appliance.esmtp.commands import BDAT, HEAD, LONG, SHORT, STARTTLS, SUPPORTED, Verb, starts
 from appliance.esmtp.events import (
     Breach,
@@ -29,6 +31,8 @@ from appliance.esmtp.events import (
 from appliance.esmtp.grammar import PLAIN, READ, SHOWN, Address, control, declared, domain, regular
 from appliance.esmtp.settings import Settings
 from appliance.esmtp.states import EMPTY, MASKED, Dialogue
+
+_OFFSET = attrgetter("offset")
 
 _SP = 0x20
 _BLANK_OR_END = (b" ", b"")
@@ -183,7 +187,7 @@ class CommandLines:
         if self._length > self._limits[self._over]:
             self._exceed(base + end - self._length, facts)
         if len(facts) - mark > 1:
-            facts[mark:] = sorted(facts[mark:], key=lambda fact: fact.offset)
+            facts[mark:] = sorted(facts[mark:], key=_OFFSET)
 
     def _follow_path(self, facts: list[Fact]) -> None:
         """State the path once, when it is whole."""

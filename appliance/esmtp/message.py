@@ -12,6 +12,7 @@ LF, or beside a NUL. Such a look-alike is said once a message.
 from __future__ import annotations
 
 import io
+from operator import attrgetter
 
 from appliance.esmtp.events import Breach, Fact, MessageEnded, Odd, Oddity, Quantity, Rule, SizeViolation
 from appliance.esmtp.meters import STUFFED, LineMeter, SizeMeter
@@ -21,6 +22,7 @@ from appliance.esmtp.settings import Settings
 _END = b"\r\n.\r\n"
 _CARRIED = len(_END) - 1
 _CR, _LF = b"\r\n"
+_OFFSET = attrgetter("offset")
 #: What the line end decoder says of text in which CR and LF come together only.
 _REGULAR = (None, "\r\n")
 
@@ -85,7 +87,7 @@ class Message:
         if end >= 0 and self._mime:
             self._mime.end(base - carried + stop - 1, facts)
         if len(facts) - mark > 1:
-            facts[mark:] = sorted(facts[mark:], key=lambda fact: fact.offset)
+            facts[mark:] = sorted(facts[mark:], key=_OFFSET)
         if end >= 0:
             self._end(base - carried + stop, facts)
             return stop - carried
