@@ -377,6 +377,8 @@ static __always_inline u32 book(struct conn *conn, struct packet *packet, u32 si
 		conn->next[SERVER] = packet->seq + 1;
 		conn->acked[CLIENT] = packet->seq + 1;
 	}
+	if (side == SERVER && syn_ack) /* the server begins another connection on the tuple: that one is inspected */
+		conn->flags &= ~BYPASS;
 	if (packet->flags & FLAG_SYN)
 		return GOES_ON;
 	if (side == CLIENT && conn->state == SYN_ACK && packet->flags & FLAG_ACK && packet->ack == conn->next[SERVER])

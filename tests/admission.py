@@ -997,6 +997,16 @@ def one_pure_ack_in_64_kib_is_queued(box: Subject) -> None:
 
 
 @rule
+def another_connection_on_a_released_tuple_is_not_released(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    box.release(key())
+    crosses(box, server(ACK | FIN, 501))
+    crosses(box, syn(seq=900))  # the server has forgotten its half, the entry has not
+    crosses(box, server(SYN | ACK, 7000, 901))
+    assert box.arrives(client(ACK, 901, 7001, payload=5)) is PASS
+
+
+@rule
 def a_released_connection_is_skipped_but_for_its_end(box: Subject) -> None:
     bring(box, State.ESTABLISHED)
     assert [box.release(key()), box.release(key()), box.release(key(2))] == [True, False, False]

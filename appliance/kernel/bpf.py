@@ -41,6 +41,7 @@ SOURCE = Path(__file__).parents[2] / "bpf" / "connlimit.bpf.c"
 CONNECTIONS = 131_072  # entries; 17 MiB
 STATICS = 1_024
 RING_PAGES = 256  # 1 MiB: some 14,000 events
+EVENTS = 2_048  # taken from the ring at once; every 50 ms that is 40,000 a second
 CHUNK = 256  # entries in one look: 0.27 ms at most (bpf-notes section 3)
 ORDERS = 64  # keys in one order; the verifier walks every turn of the loop over them, and gives up at a million steps
 
@@ -224,7 +225,7 @@ class ConnectionTable:
         ]
 
     def events(self) -> list[Event]:
-        """What happened since the last call, in order."""
+        """What happened since the last call, in order; `EVENTS` at most, the caller has other work too."""
         self._module.consume()
         heard, self._events = self._events, []
         return heard
@@ -300,7 +301,8 @@ class ConnectionTable:
                 return
             at = ctypes.byref(position)
 
-    def _hear(self, event: Any) -> None:
+    def _hear(self, event: Any) -> bool:
+        """Note an event; whether there is room for another."""
         key, real = _unkey(event), _address(event.real)
         match _Kind(event.kind):
             case _Kind.BUILT:
@@ -311,6 +313,7 @@ class ConnectionTable:
                 self._events.append(Refused(key, real, Limit(event.why), event.count, event.limit, event.time))
             case _Kind.STRANDED:
                 self._events.append(Stranded(key, real, event.seq, event.ack, event.time))
+        return len(self._events) < EVENTS
 
 
 def _layout(source: Path, size: int) -> str:

@@ -119,11 +119,14 @@ class Module:
         return self._bpf[name.encode()]
 
     def listen(self, name: str, hear: Any) -> None:
-        """Call `hear(event)` for every event of ring `name` when `consume` runs; `event` is valid during the call."""
+        """Call `hear(event)` for the events of ring `name` when `consume` runs, until it returns False.
+
+        `event` is valid during the call.
+        """
         ring = self.table(name)
 
-        def raw(_context: object, data: Any, _size: int) -> None:
-            hear(ring.event(data))
+        def raw(_context: object, data: Any, _size: int) -> int:
+            return 0 if hear(ring.event(data)) else -1
 
         ring.open_ring_buffer(raw)
 

@@ -297,6 +297,8 @@ class Table:
                 self._end(packet.key, _RESET_BY[packet.side], now)
             return
         _shake_hands(packet, entry)
+        if packet.side is Side.SERVER and packet.flags & SYN and packet.flags & ACK:
+            entry.bypass = False  # the server begins another connection on the tuple: that one is inspected
         if packet.flags & SYN or entry.state in EMBRYONIC:
             return
         _exchange(packet, entry)
