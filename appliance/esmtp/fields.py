@@ -52,6 +52,10 @@ class Media:
     boundary: bytes
 
 
+#: Octets of fields that are remembered of one section, each costing a few more: nobody states a type a thousand times.
+ROOM = 65_536
+_FIELD_COST = 64
+
 #: What a Content-Type without any of these words says is a mere type.
 _TELLING = (b"name", b"boundary", b"message")
 _MERE = Media("", (), b"")
@@ -65,9 +69,15 @@ class Section:
     media: list[Media] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)  # of Content-Disposition, in UTF-8
     encodings: list[str] = field(default_factory=list)  # ASA's words
+    room: int = ROOM
+    overfull: bool = False  # more was said than there is room for
 
     def read(self, name: bytes, value: bytes) -> None:
         """One field, its `name` in lower case; a field that says nothing of this is passed over."""
+        if self.room <= 0:
+            self.overfull = True
+            return
+        self.room -= len(value) + _FIELD_COST
         if name == b"content-type":
             if MimeFile not in self.wanted and not any(each in value.lower() for each in _TELLING):
                 self.media.append(_MERE)

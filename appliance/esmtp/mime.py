@@ -298,7 +298,7 @@ class Mime:
             facts.extend(Exceeded(Quantity.MIME_FILENAME, limit, offset) for limit in self._limits if len(name) > limit)
             if MimeFile in wanted:
                 facts.append(MimeFile(name, content_type, offset))
-        if fields.truncated:
+        if fields.truncated or fields.section.overfull:
             self._unreadable("field", offset, facts)
 
     def _enter_body(self, offset: int, facts: list[Fact]) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.esmtp.events import Exceeded, MimeEncoding, MimeFile, Odd, Quantity
+from appliance.esmtp.fields import ROOM
 from appliance.esmtp.mime import BOUNDARY, FIELD, NESTING, PARTS, Fields, Finder, Mime
 from appliance.esmtp.settings import Settings
 
@@ -424,3 +425,19 @@ def test_work_is_bounded_for_every_octet(shape, before, monkeypatch):
         assert calls < 16
         assert octets < 8
     assert work.of(message[:20_000], 1)[1] < 30
+
+
+def test_a_section_that_never_stops_naming_itself_is_remembered_no_further():
+    """Constant memory and one moment's work at the section's end, however many names it gives (ROOM)."""
+    mime, facts, at = Mime(ALL), [], 0
+    for number in range(20_000):
+        field = b"Content-Type: application/x; name=n%d\r\n" % number
+        mime.feed(field, at, True, facts)
+        at += len(field)
+    section = mime._fields.section
+    assert len(section.media) <= ROOM // 64
+    mime.feed(b"\r\n", at, True, facts)
+    odd = [each.detail for each in facts if isinstance(each, Odd)]
+    files = [each for each in facts if isinstance(each, MimeFile)]
+    assert (odd, files[0].filename) == (["field"], b"n0")
+    assert len(files) <= ROOM // 64
