@@ -20,7 +20,7 @@ from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
 from appliance.nat.connection import Key
-from appliance.nat.static import Static
+from appliance.nat.static import Static, mapped_addresses
 from appliance.syslog import EngineFault
 
 
@@ -28,7 +28,7 @@ class Errands:
     """Does what workers ask, with the kernel's table, the resetter and the log."""
 
     def __init__(self, statics: Sequence[Static], table: ConnectionTable, sinks: Sinks, resetter: Resetter) -> None:
-        self._mapped = {(each.mapped_interface, each.real): each.mapped for each in statics}
+        self._mapped = mapped_addresses(statics)
         self._table = table
         self._sinks = sinks
         self._resetter = resetter

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address
 from appliance.flow import Flow
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import Stranded
-from appliance.nat.static import Static
+from appliance.nat.static import Static, mapped_addresses
 
 _RST_ACK, _ACK = 0x14, 0x10
 _TTL = 64
@@ -28,7 +28,7 @@ class Resetter:
     """Sends RSTs for flows given on real addresses; `statics` say who is known by which address where."""
 
     def __init__(self, statics: Sequence[Static]) -> None:
-        self._mapped = {(each.mapped_interface, each.real): each.mapped for each in statics}
+        self._mapped = mapped_addresses(statics)
         try:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
         except PermissionError as error:

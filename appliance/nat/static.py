@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -19,3 +20,8 @@ class Static:
     max_conns: int = UNLIMITED
     max_embryonic: int = UNLIMITED
     line: int = field(default=0, compare=False)  # of the rule file, for errors
+
+
+def mapped_addresses(statics: Iterable[Static]) -> dict[tuple[str, IPv4Address], IPv4Address]:
+    """(interface, real address) -> the address by which a host is known behind that interface."""
+    return {(each.mapped_interface, each.real): each.mapped for each in statics}
