@@ -1,64 +1,61 @@
 """The header fields that say what a part of a message is: media type, file names, transfer encoding.
 
-The grammar is that of RFC 2045 §5.1 and RFC 2183 with what real mail has besides: parameters continued and percent
-encoded (RFC 2231), encoded words in quoted strings (RFC 2047 forbids them, many clients write them), names without
-quotes, blanks around ``=``, quotes that are never closed. Readers of mail differ in which of several names they show,
-so every name a part gives itself counts.
-
-A field is read once, whole; the work is linear in its length. `re` is for these few lines only, never for bodies.
+`Fields` finds them in the octets of a header section, which it lets go of otherwise; `Section` remembers what they
+said. A field begins where a line does and ends before the next line that does not begin with a blank. A bare LF ends a
+line like CRLF. A bare CR is read both ways, as the end of a line and as an octet of it: readers of mail differ.
 """
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from appliance.esmtp.commands import OTHERS
 from appliance.esmtp.events import Fact, MimeEncoding, MimeFile
+from appliance.esmtp.parameters import parameters, uncommented
 
 #: RFC 2045 §6.1: the transfer encodings ASA has a word for (asa.md §2.3), which is their name.
 ENCODINGS = frozenset({b"7bit", b"8bit", b"base64", b"binary", b"quoted-printable"})
 
-#: Charsets as mail spells them whose decoders take linear time; octets in any other stay as they are.
-_CHARSET = re.compile(
-    r"us-ascii|utf-?(?:8|16|32)(?:[bl]e)?|iso-?8859-\d{1,2}|(?:windows-|cp)(?:125\d|437|850|866|932|936|949|950)"
-    r"|koi8-[rut]|gb(?:2312|k|18030)|big5(?:-hkscs)?|euc-(?:jp|kr)|shift_jis|iso-2022-(?:jp|kr)|tis-620|macintosh"
-)
-
-#: A value in pieces: a quoted string, a bracket, a separator, a run of blanks, a run of anything else.
-_PIECE = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[();]|[ \t\r\n]+|[^"(); \t\r\n]+', re.DOTALL)
-#: The same inside a comment, where quotes and semicolons mean nothing.
-_COMMENTED = re.compile(rb"[()]|\\.?|[^()\\]+", re.DOTALL)
-_PAIR = re.compile(rb"\\(.)", re.DOTALL)
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
-#: RFC 2231 §3, §4: ``name``, ``name*``, ``name*0``, ``name*0*``.
-_CONTINUED = re.compile(rb"([^*]+)(?:\*(\d{1,9}))?(\*)?")
-_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-#: RFC 2047 §2, with RFC 2231 §5's language; blanks before a further word go with it.
-_WORD = re.compile(rb"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([BbQq])\?([^?]*)\?=(?:[ \t]+(?==\?[^?\s]+\?[BbQq]\?[^?]*\?=))?")
-_HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
-
-Parameters = list[tuple[bytes, bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """A Content-Type: ``type/subtype`` in lower case, the names it gives in UTF-8, its boundary (empty: none)."""
-
-    word: str
-    names: tuple[bytes, ...]
-    boundary: bytes
-
-
+#: Octets of one header field that are read, folded lines and all (Postfix keeps 102,400).
+FIELD = 65_536
+_LONGEST = FIELD + len(b"x\r")  # told from one of `FIELD` octets
 #: Octets of fields that are remembered of one section, each costing a few more: nobody states a type a thousand times.
 ROOM = 65_536
 _FIELD_COST = 64
 
+#: Where a field that matters begins, in a text in which every CR is an LF; a dot there is stuffing.
+_CONTENT = rb"content-(?:type|disposition|transfer-encoding)"
+_BEGINS = re.compile(rb"\n\.?(?=" + _CONTENT + rb")", re.IGNORECASE)
+_BEGINS_OR_TO = re.compile(rb"\n\.?(?=" + _CONTENT + rb"|to[\t :])", re.IGNORECASE)
+#: Octets that may be such a beginning, cut.
+_BEGINNING = len(b"\n.content-transfer-encoding")
+#: The LF that ends a field; a line that begins with a CR is an empty one to some readers and ends nothing.
+_ENDS = re.compile(rb"\n(?=\.?[^. \t\r]|\.\.)")
+#: What of a text's end may be that LF.
+_UNDECIDED = 2
+
+_BARE_CR = re.compile(rb"\r(?![\n \t])\.?")
+_TO = re.compile(rb"to[\t ]*:", re.IGNORECASE)
+_TYPE = re.compile(rb"[\0- ]*([^\0- /;,\"()]+)[\0- ]*/[\0- ]*([^\0- /;,\"()]+)")
+_ENCODING = re.compile(rb"[a-z0-9-]+")
+_BLANKS = bytes(range(0x21))
+
 #: What a Content-Type without any of these words says is a mere type.
-_TELLING = (b"name", b"boundary", b"message")
-_MERE = Media("", (), b"")
+_TELLING = (b"name", b"boundary", b"message", b"multipart")
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A Content-Type: ``type/subtype`` in lower case, the names it gives in UTF-8, its boundaries."""
+
+    word: str
+    names: tuple[bytes, ...] = ()
+    boundaries: tuple[bytes, ...] = ()
+
+
+_MERE = Media("")
 
 
 @dataclass(slots=True)
@@ -69,129 +66,132 @@ class Section:
     media: list[Media] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)  # of Content-Disposition, in UTF-8
     encodings: list[str] = field(default_factory=list)  # ASA's words
+    to_fields: int = 0
     room: int = ROOM
     overfull: bool = False  # more was said than there is room for
 
-    def read(self, name: bytes, value: bytes) -> None:
-        """One field, its `name` in lower case; a field that says nothing of this is passed over."""
+    def read(self, text: bytes) -> None:
+        """One field, without its line end, dots not yet undone; one that says nothing of this is passed over."""
         if self.room <= 0:
             self.overfull = True
             return
-        self.room -= len(value) + _FIELD_COST
+        self.room -= len(text) + _FIELD_COST
+        text = text.rstrip(b"\r\n")
+        if len(text) > FIELD:
+            self.overfull = True
+            text = text[:FIELD]
+        text = text.replace(b"\n.", b"\n")
+        self._field(text)
+        if b"\r" in text and len(lines := _BARE_CR.split(text)) > 1:
+            for line in lines:
+                self._field(line)
+
+    def _field(self, text: bytes) -> None:
+        name, _, value = text.partition(b":")
+        name = name.rstrip(_BLANKS).lower()
         if name == b"content-type":
-            if MimeFile not in self.wanted and not any(each in value.lower() for each in _TELLING):
+            self._content_type(value)
+        elif name == b"content-disposition":
+            found = parameters(value)
+            self.overfull |= found.overfull
+            self.names.extend(found.names)
+        elif name == b"content-transfer-encoding":
+            if MimeEncoding in self.wanted:
+                self.encodings.extend(word for word in _encodings(value) if word not in self.encodings)
+        elif name == b"to":
+            self.to_fields += 1
+
+    def _content_type(self, value: bytes) -> None:
+        if MimeFile not in self.wanted:
+            lower = value.lower()
+            if not any(each in lower for each in _TELLING):
                 self.media.append(_MERE)
                 return
-            word, parameters = parse(value)
-            boundary = next(iter(readings(parameters, b"boundary")), (b"", b""))[0].rstrip()
-            self.media.append(Media(word.decode("latin-1"), tuple(_names(parameters, b"name")), boundary))
-        elif name == b"content-disposition":
-            self.names.extend(_names(parse(value)[1], b"filename"))
-        elif name == b"content-transfer-encoding" and MimeEncoding in self.wanted:
-            word = parse(value)[0]
-            self.encodings.append(word.decode() if word in ENCODINGS else OTHERS)
+        found = parameters(value)
+        self.overfull |= found.overfull
+        boundaries = tuple(dict.fromkeys(each.rstrip() for each in found.boundaries))
+        self.media.extend(Media(word, tuple(found.names), boundaries) for word in _types(value))
 
     def files(self) -> list[tuple[bytes, str]]:
-        """Every name with the media type it goes with, once; a type in a section without names has the empty one."""
+        """Every name with the media type it goes with, and every type, once; a type without names has the empty one."""
         found = [(name, each.word) for each in self.media for name in each.names]
         if self.names:
             word = self.media[0].word if self.media else ""
             found += [(name, word) for name in self.names]
-        if found:
-            return list(dict.fromkeys(found))
-        return [(b"", each.word) for each in self.media if each is not _MERE]
+        told = {word for _, word in found}
+        found += [(b"", each.word) for each in self.media if each is not _MERE and each.word not in told]
+        return list(dict.fromkeys(found))
 
 
-def parse(value: bytes) -> tuple[bytes, Parameters]:
-    """A field's first word, in lower case without blanks, and its parameters in order, their names in lower case."""
-    first, *rest = _split(value)
-    parameters = []
-    for each in rest:
-        name, equals, text = each.partition(b"=")
-        if equals:
-            parameters.append((name.strip().lower(), _unquoted(text.strip())))
-    return b"".join(first.split()).lower(), parameters
+def _first(value: bytes) -> Iterator[bytes]:
+    """The readings of what stands before a field's parameters, in lower case without blanks."""
+    bare = uncommented(value) if b"(" in value else value
+    for text in (value,) if bare is None or bare == value else (bare, value):
+        yield text.partition(b";")[0].translate(None, _BLANKS).lower()
 
 
-def _split(value: bytes) -> Iterator[bytes]:
-    """`value` unfolded and cut at its semicolons, comments left out (RFC 5322 3.2.2).
+def _types(value: bytes) -> list[str]:
+    """The media types that `value` may state; what every reader agrees on first."""
+    found = {each.decode("latin-1"): None for each in _first(value)}
+    if calm := _TYPE.match(value):
+        found[(calm[1] + b"/" + calm[2]).decode("latin-1").lower()] = None
+    return list(found)
 
-    A bracket inside a word, ``name=report(1).pdf``, begins no comment: no reader of mail takes it for one.
+
+def _encodings(value: bytes) -> list[str]:
+    """The words of every transfer encoding that `value` may state."""
+    stated = dict.fromkeys([*_first(value), *_ENCODING.findall(value.lower())])
+    return [word.decode() for word in stated if word in ENCODINGS] or [OTHERS]
+
+
+class Fields:
+    """Finds the fields that matter in octets that come piece by piece; keeps no more than the one it is in.
+
+    `fresh`: what comes first begins a line. `counting`: To fields matter too.
     """
-    value = _FOLD.sub(b"", value)
-    depth, at, in_word = 0, 0, False
-    kept: list[bytes] = []
-    while match := (_COMMENTED if depth else _PIECE).match(value, at):
-        at, piece = match.end(), match.group()
-        if piece == b"(" and (depth or not in_word):
-            depth += 1
-        elif depth:
-            depth -= piece == b")"
-        elif piece == b";":
-            yield b"".join(kept)
-            kept, in_word = [], False
-        else:
-            kept.append(piece)
-            in_word = piece[0] not in b'" \t\r\n' and piece[-1] not in b"=/"
-    yield b"".join(kept)
 
+    __slots__ = ("_begins", "_inside", "_sought", "_text")
 
-def _unquoted(text: bytes) -> bytes:
-    if text[:1] != b'"':
-        return text
-    end = text.rfind(b'"')
-    return _PAIR.sub(rb"\1", text[1 : end if end > 0 else len(text)])
+    def __init__(self, fresh: bool, counting: bool = False) -> None:
+        self._begins = _BEGINS_OR_TO if counting else _BEGINS
+        self._text = bytearray(b"\n" if fresh else b"")
+        self._inside = False
+        self._sought = 0  # from where on in a field its end is to be looked for
 
+    def add(self, octets: bytes, offset: int) -> list[tuple[bytes, int]]:
+        """More octets, the last of them before stream offset `offset`: the fields that are whole now.
 
-def readings(parameters: Parameters, wanted: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-    """Every reading of the parameter `wanted` as (octets, charset).
+        With each comes the offset of the octet that told its end. What is too long of one is passed over.
+        """
+        text = self._text
+        text += octets
+        base = offset - len(text)
+        found: list[tuple[bytes, int]] = []
+        at = 0
+        lines = bytearray()
+        while True:
+            if not self._inside:
+                lines = lines or text.replace(b"\r", b"\n")
+                begins = self._begins.search(lines, at)
+                if begins is None:
+                    last = lines.rfind(b"\n", max(at, len(lines) - _BEGINNING))
+                    del text[: last if last >= 0 else len(text)]
+                    return found
+                at, self._inside, self._sought = begins.end(), True, 0
+            ends = _ENDS.search(text, at + self._sought)
+            stop = ends.start() if ends else len(text) - _UNDECIDED
+            if stop - at > _LONGEST:
+                found.append((bytes(text[at : at + _LONGEST]), base + at + _LONGEST + _UNDECIDED))
+                at += _LONGEST
+            elif ends:
+                found.append((bytes(text[at:stop]), base + stop + 1 + (text[stop + 1] == 0x2E)))
+                at = stop
+            else:
+                del text[:at]
+                self._sought = max(len(text) - _UNDECIDED, 0)
+                return found
+            self._inside = False
 
-    First as it stands, the charset None; then, the charset empty or named, put together from its RFC 2231 pieces.
-    """
-    pieces: dict[int, tuple[bytes, bool]] = {}
-    for name, value in parameters:
-        if name == wanted:
-            yield value, None
-        elif (continued := _CONTINUED.fullmatch(name)) and continued[1] == wanted:
-            pieces.setdefault(int(continued[2] or 0), (value, bool(continued[3])))
-    if not pieces:
-        return
-    (first, encoded), *rest = (pieces[number] for number in sorted(pieces))
-    charset = b""
-    if encoded and first.count(b"'") >= 2:
-        charset, _, first = first.split(b"'", 2)
-    joined = [_percent(value) if each else value for value, each in ((first, encoded), *rest)]
-    yield b"".join(joined), charset
-
-
-def _names(parameters: Parameters, wanted: bytes) -> Iterator[bytes]:
-    for octets, charset in readings(parameters, wanted):
-        yield words(octets) if charset is None else _utf8(octets, charset)
-
-
-def _percent(value: bytes) -> bytes:
-    return _PERCENT.sub(lambda match: binascii.unhexlify(match[1]), value)
-
-
-def words(value: bytes) -> bytes:
-    """`value` with its RFC 2047 words decoded, in UTF-8; blanks between two of them go."""
-    return _WORD.sub(lambda match: _utf8(_word(match[2], match[3]), match[1]), value)
-
-
-def _word(encoding: bytes, text: bytes) -> bytes:
-    if encoding in b"Qq":
-        return _HEX.sub(lambda match: binascii.unhexlify(match[1]), text.replace(b"_", b" "))
-    try:
-        return binascii.a2b_base64(text + b"==")
-    except binascii.Error:
-        return text
-
-
-def _utf8(octets: bytes, charset: bytes) -> bytes:
-    name = charset.decode("latin-1").lower()
-    if not _CHARSET.fullmatch(name):
-        return octets
-    try:
-        return octets.decode(name, "replace").encode("utf-8", "replace")
-    except LookupError:  # a number of iso-8859 that does not exist
-        return octets
+    def end(self) -> bytes:
+        """The field the octets end in; empty if they end in none."""
+        return bytes(self._text) if self._inside else b""

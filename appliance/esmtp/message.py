@@ -83,7 +83,7 @@ class Message:
         content = end + 2 if end >= 0 else len(text) - undecided
         self._measure(text, carried, stop, start, content, base - carried, dot >= 0, facts)
         if self._mime and not self._mime.opaque:
-            self._mime.feed(text[start:content], base - carried + start, dot >= 0, facts)
+            self._mime.feed(text[start:content], base - carried + start, facts)
         if end >= 0 and self._mime:
             self._mime.end(base - carried + stop - 1, facts)
         if len(facts) - mark > 1:

@@ -1,149 +1,97 @@
 """The structure of a message on its way: header sections, multiparts and messages within messages (RFC 2045, 2046).
 
-Two states do the work. In a header section the octets are collected until the empty line, and the fields that matter
-are read as soon as they are whole; the rest of the section is let go of. In a body only lines that begin with ``--``
-are looked at, found by `bytes.find`, and compared with the boundaries of the multiparts the body is in; a body
-outside any multipart is not looked at at all. So an attachment of any size costs constant memory and no Python per
-line, and what is done for an octet is bounded.
+In a header section the fields that matter are picked out (`esmtp.fields`); in a body only the lines that begin like a
+delimiter of a multipart are looked at, found by `bytes.find`; a body outside any multipart is not looked at at all. So
+an attachment of any size costs constant memory and no Python per line, and what is done for an octet is bounded.
 
-Readers of mail differ; where they do, the reading that shows more is taken. A line ends with LF, with or without CR,
-but only CRLF CRLF ends a header section. A boundary is compared with the beginning of a line (RFC 2046 5.1.1). A
-dot that begins a line is stuffing, whatever stands behind it (RFC 5321 4.5.2). Beyond the limits below the structure
-is followed no further, which is said once a message.
+Readers of mail differ; where they do, every reading counts, and that decides three things. A header section shows more
+than a body: so only CRLF CRLF ends one, and any line that begins with ``--`` and a boundary begins one, whatever
+stands behind it, unless it is exactly the last delimiter. A boundary is never forgotten: a delimiter line of any
+multipart counts to the message's end, whichever of them are over by then. And beyond the limits below, which is said
+once a message, the structure is not given up but no longer needed: what is left of the message is read as one header
+section, and each of its fields counts by itself.
+
+A line begins behind CRLF, a bare LF or a bare CR. A dot that begins a line is stuffing, whatever stands behind it
+(RFC 5321 4.5.2).
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from heapq import heappop, heappush
 
 from appliance.esmtp.events import Exceeded, Fact, MimeEncoding, MimeFile, Odd, Oddity, Quantity
-from appliance.esmtp.fields import Section
+from appliance.esmtp.fields import Fields, Section
 from appliance.esmtp.settings import Settings
 
 #: Octets of a boundary (RFC 2046 5.1.1); a longer one is known by its first ones.
 BOUNDARY = 70
-#: Multiparts within each other (Postfix's mime_nesting_limit), and parts of a message.
-NESTING = 100
-PARTS = 10_000
-#: Octets of one header field that are read, folded lines and all (Postfix keeps 102,400).
-FIELD = 65_536
+#: Boundaries, and parts, of a message.
+BOUNDARIES = 16
+PARTS = 1_000
 
-#: What a delimiter line can be told by: ``--``, the boundary, and ``--`` if it is the last.
-_TOLD = 2 + BOUNDARY + 2
-#: Octets of a header section that are collected before the first look at them.
-_COLLECTED = 2_048
-#: Octets at the end of a piece that may be the beginning of CRLF CRLF or of a stuffed delimiter line.
-_HELD = 3
-
-_BLANKS = b" \t"
-_LF, _DOT = b"\n."
-#: How the fields that matter begin, in lower case.
-_FIELDS = (b"\ncontent-", b"\nto")
-#: Media types whose body is a message with a header section of its own (RFC 2046 5.2.1, RFC 6532 3.7).
-_MESSAGES = frozenset({"message/rfc822", "message/global"})
 _MULTIPART = "multipart/"
 _DIGEST = "multipart/digest"
+#: Media types whose body begins with header fields (RFC 2046 5.2, RFC 6532 3.7, RFC 3464).
+_MESSAGE = "message/"
+#: The boundary of a multipart that states none, as c-client has it.
+_UNSTATED = b"-"
+
+#: What makes a delimiter line exactly the last one, behind its boundary (RFC 2046 5.1.1), and what may become that.
+_CLOSES = re.compile(rb"--[ \t]{0,8}[\r\n]")
+_MAY_CLOSE = re.compile(rb"(?:--[ \t]{0,8}|-)?")
+#: Octets of a delimiter line that are looked at, ``--`` at its beginning among them, and one more.
+_LINE = 2 + BOUNDARY + 2 + 8 + 2
+#: Octets at the end of a piece that may be the beginning of CRLF CRLF.
+_HELD = 3
+_DOT = 0x2E
+#: What may follow a line end that a delimiter may follow.
+_LINE_BEGINS = (b"", b"-", b".")
 
 
 class State(enum.Enum):
     """What the next octet is part of."""
 
     HEADER = "header section"
-    BODY = "body inside a multipart"
-    DELIMITER = "rest of a delimiter line"
+    BODY = "body that may be inside a multipart"
+    FLAT = "the rest of a message whose structure is not followed"
     OPAQUE = "body that is looked at no more"
 
 
-@dataclass(frozen=True, slots=True)
-class Multipart:
-    """A multipart that the next octet is in: how its delimiter lines begin, and whether its parts are messages."""
+class Lines:
+    """Where in `text` a line next begins like one of some delimiters; for each of them the text is searched once."""
 
-    delimiter: bytes
-    whole: bool  # nothing was cut off its boundary
-    digest: bool
+    __slots__ = ("_next", "_stuffed", "_text")
 
-
-class Fields:
-    """Collects a header section as it comes and reads the fields that matter."""
-
-    __slots__ = ("_collected", "_enough", "_fresh", "section", "to_fields", "truncated")
-
-    def __init__(self, wanted: frozenset[type[Fact]]) -> None:
-        self._collected = bytearray(b"\n")  # a field begins behind an LF
-        self._enough = _COLLECTED
-        self._fresh = True  # the next octet begins a line
-        self.section = Section(wanted)
-        self.to_fields = 0
-        self.truncated = False
-
-    def add(self, octets: bytes, dotted: bool) -> None:
-        """More of the section, not empty; `dotted`: dots may be stuffed in it."""
-        fresh, self._fresh = self._fresh, octets[-1] == _LF
-        if dotted:
-            octets = (b"\n" + octets if fresh else octets).replace(b"\n.", b"\n")[fresh:]
-        self._collected += octets
-        if len(self._collected) > self._enough:
-            self.read(last=False)
-            self._enough = 2 * len(self._collected) + _COLLECTED  # what is kept is not looked at again and again
-
-    def read(self, last: bool) -> None:
-        """Read the fields that are whole and keep the beginning of one that is not; `last`: the section ends here."""
-        collected = bytes(self._collected)
-        lower = collected.lower()
-        kept = len(collected) if last else collected.rfind(b"\n")
-        for beginning in _FIELDS:
-            at = lower.find(beginning)
-            while at >= 0:
-                end = _field_end(collected, at + 1)
-                if end < 0 and not last:
-                    kept = min(kept, at)
-                    break
-                end = len(collected) if end < 0 else end
-                self._field(collected[at + 1 : end])
-                at = lower.find(beginning, end)
-        rest = collected[kept:]
-        if len(rest) > FIELD + len(b"\n\r\n"):  # never to be whole: what there is of it is read now
-            if rest[: len(_FIELDS[0])].lower().startswith(_FIELDS):
-                self._field(rest[1:])
-            rest = b""
-        self._collected[:] = rest
-
-    def _field(self, text: bytes) -> None:
-        text = text.rstrip(b"\r\n")
-        self.truncated = self.truncated or len(text) > FIELD
-        name, _, value = text[:FIELD].partition(b":")
-        name = name.rstrip(_BLANKS).lower()
-        self.to_fields += name == b"to"
-        self.section.read(name, value)
-
-
-class Finder:
-    """Where `wanted` comes next in `text`; however often it is asked, the text is searched once."""
-
-    __slots__ = ("_found", "_text", "_wanted")
-
-    def __init__(self, text: bytes, wanted: bytes) -> None:
+    def __init__(self, text: bytes, delimiters: Iterable[bytes], at: int) -> None:
         self._text = text
-        self._wanted = wanted
-        self._found = -1
+        self._stuffed: bool | None = None  # whether a dot may stand before one; not looked yet
+        self._next: list[tuple[int, bytes]] = []  # a heap of line ends, and what is behind them
+        for each in delimiters:
+            self.want(each, at)
+
+    def want(self, delimiter: bytes, at: int) -> None:
+        """Look for one more, from `at` on."""
+        if self._stuffed is None:
+            self._text = self._text.replace(b"\r", b"\n")
+            self._stuffed = b"\n.--" in self._text
+        self.find(b"\n" + delimiter, at)
+        if self._stuffed:
+            self.find(b"\n." + delimiter, at)
+
+    def find(self, wanted: bytes, at: int) -> None:
+        """Where `wanted` comes next."""
+        found = self._text.find(wanted, at)
+        if found >= 0:
+            heappush(self._next, (found, wanted))
 
     def next(self, at: int) -> int:
-        """The first place from `at` on, the end of the text if there is none; `at` never goes back."""
-        if self._found < at:
-            found = self._text.find(self._wanted, at)
-            self._found = found if found >= 0 else len(self._text)
-        return self._found
-
-
-def _field_end(text: bytes, at: int) -> int:
-    """Where the field that begins at `text[at]` has its last LF; -1 if that, or the octet behind it, has not come."""
-    at = text.find(b"\n", at)
-    while 0 <= at < len(text) - 1:
-        if text[at + 1] not in _BLANKS:
-            return at
-        at = text.find(b"\n", at + 1)
-    return -1
+        """The line end before the first such line from `at` on, the text's end if there is none; never goes back."""
+        while self._next and self._next[0][0] < at:
+            self.find(heappop(self._next)[1], at)
+        return self._next[0][0] if self._next else len(self._text)
 
 
 class Mime:
@@ -153,11 +101,12 @@ class Mime:
         "_carried",
         "_consumed",
         "_delimiters",
+        "_digest",
         "_fields",
         "_limits",
-        "_multiparts",
         "_parts",
         "_said",
+        "_section",
         "_settings",
         "_state",
         "_to",
@@ -167,157 +116,184 @@ class Mime:
         self._settings = settings
         self._limits = settings.of(Quantity.MIME_FILENAME)
         self._to = settings.of(Quantity.TO_FIELDS)  # of the message's own header section, no other
-        self._multiparts: list[Multipart] = []  # outermost first
-        self._delimiters: tuple[bytes, ...] = ()  # theirs
+        self._delimiters: list[bytes] = []  # of every multipart so far: what its delimiter lines begin with
+        self._digest = False  # one of them was a digest
         self._parts = 0
-        self._said = False  # that the structure can't be followed
+        self._said = False  # that something can't be followed
         self._carried = b"\r\n"  # DATA's own line end: octets that are consumed, and behind them what is undecided
         self._consumed = len(self._carried)
-        self._begin_section()
-
-    def _begin_section(self) -> None:
         self._state = State.HEADER
-        self._fields = Fields(self._settings.wanted)
+        self._section = Section(settings.wanted)
+        self._fields = Fields(fresh=True, counting=bool(self._to))
 
     @property
     def opaque(self) -> bool:
         """Whether nothing more is looked at."""
         return self._state is State.OPAQUE
 
-    def feed(self, octets: bytes, offset: int, dotted: bool, facts: list[Fact]) -> None:
-        """More of the message, the first octet at stream offset `offset`; `dotted`: lines may begin with a dot."""
-        carried = len(self._carried)
+    def feed(self, octets: bytes, offset: int, facts: list[Fact]) -> None:
+        """More of the message, the first octet at stream offset `offset`."""
         text = self._carried + octets
-        at = self._scan(text, self._consumed, offset - carried, dotted or _DOT in self._carried, facts)
+        at = self._scan(text, self._consumed, offset - len(self._carried), False, facts)
         keep = max(at - 2, 0)
         self._carried, self._consumed = text[keep:], at - keep
 
     def end(self, offset: int, facts: list[Fact]) -> None:
         """The message is whole; its last octet is at `offset`."""
-        if self._state is State.HEADER:
-            self._add(self._carried[self._consumed :], True)
+        text = self._carried
+        self._scan(text, self._consumed, offset + 1 - len(text), True, facts)
+        if self._state in (State.HEADER, State.FLAT):
             self._end_section(offset, facts)
-            self._state = State.OPAQUE
+        self._state = State.OPAQUE
 
-    def _scan(self, text: bytes, at: int, base: int, dotted: bool, facts: list[Fact]) -> int:
-        """Read `text[at:]`, where `base` is the offset of `text[0]`; returns from where on it is undecided."""
-        empty_line, plain = Finder(text, b"\r\n\r\n"), Finder(text, b"\n--")
-        stuffed = Finder(text if dotted else b"", b"\n.--")
+    def _scan(self, text: bytes, at: int, base: int, final: bool, facts: list[Fact]) -> int:
+        """Read `text[at:]`, where `base` is the offset of `text[0]`; returns from where on it is undecided.
+
+        `final`: nothing comes behind it.
+        """
+        lines, empty = Lines(text, self._delimiters, at - 1), -1
         while at < len(text):
             if self._state is State.OPAQUE:
                 return len(text)
-            if self._state is State.DELIMITER:
-                line_feed = text.find(b"\n", at)
-                if line_feed < 0:
-                    return len(text)
-                self._begin_section()
-                at = line_feed + 1
-                continue
+            if self._state is State.FLAT:
+                self._read_flat(text[at:], base + len(text), facts)
+                return len(text)
             in_header = self._state is State.HEADER
-            empty = empty_line.next(at - 2) if in_header else len(text)
-            line_end = len(text)  # the LF before a line that may be a delimiter
-            if self._multiparts:
-                line_end = min(plain.next(at - 1), stuffed.next(at - 1) if dotted else len(text))
-            if line_end < empty:
-                at, more = self._line(text, at, line_end, base, dotted, facts)
-                if not more:
-                    return at
-            elif empty < len(text):
-                self._add(text[at : empty + 2], dotted)
-                self._end_section(base + empty + 3, facts)
-                self._enter_body(base + empty + 3, facts)
-                at = empty + 4
-            else:
-                held = max(at, len(text) - _HELD)
+            line_end = lines.next(at - 1)
+            if in_header and empty < at - 2:
+                found = text.find(b"\r\n\r\n", at - 2)
+                empty = found if found >= 0 else len(text)
+            stop = empty if in_header else len(text)
+            if line_end < stop:
+                decided = self._delimiter(text, line_end + 1, final)
+                stop = max(at, line_end)
                 if in_header:
-                    self._add(text[at:held], dotted)
-                return held
+                    self._add(text[at:stop])
+                if decided is None:
+                    return stop
+                at, tells, opens = decided
+                self._enter_part(base + tells, opens, facts)
+            elif stop < len(text):
+                self._add(text[at : stop + 2])
+                at = stop + 4
+                known = len(self._delimiters)
+                self._end_section(base + at - 1, facts)
+                self._enter_body(base + at - 1, facts)
+                for each in self._delimiters[known:]:
+                    lines.want(each, at - 1)
+            else:
+                stop = len(text) if final else self._undecided(text, at)
+                if in_header:
+                    self._add(text[at:stop])
+                return stop
         return at
 
-    def _line(
-        self, text: bytes, at: int, line_end: int, base: int, dotted: bool, facts: list[Fact]
-    ) -> tuple[int, bool]:
-        """A line that begins with ``--`` behind `line_end`, an LF. Returns where to go on, and whether one can."""
-        start = line_end + 1 + (text[line_end + 1] == _DOT)
-        line, line_feed, _ = text[start : start + _TOLD].partition(b"\n")
-        decided = bool(line_feed) or len(line) == _TOLD
-        multipart = self._innermost(line) if decided else None
-        stop = line_end + 1 if multipart or not decided else start + 2
-        if self._state is State.HEADER:
-            self._add(text[at:stop], dotted)
-        if multipart is None:
-            return stop, decided
-        offset = base + start + len(line) - (not line_feed)
+    def _undecided(self, text: bytes, at: int) -> int:
+        """From where on `text[at:]`, in which nothing was found, may be the beginning of something."""
+        if not self._delimiters:
+            return max(at, len(text) - _HELD)
+        window = max(at - 1, len(text) - _LINE)
+        line_end = max(text.rfind(b"\n", window), text.rfind(b"\r", window))
+        if line_end < 0 or text[line_end + 1 : line_end + 2] not in _LINE_BEGINS:
+            return len(text)
+        return max(at, line_end)
+
+    def _delimiter(self, text: bytes, start: int, final: bool) -> tuple[int, int, bool] | None:
+        """The line at `start`, which begins like a delimiter; None if it takes more to tell which kind it is.
+
+        Where to go on, the octet that tells, and whether it begins a header section: it does for whoever does not
+        take it for exactly the last delimiter of its multipart.
+        """
+        start += text[start] == _DOT
+        line = text[start : start + _LINE]
+        opens, closes, undecided = [], 0, False
+        for each in self._delimiters:
+            if not line.startswith(each):
+                continue
+            if last := _CLOSES.match(line, len(each)):
+                closes = last.end() - 1
+                continue
+            tells = _MAY_CLOSE.match(line, len(each)).end()  # type: ignore[union-attr]  # it matches nothing too
+            if tells < len(line) or final:
+                opens.append((tells, len(each)))
+            else:
+                undecided = True
+        if opens:
+            tells, length = min(opens)
+            return start + length, start + min(tells, len(line) - 1), True
+        return None if undecided else (start + closes, start + closes, False)
+
+    def _enter_part(self, offset: int, opens: bool, facts: list[Fact]) -> None:
+        """A delimiter line has come, told by the octet at `offset`."""
         if self._state is State.HEADER:
             self._end_section(offset, facts)
-        self._enter_part(multipart, line, offset, facts)
-        return start + len(multipart.delimiter), True
+        self._state = State.BODY
+        if opens:
+            self._begin_section(False, offset, facts)
 
-    def _innermost(self, line: bytes) -> Multipart | None:
-        """The multipart whose delimiter `line` is; of several the one with the longest boundary, then the innermost."""
-        if not line.startswith(self._delimiters):
-            return None
-        matching = [each for each in self._multiparts if line.startswith(each.delimiter)]
-        return max(reversed(matching), key=lambda each: len(each.delimiter))
-
-    def _enter_part(self, multipart: Multipart, line: bytes, offset: int, facts: list[Fact]) -> None:
-        """`line` delimits a part of `multipart`: those inside it are over, and with its last one it is too."""
-        while self._multiparts[-1] is not multipart:
-            self._multiparts.pop()
-        last = multipart.whole and line.startswith(b"--", len(multipart.delimiter))
-        if last:
-            self._multiparts.pop()
-        self._delimiters = tuple(each.delimiter for each in self._multiparts)
-        if last:
-            self._state = State.BODY if self._multiparts else State.OPAQUE
-        else:
-            self._state = State.DELIMITER
-            self._count_part(offset, facts)
-
-    def _count_part(self, offset: int, facts: list[Fact]) -> None:
+    def _begin_section(self, fresh: bool, offset: int, facts: list[Fact]) -> None:
+        """A header section begins; `fresh`: its first octet begins a line."""
+        self._state = State.HEADER
+        self._section = Section(self._settings.wanted)
+        self._fields = Fields(fresh)
         self._parts += 1
         if self._parts > PARTS:
             self._unreadable("parts", offset, facts)
-            self._multiparts.clear()
-            self._state = State.OPAQUE
-
-    def _add(self, octets: bytes, dotted: bool) -> None:
-        if octets:
-            self._fields.add(octets, dotted)
-
-    def _end_section(self, offset: int, facts: list[Fact]) -> None:
-        """Say what the header section said; `offset` is that of the octet that ended it."""
-        fields, wanted = self._fields, self._settings.wanted
-        fields.read(last=True)
-        if self._to:
-            facts.extend(Exceeded(Quantity.TO_FIELDS, limit, offset) for limit in self._to if fields.to_fields > limit)
-            self._to = ()
-        if MimeEncoding in wanted:
-            facts.extend(MimeEncoding(word, offset) for word in fields.section.encodings)
-        for name, content_type in fields.section.files():
-            facts.extend(Exceeded(Quantity.MIME_FILENAME, limit, offset) for limit in self._limits if len(name) > limit)
-            if MimeFile in wanted:
-                facts.append(MimeFile(name, content_type, offset))
-        if fields.truncated or fields.section.overfull:
-            self._unreadable("field", offset, facts)
+            self._state = State.FLAT
 
     def _enter_body(self, offset: int, facts: list[Fact]) -> None:
         """The empty line behind a header section has come: what is the body? `offset` is that of the line's LF."""
-        digest = bool(self._multiparts) and self._multiparts[-1].digest
-        media = self._fields.section.media
-        before = len(self._multiparts)
+        media = self._section.media
+        self._state = State.BODY if self._delimiters else State.OPAQUE
         for each in media:
-            if each.word.startswith(_MULTIPART) and each.boundary:
-                delimiter = b"--" + each.boundary[:BOUNDARY]
-                self._multiparts.append(Multipart(delimiter, len(each.boundary) <= BOUNDARY, each.word == _DIGEST))
-        if len(self._multiparts) > NESTING:
-            del self._multiparts[before:]
+            multipart = each.word.startswith(_MULTIPART)
+            self._digest |= each.word == _DIGEST
+            for boundary in each.boundaries or ((_UNSTATED,) if multipart else ()):
+                self._know(b"--" + boundary[:BOUNDARY])
+        if len(self._delimiters) > BOUNDARIES:
             self._unreadable("nesting", offset, facts)
-        self._delimiters = tuple(each.delimiter for each in self._multiparts)
-        self._state = State.BODY if self._multiparts else State.OPAQUE
-        if len(self._multiparts) == before and (digest if not media else any(each.word in _MESSAGES for each in media)):
-            self._begin_section()
-            self._count_part(offset, facts)
+            self._fields, self._state = Fields(fresh=True), State.FLAT
+        elif any(each.word.startswith(_MESSAGE) for each in media) or (self._digest and not media):
+            self._begin_section(True, offset, facts)
+
+    def _know(self, delimiter: bytes) -> None:
+        """From now on lines may begin with `delimiter`."""
+        if delimiter not in self._delimiters and b"\r" not in delimiter and b"\n" not in delimiter:
+            self._delimiters.append(delimiter)
+            self._state = State.BODY
+
+    def _add(self, octets: bytes) -> None:
+        if octets:
+            for text, _ in self._fields.add(octets, 0):
+                self._section.read(text)
+
+    def _read_flat(self, octets: bytes, end: int, facts: list[Fact]) -> None:
+        """More of what is read as header fields alone, each by itself; `end` is the offset behind it."""
+        for text, offset in self._fields.add(octets, end):
+            self._section = Section(self._settings.wanted)
+            self._section.read(text)
+            self._say(offset, facts)
+
+    def _end_section(self, offset: int, facts: list[Fact]) -> None:
+        """A header section ends, or a message; `offset` is that of the octet that ended it."""
+        if last := self._fields.end():
+            self._section.read(last)
+        if self._to:
+            count = self._section.to_fields
+            facts.extend(Exceeded(Quantity.TO_FIELDS, limit, offset) for limit in self._to if count > limit)
+            self._to = ()
+        self._say(offset, facts)
+
+    def _say(self, offset: int, facts: list[Fact]) -> None:
+        """State what the section said, told by the octet at `offset`."""
+        section, wanted = self._section, self._settings.wanted
+        facts.extend(MimeEncoding(word, offset) for word in section.encodings)
+        for name, content_type in section.files():
+            facts.extend(Exceeded(Quantity.MIME_FILENAME, limit, offset) for limit in self._limits if len(name) > limit)
+            if MimeFile in wanted:
+                facts.append(MimeFile(name, content_type, offset))
+        if section.overfull:
+            self._unreadable("field", offset, facts)
 
     def _unreadable(self, detail: str, offset: int, facts: list[Fact]) -> None:
         if not self._said:

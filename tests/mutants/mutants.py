@@ -26,6 +26,7 @@ SEGMENT = "appliance/tcp/segment.py"
 METERS = "appliance/esmtp/meters.py"
 MIME = "appliance/esmtp/mime.py"
 FIELDS = "appliance/esmtp/fields.py"
+PARAMETERS = "appliance/esmtp/parameters.py"
 RATES = "appliance/policy/rates.py"
 REGEX = "appliance/policy/regex.py"
 TRANSCRIPT = "appliance/replay/transcript.py"
@@ -526,37 +527,89 @@ MUTANTS = (
         "in self._limits if len(name) >= limit)",
         OF_CRITERIA,
     ),
-    Mutant("TO_FIELDS", MIME, "if fields.to_fields > limit)", "if fields.to_fields >= limit)", OF_CRITERIA),
+    Mutant(
+        "TO_FIELDS",
+        MIME,
+        "for limit in self._to if count > limit)",
+        "for limit in self._to if count >= limit)",
+        OF_CRITERIA,
+    ),
     Mutant("TO_FIELDS of the message alone", MIME, "self._to = ()\n", "pass\n", OF_MIME),
     Mutant(
-        "MimeEncoding",
+        "MimeEncoding", MIME, "facts.extend(MimeEncoding(word, offset) for word in section.encodings)", "pass", OF_MIME
+    ),
+    Mutant("MimeFile", MIME, "facts.append(MimeFile(name, content_type, offset))", "pass", OF_MIME),
+    Mutant("message/rfc822", MIME, '_MESSAGE = "message/"', '_MESSAGE = "message/g"', OF_MIME),
+    Mutant("MIME: a digest", MIME, "or (self._digest and not media)", "", OF_MIME),
+    Mutant("MIME: boundaries of a message", MIME, "BOUNDARIES = 16", "BOUNDARIES = 1", OF_MIME),
+    Mutant("MIME: parts of a message", MIME, "if self._parts > PARTS:", "if self._parts >= PARTS:", OF_MIME),
+    Mutant(
+        "MIME: beyond its boundaries a message is read flat",
         MIME,
-        "facts.extend(MimeEncoding(word, offset) for word in fields.section.encodings)",
+        "self._fields, self._state = Fields(fresh=True), State.FLAT",
+        "self._state = State.OPAQUE",
+        OF_MIME,
+    ),
+    Mutant(
+        "MIME: beyond its parts a message is read flat",
+        MIME,
+        "            self._state = State.FLAT\n",
+        "            self._state = State.OPAQUE\n",
+        OF_MIME,
+    ),
+    Mutant("MIME: exactly the last delimiter", MIME, 'rb"--[ \\t]{0,8}[\\r\\n]"', 'rb"--[ \\t]{0,8}"', OF_MIME),
+    Mutant("MIME: the last delimiter", MIME, "if last := _CLOSES.match(line, len(each)):", "if last := None:", OF_MIME),
+    Mutant("MIME: no boundary stated", MIME, "((_UNSTATED,) if multipart else ())", "()", OF_MIME),
+    Mutant(
+        "MIME: every boundary",
+        MIME,
+        "for boundary in each.boundaries or",
+        "for boundary in each.boundaries[:1] or",
+        OF_MIME,
+    ),
+    Mutant("MIME: a bare CR begins a line", MIME, 'self._text.replace(b"\\r", b"\\n")', "self._text", OF_MIME),
+    Mutant("MIME: a stuffed delimiter", MIME, 'b"\\n.--" in self._text', "False", OF_MIME),
+    Mutant("fields: every type", FIELDS, 'found += [(b"", each.word)', 'found = found or [(b"", each.word)', OF_MIME),
+    Mutant("fields: a bare CR", FIELDS, "for line in lines:\n                self._field(line)", "pass", OF_MIME),
+    Mutant(
+        "fields: a stuffed dot",
+        FIELDS,
+        '.replace(b"\\n.", b"\\n")\n        self._field',
+        "\n        self._field",
+        OF_MIME,
+    ),
+    Mutant("fields: names of a disposition", FIELDS, "self.names.extend(found.names)", "pass", OF_MIME),
+    Mutant("RFC 2231", PARAMETERS, "sorted(pieces, key=lambda piece: piece.number or 0)", "pieces", OF_MIME),
+    Mutant("RFC 2231: pieces twice", PARAMETERS, "ways += [list(last.values()), ordered]", "pass", OF_MIME),
+    Mutant(
+        "RFC 2231: a gap",
+        PARAMETERS,
+        "ways += [list(first.values())[:run], list(last.values())[:run]]",
         "pass",
         OF_MIME,
     ),
-    Mutant("MimeFile", MIME, "facts.append(MimeFile(name, content_type, offset))", "pass", OF_MIME),
     Mutant(
-        "message/rfc822",
-        MIME,
-        'frozenset({"message/rfc822", "message/global"})',
-        'frozenset({"message/global"})',
+        "RFC 2231's percent signs", PARAMETERS, "binascii.unhexlify(match[1]), value) if", 'b"?", value) if', OF_MIME
+    ),
+    Mutant("RFC 2047", PARAMETERS, "_utf8(_word(match[2], match[3], padded), match[1])", "match[0]", OF_MIME),
+    Mutant(
+        "RFC 2047: padding in the middle",
+        PARAMETERS,
+        "words(value, True), words(value, False)",
+        "words(value, False),",
         OF_MIME,
     ),
-    Mutant("nested multiparts", MIME, "NESTING = 100", "NESTING = 1", OF_MIME),
-    Mutant("parts of a message", MIME, "if self._parts > PARTS:", "if self._parts >= PARTS:", OF_MIME),
-    Mutant("the last delimiter", MIME, 'line.startswith(b"--", len(multipart.delimiter))', "False", OF_MIME),
+    Mutant("comments", PARAMETERS, 'if b"(" in value:\n        bare', "if False:\n        bare", OF_MIME),
     Mutant(
-        "the longest boundary",
-        MIME,
-        "return max(reversed(matching), key=",
-        "return min(reversed(matching), key=",
+        "comments are part of it to some",
+        PARAMETERS,
+        "    _read(value, found)\n",
+        '    _read(uncommented(value) or b"", found)\n',
         OF_MIME,
     ),
-    Mutant("RFC 2231", FIELDS, "for number in sorted(pieces))", "for number in pieces)", OF_MIME),
-    Mutant("RFC 2231's percent signs", FIELDS, "binascii.unhexlify(match[1]), value)", 'b"?", value)', OF_MIME),
-    Mutant("RFC 2047", FIELDS, "_utf8(_word(match[2], match[3]), match[1])", "match[0]", OF_MIME),
-    Mutant("comments", FIELDS, 'if piece == b"(" and (depth or not in_word):', "if False:", OF_MIME),
+    Mutant("parameters: where a value may end", PARAMETERS, "_ENDS = 4", "_ENDS = 0", OF_MIME),
+    Mutant("parameters: backslashes", PARAMETERS, "quoted[1], text[at + 1 :]", "text[at + 1 :]", OF_MIME),
+    Mutant("parameters: a NUL", PARAMETERS, 'yield text.partition(b"\\0")[0]', "pass", OF_MIME),
     # --- facts of addresses -------------------------------------------------------------------------------------
     Mutant(
         "Special",
