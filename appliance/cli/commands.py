@@ -9,17 +9,19 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from appliance.cli import format
 from appliance.cli.call import Call, UsageError
+from appliance.cli.parts import json_of_parts
+from appliance.cli.wanted import wanted
 from appliance.config.diagnostics import Diagnostic, Severity
 from appliance.config.inspections import inspections
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import Loaded, load
-from appliance.control.client import ask
+from appliance.control.client import ask, ask_for_parts
 from appliance.control.protocol import (
     Request,
     ShowConnections,
@@ -66,17 +68,18 @@ def show_service_policy_esmtp(call: Call) -> int:
 
 def show_conn(call: Call) -> int:
     """``show conn``"""
-    return _show(call, ShowConnections(), ConnectionsReport, format.connections)
+    return _show_parts(call, ShowConnections(wanted=wanted("show conn", call.operands)), format.conn)
 
 
 def show_conn_count(call: Call) -> int:
     """``show conn count``"""
-    return _show(call, ShowConnections(count_only=True), ConnectionsReport, format.connections)
+    return _show(call, ShowConnections(count_only=True), ConnectionsReport, format.conn_count)
 
 
 def show_conn_detail(call: Call) -> int:
     """``show conn detail``"""
-    return _show(call, ShowConnections(), ConnectionsReport, format.connections_detail)
+    asked = wanted("show conn detail", call.operands)
+    return _show_parts(call, ShowConnections(wanted=asked), format.conn_detail)
 
 
 def show_running_config(call: Call) -> int:
@@ -100,6 +103,21 @@ def _show(call: Call, request: Request, kind: type[R], text: Callable[[R], Itera
     assert isinstance(report, kind)  # the protocol pairs requests and reports; another is our bug
     _print(call, report, text)
     return 0
+
+
+def _show_parts(
+    call: Call, request: ShowConnections, text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]
+) -> int:
+    """The same where the report comes in parts: what has come is printed, and nothing is kept."""
+    parts = (_as_connections(each) for each in ask_for_parts(_run_dir(call) / "control.sock", request))
+    for line in json_of_parts(parts) if "json" in call.options else text(parts):
+        print(line)
+    return 0
+
+
+def _as_connections(report: Report) -> ConnectionsReport:
+    assert isinstance(report, ConnectionsReport)  # as above
+    return report
 
 
 def _print(call: Call, report: T, text: Callable[[T], Iterator[str]]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from appliance.cli import commands
 from appliance.cli.call import Call
+from appliance.show import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ _JSON = Option(("--json",), None, "as JSON; '| json' as last words of a show doe
 _CONFIG = Option(("-c", "--config"), "FILE", "the rule file; a lab's is examples/mail.cfg, replay has the default map")
 _NAME = Option(("--name",), "PREFIX", "the lab's name (default fixup)")
 
+#: Which connections are meant, as `cli/wanted.py` reads it.
+_WANTED = "[address A[-B] [netmask M]] [port P[-Q]] [protocol P] [state S,…]"
+_STATES = ", ".join(each.value for each in Progress)
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         ("run",),
@@ -90,9 +95,11 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         ("show", "conn"),
-        "the TCP connections of mapped addresses",
-        "fixup show conn",
+        f"TCP connections; S is of {_STATES}",
+        "fixup show conn address 203.0.113.10-203.0.113.99 port 25 state up,data_in",
         commands.show_conn,
+        _WANTED,
+        most=None,
         options=(_JSON,),
     ),
     Command(
@@ -105,8 +112,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("show", "conn", "detail"),
         "the connections with mapped addresses, uptime and timeout, and what the flags mean",
-        "fixup show conn detail",
+        "fixup show conn detail address 203.0.113.10",
         commands.show_conn_detail,
+        _WANTED,
+        most=None,
         options=(_JSON,),
     ),
     Command(

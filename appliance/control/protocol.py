@@ -1,5 +1,7 @@
 """What is said over the control socket: a frame holds one JSON message, a client sends one request and gets one answer.
 
+An answer that may be large is one of parts: each is a report in a frame of its own, and `Whole` follows the last.
+
 A frame is four octets of length, big-endian, and that many octets of JSON. Requests are a closed vocabulary; an
 answer is a report, or a refusal with its sentence. Whatever else arrives is a `ProtocolError`. Framing is pure:
 octets in, messages out.
@@ -9,15 +11,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from appliance.plain import PlainError, from_plain, to_plain
-from appliance.show import ConnectionsReport, LoggingReport, Report, RunningConfigReport, ServicePolicyReport
+from appliance.show import (
+    ConnectionsReport,
+    LoggingReport,
+    Report,
+    RunningConfigReport,
+    ServicePolicyReport,
+    Wanted,
+)
 
 #: Octets of a request at most (design §4).
 MAX_REQUEST = 64 * 1024
-#: Octets of an answer at most: some 200,000 connections.
+#: Octets of an answer, or of a part of one, at most.
 MAX_ANSWER = 64 * 1024 * 1024
 
 _HEAD = 4  # octets of length
@@ -36,9 +45,10 @@ class ShowServicePolicy:
 
 @dataclass(frozen=True, slots=True)
 class ShowConnections:
-    """Ask for a `ConnectionsReport`; `count_only` leaves the connections themselves out."""
+    """Ask for a `ConnectionsReport`, in parts; `count_only` for one without the connections themselves."""
 
     count_only: bool = False
+    wanted: Wanted = field(default_factory=Wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,12 @@ class Refusal:
     message: str
 
 
-Answer = Report | Refusal
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Behind the last part of an answer: that was all of it."""
+
+
+Answer = Report | Refusal | Whole
 
 _REQUESTS: Mapping[str, type[Request]] = {
     "show service-policy": ShowServicePolicy,
@@ -77,6 +92,7 @@ _ANSWERS: Mapping[str, type[Answer]] = {
     "running-config": RunningConfigReport,
     "logging": LoggingReport,
     "refusal": Refusal,
+    "whole": Whole,
 }
 
 

@@ -2,7 +2,7 @@
 
 Every descriptor is registered with a callable as its data, which the loop calls with the event mask; `expire` closes
 who took longer than `PATIENCE`. With `CLIENTS` connected the next ones wait in the listen queue. A client sends
-one request and is closed behind its answer.
+one request and is closed behind its answer. Of an answer in parts one is made when the one before has been sent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import os
 import selectors
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from appliance.control.protocol import (
@@ -21,6 +21,7 @@ from appliance.control.protocol import (
     ProtocolError,
     Refusal,
     Request,
+    Whole,
     answer_frame,
     request_of,
 )
@@ -31,6 +32,9 @@ CLIENTS = 32
 PATIENCE = 5_000_000_000
 
 _CHUNK = 65_536  # octets a read asks for, and a write offers
+
+#: An answer, or its parts one by one; None is a step on the way to one that gives none yet.
+Answers = Answer | Iterator[Answer | None]
 
 
 class ControlServer:
@@ -45,7 +49,7 @@ class ControlServer:
         selector: selectors.BaseSelector,
         path: Path,
         group: int,
-        answer: Callable[[Request], Answer],
+        answer: Callable[[Request], Answers],
         fault: Callable[[Exception], None],
         now: Callable[[], int],
     ) -> None:
@@ -127,23 +131,38 @@ class ControlServer:
             answer = self._answered(request_of(frames[0]))
         except ProtocolError as error:
             answer = Refusal(str(error))
-        client.unsent = memoryview(answer_frame(answer))
+        client.parts = iter((answer,)) if isinstance(answer, Answer) else self._in_parts(answer)
         client.deadline = self._now() + PATIENCE
         self._selector.modify(client.connection, selectors.EVENT_WRITE, lambda _: self._serve(client, self._write))
 
-    def _answered(self, request: Request) -> Answer:
+    def _answered(self, request: Request) -> Answers:
         try:
             return self._answer(request)
         except Exception as error:  # ours, and no reason to stop the mail
-            self._fault(error)
-            return Refusal(f"internal error: {type(error).__name__}; the log has it")
+            return self._refused(error)
+
+    def _in_parts(self, parts: Iterator[Answer | None]) -> Iterator[Answer | None]:
+        try:
+            yield from parts
+        except Exception as error:  # as above
+            yield self._refused(error)
+        yield Whole()
+
+    def _refused(self, error: Exception) -> Refusal:
+        self._fault(error)
+        return Refusal(f"internal error: {type(error).__name__}; the log has it")
 
     def _write(self, client: _Client) -> None:
+        if not client.unsent:
+            try:
+                part = next(client.parts)
+            except StopIteration:
+                self._drop(client)
+                return
+            client.unsent = memoryview(b"" if part is None else answer_frame(part))
         sent = client.connection.send(client.unsent[:_CHUNK])
         client.unsent = client.unsent[sent:]
         client.deadline = self._now() + PATIENCE
-        if not client.unsent:
-            self._drop(client)
 
     def _drop(self, client: _Client) -> None:
         full = len(self._clients) >= CLIENTS
@@ -162,3 +181,4 @@ class _Client:
         self.deadline = deadline
         self.framing = Framing(MAX_REQUEST)
         self.unsent = memoryview(b"")
+        self.parts: Iterator[Answer | None] = iter(())

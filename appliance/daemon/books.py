@@ -14,14 +14,16 @@ from appliance.config.config import Config
 from appliance.daemon.records import ConnectionRecords
 from appliance.daemon.sinks import Sinks
 from appliance.kernel import conntrack
-from appliance.kernel.bpf import ConnectionTable
+from appliance.kernel.bpf import EVENTS, ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
-from appliance.nat.connection import Built, Ending, Key, Stranded, TornDown
+from appliance.nat.connection import Built, Ending, Key, State, Stranded, TornDown
 from appliance.syslog import EventsLost
 
 #: Endings of which connection tracking has not seen the packets.
 _BY_CLOCK = frozenset({Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT})
+#: States of entries that are not, or no longer, in use.
+_NO_CONNECTION = frozenset({State.CLOSED, State.DEAD, State.WAITING})
 #: Entries of connection tracking taken out at a turn, and how many may wait for it.
 _AT_A_TURN = 16
 _WAITING = 65_536
@@ -35,24 +37,27 @@ class Books:
         self._sinks = sinks
         self._resetter = resetter
         self._records = ConnectionRecords(config)
-        self._in_use = 0
         self._lost = 0
+        self._astray = False  # events were lost: the number in use is not known
         self._stale: deque[Key] = deque(maxlen=_WAITING)
-        #: Connections at once, at most, since the start.
-        self.most_used = 0
+        #: Connections, what is DEAD not among them; and how many there were at once, at most, since the start.
+        self.in_use = self.most_used = self._counted()
 
     def fetch(self) -> None:
         """Turn what has happened into records."""
-        for event in self._table.events():
+        events = self._table.events()
+        for event in events:
             if isinstance(event, Stranded):
                 self._resetter.turn_away(event)
                 self._stale.appendleft(event.key)  # before it can come again
                 continue
             self._sinks.write(self._records.record(event))
-            self._in_use += isinstance(event, Built) - isinstance(event, TornDown)
-            self.most_used = max(self.most_used, self._in_use)
+            self.in_use += isinstance(event, Built) - isinstance(event, TornDown)
+            self.most_used = max(self.most_used, self.in_use)
             if isinstance(event, TornDown) and event.ending in _BY_CLOCK:
                 self._stale.append(event.key)
+        if self._astray and len(events) < EVENTS:  # else some of what was counted would be heard of once more
+            self.in_use, self._astray = self._counted(), False
         for _ in range(min(len(self._stale), _AT_A_TURN)):
             key = self._stale.popleft()
             with contextlib.suppress(KernelError):  # it is gone, or the kernel is short of memory: its timer is left
@@ -61,8 +66,12 @@ class Books:
     def sweep(self) -> None:
         """End what has expired, and set right what lost events made wrong."""
         self._table.sweep()
-        self._in_use = sum(each.connections for each in self._table.counts())
         lost = self._table.lost_events()
         if lost > self._lost:
             self._sinks.write(EventsLost(lost - self._lost))
             self._lost = lost
+            self._astray = True
+
+    def _counted(self) -> int:
+        """How many connections the table holds."""
+        return sum(each.state not in _NO_CONNECTION for some in self._table.walk() for each in some)

@@ -14,21 +14,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import assert_never
 
-from appliance import show
 from appliance.config.config import Config, MetricsListen
 from appliance.config.inspections import inspections
-from appliance.control.protocol import (
-    Answer,
-    Request,
-    ShowConnections,
-    ShowLogging,
-    ShowRunningConfig,
-    ShowServicePolicy,
-)
 from appliance.control.server import ControlServer
 from appliance.daemon import channel, clock, firewall, pages
+from appliance.daemon.answers import Operators
 from appliance.daemon.books import Books
 from appliance.daemon.crew import Crew, Hand
 from appliance.daemon.errands import Errands
@@ -57,6 +48,7 @@ class Daemon:
 
     _errands: Errands
     _books: Books
+    _operators: Operators
 
     def __init__(self, config: Config, directory: RunDirectory) -> None:
         self._config = config
@@ -92,6 +84,7 @@ class Daemon:
         undo.callback(resetter.close)
         self._books = Books(self._config, self._firewall.table, self._sinks, resetter)
         self._errands = Errands(self._config.statics, self._firewall.table, self._sinks, resetter)
+        self._operators = Operators(self._config, self._firewall.table, self._books, self._snapshot)
         self._open_control()
         if self._config.metrics is not None:
             self._open_metrics(self._config.metrics)
@@ -105,7 +98,7 @@ class Daemon:
     def _open_control(self) -> None:
         path, gid = self._directory.control, privileges.control_gid()
         try:
-            server = ControlServer(self._selector, path, gid, self._answer, self._fault, clock.monotonic)
+            server = ControlServer(self._selector, path, gid, self._operators.answer, self._fault, clock.monotonic)
         except OSError as error:
             raise KernelError(f"cannot listen on {path}: {error.strerror}") from error
         self._undo.callback(server.close)
@@ -207,29 +200,16 @@ class Daemon:
 
     # --- what operators ask ---------------------------------------------------------------------------------------
 
-    def _answer(self, request: Request) -> Answer:
-        match request:
-            case ShowServicePolicy():
-                return show.service_policy(self._config, self._snapshot())
-            case ShowConnections(count_only=count_only):
-                return show.connections(self._config, self._snapshot(connections=True), count_only)
-            case ShowLogging():
-                return show.logging(self._config, self._snapshot())
-            case ShowRunningConfig(everything=everything):
-                return show.running_config(self._config, everything)
-            case _:
-                assert_never(request)
-
     def _fault(self, error: Exception) -> None:
         self._sinks.write(EngineFault.of("control socket", error))
 
-    def _snapshot(self, connections: bool = False) -> Snapshot:
+    def _snapshot(self) -> Snapshot:
         table = self._firewall.table
         return Snapshot(
             now=clock.monotonic(),
             inspections={number: pages.block_totals(self._pages, number) for number in self._inspections},
             engine=pages.engine_totals(self._pages),
-            connections=tuple(table.connections()) if connections else (),
+            in_use=self._books.in_use,
             most_used=self._books.most_used,
             statics=table.counts(),
             queues=tuple(each for each in queues.uses() if 0 <= each.number - QUEUE_BASE < len(self._pages)),

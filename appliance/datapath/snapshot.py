@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from appliance.nat.connection import Connection
 from appliance.nat.static import Static
 
 
@@ -62,8 +61,8 @@ class Snapshot:
     inspections: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     #: the engine's own counters, by the names of `datapath.counters`
     engine: Mapping[str, int] = field(default_factory=dict)
-    connections: tuple[Connection, ...] = ()
-    most_used: int = 0  # connections at once, since the start
+    in_use: int = 0  # connections
+    most_used: int = 0  # at once, since the start
     statics: tuple[StaticUse, ...] = ()
     queues: tuple[QueueUse, ...] = ()
     logs: tuple[LogUse, ...] = ()

@@ -216,13 +216,14 @@ class ConnectionTable:
 
     def connections(self) -> list[Connection]:
         """Every entry but tombstones; taken bucket by bucket while the table lives."""
-        now = time.monotonic_ns() + self._told.clock_offset
-        return [
-            _connection(key, leaf, now)
-            for keys, leaves, count in self._chunks()
-            for key, leaf in zip(keys[:count], leaves[:count], strict=True)
-            if leaf.state != State.CLOSED
-        ]
+        return [each for some in self.walk() for each in some]
+
+    def walk(self) -> Iterator[list[Connection]]:
+        """The same, `CHUNK` entries at a time, read when they are asked for."""
+        for keys, leaves, count in self._chunks():
+            now = time.monotonic_ns() + self._told.clock_offset
+            entries = zip(keys[:count], leaves[:count], strict=True)
+            yield [_connection(key, leaf, now) for key, leaf in entries if leaf.state != State.CLOSED]
 
     def events(self) -> list[Event]:
         """What happened since the last call, in order; `EVENTS` at most, the caller has other work too."""
@@ -351,9 +352,16 @@ def _connection(key: Any, leaf: Any, now: int) -> Connection:
         from_client=bool(flags & _DATA[Side.CLIENT]),
         from_server=bool(flags & _DATA[Side.SERVER]),
         fin=frozenset(side for side in Side if flags & _FIN[side]),
+        acknowledged=frozenset(side for side in Side if flags & _FIN[side.peer] and _acknowledges(leaf, side)),
         bypass=bool(flags & _BYPASS),
         intercepted=bool(flags & _INTERCEPTED),
     )
+
+
+def _acknowledges(leaf: Any, side: Side) -> bool:
+    """Whether `side` has acknowledged all that its peer has sent."""
+    own, other = (0, 1) if side is Side.CLIENT else (1, 0)
+    return bool(leaf.acked[own] == leaf.next[other])
 
 
 def _moment(tick: int, now: int) -> int:

@@ -45,6 +45,7 @@ class Connection:
     from_client: bool = False  # payload was seen from the client
     from_server: bool = False
     fin: frozenset[Side] = frozenset()  # who sent a FIN
+    acknowledged: frozenset[Side] = frozenset()  # who acknowledged the other's FIN
     bypass: bool = False
     intercepted: bool = False  # SYNPROXY opened it towards the server (TCP Intercept)
 

@@ -36,6 +36,7 @@ def test_an_option_means_the_same_everywhere() -> None:
     [
         ("show conn", "show conn", {}, ()),
         ("show conn count", "show conn count", {}, ()),
+        ("show conn detail port 25", "show conn detail", {}, ("port", "25")),
         ("show service-policy inspect esmtp --json", "show service-policy inspect esmtp", {"json": ""}, ()),
         ("--json show logging", "show logging", {"json": ""}, ()),
         ("show running-config all | json", "show running-config all", {"json": ""}, ()),
@@ -93,7 +94,6 @@ def test_version() -> None:
         ("shw conn", "unknown word: shw; run, check, show, replay, lab or cleanup may follow"),
         ("show", "show: incomplete command; service-policy, conn, running-config or logging must follow"),
         ("show con", "show: unknown word: con; service-policy, conn, running-config or logging may follow"),
-        ("show conn foo", "show conn: unknown word: foo; count or detail may follow"),
         ("show conn count foo", "show conn count: unknown word: foo"),
         ("show service-policy inspect", "show service-policy inspect: incomplete command; esmtp must follow"),
         ("show service-policy inspect ftp", "show service-policy inspect: unknown word: ftp; esmtp may follow"),

@@ -14,9 +14,9 @@ from appliance.cli import format
 from appliance.config.config import Config
 from appliance.datapath.snapshot import HostUse, LogUse, Snapshot
 from appliance.flow import Side
-from appliance.nat.connection import State
+from appliance.nat.connection import Connection, State
 from appliance.policy.maps import Banner, Deed, MailRelay, Parameters, Reaction
-from tests.appliances import PLAIN, SEED, TWO_COUNTS, connection, under
+from tests.appliances import NOW, PLAIN, SEED, TWO_COUNTS, connection, under
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "show"
 
@@ -49,6 +49,13 @@ BOTH = frozenset(Side)
 CLIENT = frozenset({Side.CLIENT})
 
 
+def listing(*entries: Connection) -> list[show.ConnectionsReport]:
+    """A listing in parts: the numbers, then one connection a part."""
+    found = [each for _, each in show.Reporter(PLAIN, NOW).wanted(entries, show.Wanted())]
+    parts = [(), *((each,) for each in found)]
+    return [show.ConnectionsReport(len(found), 60, part) for part in parts]
+
+
 def test_connections_through_their_life() -> None:
     life = (
         connection(State.SYN, 40000),
@@ -60,8 +67,7 @@ def test_connections_through_their_life() -> None:
         connection(State.CLOSING, 40006, octets=1774, sent=BOTH, fin=BOTH),
         connection(State.DEAD, 40007),
     )
-    report = show.connections(PLAIN, replace(SEED, connections=life))
-    assert printed(format.connections(report)) == golden("conn")
+    assert printed(format.conn(listing(*life))) == golden("conn")
 
 
 def test_connections_in_detail() -> None:
@@ -69,20 +75,20 @@ def test_connections_in_detail() -> None:
         connection(State.ESTABLISHED, idle=0, octets=1774, sent=BOTH),
         connection(State.SYN, client="203.0.113.11", uptime=1, idle=1),
     )
-    report = show.connections(PLAIN, replace(SEED, connections=entries))
-    assert printed(format.connections_detail(report)) == golden("conn-detail")
+    assert printed(format.conn_detail(listing(*entries))) == golden("conn-detail")
 
 
 def test_every_flag_is_in_the_legend() -> None:
-    legend = printed(format.connections_detail(show.ConnectionsReport(0, 0, ())))
+    legend = printed(format.conn_detail(listing()))
     for state in (State.SYN, State.SYN_ACK, State.CLOSING):
         for inbound in (True, False):
-            for letter in show.flags(connection(state, sent=BOTH, fin=BOTH), inbound):
+            entry = replace(connection(state, sent=BOTH, fin=BOTH), acknowledged=BOTH)
+            for letter in show.flags(entry, inbound, inspected=True):
                 assert f" {letter} - " in legend
 
 
 def test_the_count_of_connections() -> None:
-    assert printed(format.connections(show.ConnectionsReport(101, 5589, ()))) == golden("conn-count")
+    assert printed(format.conn_count(show.ConnectionsReport(101, 5589, ()))) == golden("conn-count")
 
 
 @pytest.mark.parametrize(

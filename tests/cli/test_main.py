@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -20,18 +19,17 @@ from appliance.cli.call import Call
 from appliance.cli.main import main
 from appliance.cli.tree import COMMANDS, Command
 from appliance.control.protocol import (
-    Answer,
     Request,
     ShowConnections,
     ShowLogging,
     ShowRunningConfig,
     ShowServicePolicy,
 )
-from appliance.control.server import ControlServer
+from appliance.control.server import Answers, ControlServer
 from appliance.flow import Side
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import State
-from tests.appliances import PLAIN, SEED, connection
+from tests.appliances import NOW, PLAIN, SEED, connection
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "show"
@@ -40,13 +38,19 @@ EXAMPLE = ROOT / "examples" / "mail.cfg"
 Out = pytest.CaptureFixture[str]
 
 
-def answer(request: Request) -> Answer:
+ENTRY = connection(State.ESTABLISHED, sent=frozenset(Side))
+CONNECTIONS = [show.ConnectionsReport(2, 60, part) for part in ((), *[(show.Reporter(PLAIN, NOW).report(ENTRY),)] * 2)]
+
+
+def answer(request: Request) -> Answers:
     """What a daemon answers that counted what the seed lists."""
     match request:
         case ShowServicePolicy():
             return show.service_policy(PLAIN, SEED)
-        case ShowConnections(count_only):
-            return show.connections(PLAIN, SEED, count_only)
+        case ShowConnections(count_only=True):
+            return CONNECTIONS[0]
+        case ShowConnections():
+            return iter(CONNECTIONS)
         case ShowRunningConfig(everything):
             return show.running_config(PLAIN, everything)
         case ShowLogging():
@@ -98,9 +102,9 @@ def test_show_prints_what_asa_prints(run_dir: Path, capsys: Out, line: str, gold
 @pytest.mark.parametrize(
     ("line", "first"),
     [
-        ("show conn", "0 in use, 60 most used"),
-        ("show conn count", "0 in use, 60 most used"),
-        ("show conn detail", "0 in use, 60 most used"),
+        ("show conn", "2 in use, 60 most used"),
+        ("show conn count", "2 in use, 60 most used"),
+        ("show conn detail", "2 in use, 60 most used"),
         ("show running-config", "!"),
         ("show running-config all", "!"),
         ("show logging", "Syslog logging: enabled"),
@@ -303,11 +307,14 @@ def test_a_lab_has_three_hosts(capsys: Out) -> None:
     assert capsys.readouterr().err == "fixup: lab exec: no such host: elsewhere; outside, firewall or inside\n"
 
 
-def test_connections_reach_the_terminal(capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = connection(State.ESTABLISHED, sent=frozenset(Side))
-    report = show.connections(PLAIN, replace(SEED, connections=(entry,)))
-    monkeypatch.setattr(commands, "ask", lambda _path, _request: report)
-    assert main(["show", "conn"]) == 0
-    assert capsys.readouterr().out.splitlines()[1] == (
-        "TCP outside 203.0.113.10:40000 inside 192.0.2.25:25, idle 0:00:03, bytes 0, flags UIOB"
-    )
+def test_connections_reach_the_terminal_part_by_part(run_dir: Path, capsys: Out) -> None:
+    assert main(["--run-dir", str(run_dir), "show", "conn"]) == 0
+    line = "TCP outside 203.0.113.10:40000 inside 192.0.2.25:25, idle 0:00:03, bytes 0, flags UIOB"
+    assert capsys.readouterr().out.splitlines() == ["2 in use, 60 most used", line, line]
+
+
+def test_connections_in_parts_are_one_document(run_dir: Path, capsys: Out) -> None:
+    assert main(["--run-dir", str(run_dir), "show", "conn", "detail", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told.keys() == {"in_use", "most_used", "connections"}
+    assert [each["flags"] for each in told["connections"]] == ["UIOB", "UIOB"]

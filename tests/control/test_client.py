@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from appliance.control import client as control_client
-from appliance.control.client import ControlError, ask
+from appliance.control.client import ControlError, ask, ask_for_parts
 from appliance.control.protocol import ShowConnections, ShowLogging, ShowRunningConfig
-from appliance.show import ConnectionsReport
-from tests.control.daemon import LARGE, Daemon
+from appliance.show import ConnectionsReport, Progress, Wanted
+from tests.control.daemon import LARGE, PARTS, Daemon
 
 
 @pytest.fixture
@@ -36,6 +36,24 @@ def running(daemon: Daemon) -> Iterator[Daemon]:
 def test_ask_returns_the_report(running: Daemon) -> None:
     assert ask(running.path, ShowConnections(count_only=True)) == ConnectionsReport(1, 50, ())
     assert ask(running.path, ShowRunningConfig()) == LARGE
+
+
+def parts(state: Progress) -> ShowConnections:
+    return ShowConnections(wanted=Wanted(states=(state,)))
+
+
+def test_an_answer_in_parts_comes_part_by_part(running: Daemon) -> None:
+    reports = list(ask_for_parts(running.path, parts(Progress.UP)))
+    assert reports == [ConnectionsReport(number, 50, ()) for number in range(PARTS)]
+    assert ask(running.path, parts(Progress.UP)) == ConnectionsReport(0, 50, ())
+
+
+def test_an_answer_that_breaks_off_says_so(running: Daemon) -> None:
+    answers = ask_for_parts(running.path, parts(Progress.DEAD))
+    assert next(answers) == ConnectionsReport(0, 50, ())
+    with pytest.raises(ControlError, match="internal error: ZeroDivisionError"):
+        next(answers)
+    assert [type(each) for each in running.faults] == [ZeroDivisionError]
 
 
 def test_ask_raises_the_refusal_sentence(running: Daemon) -> None:

@@ -1,0 +1,115 @@
+"""Which connections a command means: ``address A[-B] [netmask M] port P[-Q] protocol tcp state up,data_in``.
+
+ASA's words (asa.md §3.4); two addresses and two ports at most, one for each end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
+
+from appliance.cli.call import UsageError
+from appliance.config.names import TCP_PORTS
+from appliance.show import AddressRange, PortRange, Progress, Wanted
+
+#: Of each kind, one for each end of a connection.
+_ENDS = 2
+
+
+def wanted(command: str, words: Sequence[str]) -> Wanted:
+    """What `words`, the operands of `command`, ask for; UsageError for what is no such thing."""
+    found = Wanted()
+    rest = iter(words)
+    for word in rest:
+        reader = _READERS.get(word)
+        if reader is None:
+            raise UsageError(f"{command}: unknown word: {word}; {', '.join(_READERS)} may follow")
+        value = next(rest, None)
+        if value is None:
+            raise UsageError(f"{command}: {word}: incomplete command")
+        try:
+            found = reader(found, value)
+        except ValueError as error:
+            raise UsageError(f"{command}: {word}: {error}: {value}") from None
+    return found
+
+
+def address_range(text: str) -> AddressRange:
+    """``A`` or ``A-B``; ValueError, without the text, for another."""
+    first, dash, last = text.partition("-")
+    try:
+        found = AddressRange(IPv4Address(first), IPv4Address(last if dash else first))
+    except AddressValueError:
+        raise ValueError("neither an address nor a range of them") from None
+    if found.last < found.first:
+        raise ValueError("the range ends before it begins")
+    return found
+
+
+def port_range(text: str) -> PortRange:
+    """``P`` or ``P-Q``; ValueError, without the text, for another."""
+    if text in TCP_PORTS:  # some have a dash in them
+        return PortRange(TCP_PORTS[text], TCP_PORTS[text])
+    first, dash, last = text.partition("-")
+    found = PortRange(_port(first), _port(last if dash else first))
+    if found.last < found.first:
+        raise ValueError("the range ends before it begins")
+    return found
+
+
+def _port(text: str) -> int:
+    if text in TCP_PORTS:
+        return TCP_PORTS[text]
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise ValueError("neither a port nor a range of them")
+    return int(text)
+
+
+def _address(found: Wanted, value: str) -> Wanted:
+    if len(found.addresses) == _ENDS:
+        raise ValueError("a connection has two ends")
+    return replace(found, addresses=(*found.addresses, address_range(value)))
+
+
+def _netmask(found: Wanted, value: str) -> Wanted:
+    if not found.addresses:
+        raise ValueError("behind an address only")
+    *others, last = found.addresses
+    try:
+        network = IPv4Network(f"{last.first}/{IPv4Address(value)}", strict=False)
+    except (AddressValueError, NetmaskValueError):
+        raise ValueError("not a mask") from None
+    return replace(found, addresses=(*others, AddressRange(network[0], network[-1])))
+
+
+def _ports(found: Wanted, value: str) -> Wanted:
+    if len(found.ports) == _ENDS:
+        raise ValueError("a connection has two ends")
+    return replace(found, ports=(*found.ports, port_range(value)))
+
+
+def _protocol(found: Wanted, value: str) -> Wanted:
+    if value not in ("tcp", "udp"):
+        raise ValueError("neither tcp nor udp")
+    return replace(found, tcp=value == "tcp")
+
+
+def _states(found: Wanted, value: str) -> Wanted:
+    return replace(found, states=tuple(_progress(each) for each in value.split(",")))
+
+
+def _progress(word: str) -> Progress:
+    known = {each.value: each for each in Progress}
+    if word not in known:
+        raise ValueError(f"states are {', '.join(known)}")
+    return known[word]
+
+
+_READERS: dict[str, Callable[[Wanted, str], Wanted]] = {
+    "address": _address,
+    "netmask": _netmask,
+    "port": _ports,
+    "protocol": _protocol,
+    "state": _states,
+}

@@ -1,0 +1,74 @@
+"""What operators ask, answered: reports of the configuration in force and of what the kernel and the workers count.
+
+What goes through the whole table goes through it in parts, so that the loop turns between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import assert_never
+
+from appliance import show
+from appliance.config.config import Config
+from appliance.config.topology import Ends
+from appliance.control.protocol import (
+    Answer,
+    Request,
+    ShowConnections,
+    ShowLogging,
+    ShowRunningConfig,
+    ShowServicePolicy,
+)
+from appliance.control.server import Answers
+from appliance.daemon import clock
+from appliance.daemon.books import Books
+from appliance.datapath.snapshot import Snapshot
+from appliance.kernel.bpf import ConnectionTable
+from appliance.replay.classes import Classes
+
+
+class Operators:
+    """Answers them under one configuration; `snapshot` is taken when it is asked for."""
+
+    def __init__(self, config: Config, table: ConnectionTable, books: Books, snapshot: Callable[[], Snapshot]) -> None:
+        self._config = config
+        self._table = table
+        self._books = books
+        self._snapshot = snapshot
+        self._classes = Classes(config)
+
+    def answer(self, request: Request) -> Answers:
+        """The answer to `request`."""
+        self._books.fetch()  # or what was seen to happen before the question may be missing
+        match request:
+            case ShowServicePolicy():
+                return show.service_policy(self._config, self._snapshot())
+            case ShowConnections(count_only=True):
+                return self._part()
+            case ShowConnections(wanted=wanted):
+                return self._connections(wanted)
+            case ShowLogging():
+                return show.logging(self._config, self._snapshot())
+            case ShowRunningConfig(everything=everything):
+                return show.running_config(self._config, everything)
+            case _:
+                assert_never(request)
+
+    def _connections(self, wanted: show.Wanted) -> Iterator[Answer | None]:
+        """A part without any first, which says how many there are."""
+        yield self._part()
+        for some in self._table.walk():
+            reports = (report for _, report in self._reporter().wanted(some, wanted))
+            part = self._part(tuple(reports))
+            yield part if part.connections else None
+
+    def _part(self, connections: tuple[show.ConnectionReport, ...] = ()) -> show.ConnectionsReport:
+        return show.ConnectionsReport(self._books.in_use, self._books.most_used, connections)
+
+    def _reporter(self) -> show.Reporter:
+        return show.Reporter(self._config, clock.monotonic(), self._inspected)
+
+    def _inspected(self, ends: Ends) -> bool:
+        """Whether the class that a new connection between them would be in inspects."""
+        found = self._classes.of(ends.client.address, ends.client.port, ends.server.address, ends.server.port)
+        return found is not None and found.number != 0
