@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+#: Where an instance lives unless told otherwise (design §4).
+DEFAULT_RUN_DIR = Path("/run/fixup")
+
 
 class UsageError(Exception):
     """The command line, or a file it names, is bad; one line saying what and where."""
@@ -15,12 +18,17 @@ class UsageError(Exception):
 class Call:
     """A command with what was given to it. `options` holds those given, by `Option.key`; a switch holds ``""``.
 
-    `run_dir` is None where none was named: what that means is the command's to know.
+    `run_dir` is None where none was named: what that means is the command's to know. For most it is `instance`.
     """
 
     run_dir: Path | None
     options: Mapping[str, str]
     operands: tuple[str, ...]
+
+    @property
+    def instance(self) -> Path:
+        """The run directory of the firewall that is meant."""
+        return self.run_dir or DEFAULT_RUN_DIR
 
     def path(self, option: str) -> Path | None:
         """The file an option names; None if it was not given."""

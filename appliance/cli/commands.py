@@ -5,129 +5,23 @@ What needs root, the kernel's libraries or seconds to import is imported by the 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from appliance.cli import format
 from appliance.cli.call import Call, UsageError
-from appliance.cli.parts import json_of_parts
-from appliance.cli.wanted import wanted
+from appliance.cli.output import printed
 from appliance.config.diagnostics import Diagnostic, Severity
 from appliance.config.inspections import inspections
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import Loaded, load
-from appliance.control.client import ask, ask_for_parts
-from appliance.control.protocol import (
-    Request,
-    ShowConnections,
-    ShowLogging,
-    ShowRunningConfig,
-    ShowServicePolicy,
-)
-from appliance.plain import to_plain
-from appliance.show import (
-    ConnectionsReport,
-    LoggingReport,
-    Report,
-    RunningConfigReport,
-    ServicePolicyReport,
-)
 from appliance.syslog import one_line
 
 if TYPE_CHECKING:
     from appliance.lab.lab import Lab
-
-R = TypeVar("R", bound=Report)
-T = TypeVar("T")
-
-#: Where an instance lives unless told otherwise (design §4).
-DEFAULT_RUN_DIR = Path("/run/fixup")
-
-
-def _run_dir(call: Call) -> Path:
-    return call.run_dir or DEFAULT_RUN_DIR
-
-
-# --- show -------------------------------------------------------------------------------------------------------
-
-
-def show_service_policy(call: Call) -> int:
-    """``show service-policy``"""
-    return _show(call, ShowServicePolicy(), ServicePolicyReport, format.service_policy)
-
-
-def show_service_policy_esmtp(call: Call) -> int:
-    """``show service-policy inspect esmtp``"""
-    return _show(call, ShowServicePolicy(), ServicePolicyReport, format.service_policy_esmtp)
-
-
-def show_conn(call: Call) -> int:
-    """``show conn``"""
-    return _show_parts(call, ShowConnections(wanted=wanted("show conn", call.operands)), format.conn)
-
-
-def show_conn_count(call: Call) -> int:
-    """``show conn count``"""
-    return _show(call, ShowConnections(count_only=True), ConnectionsReport, format.conn_count)
-
-
-def show_conn_detail(call: Call) -> int:
-    """``show conn detail``"""
-    asked = wanted("show conn detail", call.operands)
-    return _show_parts(call, ShowConnections(wanted=asked), format.conn_detail)
-
-
-def show_running_config(call: Call) -> int:
-    """``show running-config``"""
-    return _show(call, ShowRunningConfig(), RunningConfigReport, format.running_config)
-
-
-def show_running_config_all(call: Call) -> int:
-    """``show running-config all``"""
-    return _show(call, ShowRunningConfig(everything=True), RunningConfigReport, format.running_config)
-
-
-def show_logging(call: Call) -> int:
-    """``show logging``"""
-    return _show(call, ShowLogging(), LoggingReport, format.logging)
-
-
-def _show(call: Call, request: Request, kind: type[R], text: Callable[[R], Iterator[str]]) -> int:
-    """Ask the daemon and print its report."""
-    report = ask(_run_dir(call) / "control.sock", request)
-    assert isinstance(report, kind)  # the protocol pairs requests and reports; another is our bug
-    _print(call, report, text)
-    return 0
-
-
-def _show_parts(
-    call: Call, request: ShowConnections, text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]
-) -> int:
-    """The same where the report comes in parts: what has come is printed, and nothing is kept."""
-    parts = (_as_connections(each) for each in ask_for_parts(_run_dir(call) / "control.sock", request))
-    for line in json_of_parts(parts) if "json" in call.options else text(parts):
-        print(line)
-    return 0
-
-
-def _as_connections(report: Report) -> ConnectionsReport:
-    assert isinstance(report, ConnectionsReport)  # as above
-    return report
-
-
-def _print(call: Call, report: T, text: Callable[[T], Iterator[str]]) -> None:
-    """A report as text, or as JSON where that was asked for."""
-    if "json" in call.options:
-        print(json.dumps(to_plain(report), indent=2))
-    else:
-        for line in text(report):
-            print(line)
-
 
 # --- run, check, cleanup ----------------------------------------------------------------------------------------
 
@@ -141,7 +35,7 @@ def run(call: Call) -> int:
         return 2
     from appliance.daemon.main import run as run_daemon
 
-    return run_daemon(loaded.config, _run_dir(call))
+    return run_daemon(loaded.config, call.instance)
 
 
 def check(call: Call) -> int:
@@ -163,7 +57,7 @@ def cleanup(call: Call) -> int:
     """``cleanup``"""
     from appliance.daemon.main import cleanup as clean
 
-    return clean(_run_dir(call))
+    return clean(call.instance)
 
 
 def _load(command: str, path: Path) -> Loaded:
@@ -288,7 +182,7 @@ def replay(call: Call) -> int:
     except OSError as error:
         raise UsageError(f"replay: cannot write {out}: {error.strerror}") from error
     if report.packets or not report.faults:
-        _print(call, report, format.replay)
+        printed(call, report, format.replay)
     for fault in report.faults:
         print(f"fixup: replay: {one_line(fault)}", file=sys.stderr)
     if out is not None:

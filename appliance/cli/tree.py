@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from appliance.cli import commands
+from appliance.cli import commands, shows
 from appliance.cli.call import Call
 from appliance.show import Progress
 
@@ -58,6 +58,8 @@ _NAME = Option(("--name",), "PREFIX", "the lab's name (default fixup)")
 
 #: Which connections are meant, as `cli/wanted.py` reads it.
 _WANTED = "[address A[-B] [netmask M]] [port P[-Q]] [protocol P] [state S,…]"
+_HOSTS = "[A[-B]] [connection tcp|embryonic N[-M]]"
+_XLATES = "[global A[-B]] [local A[-B]] [interface IFC,…]"
 _STATES = ", ".join(each.value for each in Progress)
 
 COMMANDS: tuple[Command, ...] = (
@@ -83,21 +85,21 @@ COMMANDS: tuple[Command, ...] = (
         ("show", "service-policy"),
         "the inspecting classes, with what they counted",
         "fixup show service-policy",
-        commands.show_service_policy,
+        shows.show_service_policy,
         options=(_JSON,),
     ),
     Command(
         ("show", "service-policy", "inspect", "esmtp"),
         "the same, with every rule of the inspect map",
         "fixup show service-policy inspect esmtp",
-        commands.show_service_policy_esmtp,
+        shows.show_service_policy_esmtp,
         options=(_JSON,),
     ),
     Command(
         ("show", "conn"),
         f"TCP connections; S is of {_STATES}",
         "fixup show conn address 203.0.113.10-203.0.113.99 port 25 state up,data_in",
-        commands.show_conn,
+        shows.show_conn,
         _WANTED,
         most=None,
         options=(_JSON,),
@@ -106,37 +108,121 @@ COMMANDS: tuple[Command, ...] = (
         ("show", "conn", "count"),
         "how many connections there are",
         "fixup show conn count",
-        commands.show_conn_count,
+        shows.show_conn_count,
         options=(_JSON,),
     ),
     Command(
         ("show", "conn", "detail"),
         "the connections with mapped addresses, uptime and timeout, and what the flags mean",
         "fixup show conn detail address 203.0.113.10",
-        commands.show_conn_detail,
+        shows.show_conn_detail,
         _WANTED,
         most=None,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "local-host"),
+        "hosts with connections, what they use of their limits, and the connections",
+        "fixup show local-host 192.0.2.25",
+        shows.show_local_host,
+        _HOSTS,
+        most=None,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "local-host", "brief"),
+        "the hosts without translations and connections; those with at least, or between, so many",
+        "fixup show local-host brief connection tcp 40-50",
+        shows.show_local_host_brief,
+        _HOSTS,
+        most=None,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "local-host", "detail"),
+        "the hosts with their connections in detail",
+        "fixup show local-host detail 192.0.2.25",
+        shows.show_local_host_detail,
+        _HOSTS,
+        most=None,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "xlate"),
+        "the translations",
+        "fixup show xlate global 203.0.113.125",
+        shows.show_xlate,
+        _XLATES,
+        most=None,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "xlate", "count"),
+        "how many translations there are",
+        "fixup show xlate count",
+        shows.show_xlate_count,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "nat"),
+        "the statics, and how many connections each has translated",
+        "fixup show nat",
+        shows.show_nat,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "nat", "detail"),
+        "the same, with addresses",
+        "fixup show nat detail",
+        shows.show_nat_detail,
         options=(_JSON,),
     ),
     Command(
         ("show", "running-config"),
         "the configuration in force, as it would be typed",
         "fixup show running-config",
-        commands.show_running_config,
+        shows.show_running_config,
         options=(_JSON,),
     ),
     Command(
         ("show", "running-config", "all"),
         "the same with what is at its default",
         "fixup show running-config all",
-        commands.show_running_config_all,
+        shows.show_running_config_all,
         options=(_JSON,),
     ),
     Command(
         ("show", "logging"),
         "where log messages go, and the latest of them",
         "fixup show logging",
-        commands.show_logging,
+        shows.show_logging,
+        options=(_JSON,),
+    ),
+    Command(
+        ("clear", "conn"),
+        "end connections: all, or which (as show conn); no packet of them passes any more",
+        "sudo fixup clear conn address 203.0.113.10 port 25",
+        shows.clear_conn,
+        f"all | {_WANTED}",
+        most=None,
+        options=(_JSON,),
+    ),
+    Command(
+        ("clear", "local-host"),
+        "end every connection of a host, or of all",
+        "sudo fixup clear local-host 192.0.2.25",
+        shows.clear_local_host,
+        "[A[-B]]",
+        most=1,
+        options=(_JSON,),
+    ),
+    Command(
+        ("clear", "xlate"),
+        "end the connections that are translated; the statics stay",
+        "sudo fixup clear xlate global 203.0.113.125",
+        shows.clear_xlate,
+        _XLATES,
+        most=None,
         options=(_JSON,),
     ),
     Command(

@@ -1,17 +1,22 @@
-"""Which connections a command means: ``address A[-B] [netmask M] port P[-Q] protocol tcp state up,data_in``.
+"""Which connections, hosts and translations a command means, in ASA's words (asa.md §3.4, §3.6, §3.7).
 
-ASA's words (asa.md §3.4); two addresses and two ports at most, one for each end.
+``address A[-B] [netmask M] port P[-Q] protocol tcp state up,data_in`` with two addresses and two ports at most, one
+for each end; ``A[-B] connection tcp N[-M]``; ``global A[-B] local A[-B] interface IFC``. Words come in pairs: a
+keyword and its value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
+from typing import TypeVar
 
 from appliance.cli.call import UsageError
 from appliance.config.names import TCP_PORTS
-from appliance.show import AddressRange, PortRange, Progress, Wanted
+from appliance.show import AddressRange, HostsWanted, PortRange, Progress, TranslationsWanted, Wanted
+
+T = TypeVar("T")
 
 #: Of each kind, one for each end of a connection.
 _ENDS = 2
@@ -19,12 +24,46 @@ _ENDS = 2
 
 def wanted(command: str, words: Sequence[str]) -> Wanted:
     """What `words`, the operands of `command`, ask for; UsageError for what is no such thing."""
-    found = Wanted()
+    return _read(command, words, Wanted(), _CONNECTIONS)
+
+
+def translations_wanted(command: str, words: Sequence[str]) -> TranslationsWanted:
+    """Likewise, of translations."""
+    return _read(command, words, TranslationsWanted(), _TRANSLATIONS)
+
+
+def hosts_wanted(command: str, words: Sequence[str]) -> HostsWanted:
+    """Likewise, of hosts: an address stands first, without a keyword, and ``connection`` before ``tcp``."""
+    alone = words[:1] if words[:1] and words[0] != _CONNECTION else ()
+    found, rest = HostsWanted(addresses(command, alone)), words[len(alone) :]
+    if not rest:
+        return found
+    if rest[0] != _CONNECTION:
+        raise UsageError(f"{command}: unknown word: {rest[0]}; {_CONNECTION} may follow")
+    if len(rest) == 1:
+        raise UsageError(f"{command}: {_CONNECTION}: incomplete command")
+    return _read(f"{command}: {_CONNECTION}", rest[1:], found, _HOSTS)
+
+
+_CONNECTION = "connection"
+
+
+def addresses(command: str, words: Sequence[str]) -> AddressRange | None:
+    """Likewise, of one address or range, if there is one."""
+    if not words:
+        return None
+    try:
+        return address_range(words[0])
+    except ValueError as error:
+        raise UsageError(f"{command}: {error}: {words[0]}") from None
+
+
+def _read(command: str, words: Sequence[str], found: T, readers: Mapping[str, Callable[[T, str], T]]) -> T:
     rest = iter(words)
     for word in rest:
-        reader = _READERS.get(word)
+        reader = readers.get(word)
         if reader is None:
-            raise UsageError(f"{command}: unknown word: {word}; {', '.join(_READERS)} may follow")
+            raise UsageError(f"{command}: unknown word: {word}; {', '.join(readers)} may follow")
         value = next(rest, None)
         if value is None:
             raise UsageError(f"{command}: {word}: incomplete command")
@@ -106,10 +145,37 @@ def _progress(word: str) -> Progress:
     return known[word]
 
 
-_READERS: dict[str, Callable[[Wanted, str], Wanted]] = {
+_CONNECTIONS: Mapping[str, Callable[[Wanted, str], Wanted]] = {
     "address": _address,
     "netmask": _netmask,
     "port": _ports,
     "protocol": _protocol,
     "state": _states,
+}
+
+
+def _interface(found: TranslationsWanted, value: str) -> TranslationsWanted:
+    return replace(found, interfaces=tuple(value.split(",")))
+
+
+_TRANSLATIONS: Mapping[str, Callable[[TranslationsWanted, str], TranslationsWanted]] = {
+    "global": lambda found, value: replace(found, mapped=address_range(value)),
+    "local": lambda found, value: replace(found, real=address_range(value)),
+    "interface": _interface,
+}
+
+
+def _numbers(text: str) -> range:
+    """``N``, which is at least N, or ``N-M``."""
+    first, dash, last = text.partition("-")
+    if not all(each.isascii() and each.isdigit() and len(each) <= 7 for each in ((first, last) if dash else (first,))):
+        raise ValueError("neither a number nor a range of them")
+    return range(int(first), int(last) + 1 if dash else _ANY_NUMBER)
+
+
+_ANY_NUMBER = 1 << 31
+
+_HOSTS: Mapping[str, Callable[[HostsWanted, str], HostsWanted]] = {
+    "tcp": lambda found, value: replace(found, connections=_numbers(value)),
+    "embryonic": lambda found, value: replace(found, embryonic=_numbers(value)),
 }

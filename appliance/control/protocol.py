@@ -16,11 +16,16 @@ from typing import Any, TypeVar
 
 from appliance.plain import PlainError, from_plain, to_plain
 from appliance.show import (
+    ClearedReport,
     ConnectionsReport,
+    LocalHostsReport,
     LoggingReport,
+    NatReport,
     Report,
     RunningConfigReport,
     ServicePolicyReport,
+    TranslationsReport,
+    TranslationsWanted,
     Wanted,
 )
 
@@ -63,7 +68,48 @@ class ShowLogging:
     """Ask for a `LoggingReport`."""
 
 
-Request = ShowServicePolicy | ShowConnections | ShowRunningConfig | ShowLogging
+@dataclass(frozen=True, slots=True)
+class ShowLocalHosts:
+    """Ask for a `LocalHostsReport`; the connections are asked for beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTranslations:
+    """Ask for a `TranslationsReport`."""
+
+    wanted: TranslationsWanted = field(default_factory=TranslationsWanted)
+
+
+@dataclass(frozen=True, slots=True)
+class ShowNat:
+    """Ask for a `NatReport`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearConnections:
+    """End connections; a `ClearedReport`, in one part."""
+
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class ClearTranslations:
+    """End the connections that go through translations; likewise."""
+
+    wanted: TranslationsWanted
+
+
+Request = (
+    ShowServicePolicy
+    | ShowConnections
+    | ShowRunningConfig
+    | ShowLogging
+    | ShowLocalHosts
+    | ShowTranslations
+    | ShowNat
+    | ClearConnections
+    | ClearTranslations
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +131,21 @@ _REQUESTS: Mapping[str, type[Request]] = {
     "show conn": ShowConnections,
     "show running-config": ShowRunningConfig,
     "show logging": ShowLogging,
+    "show local-host": ShowLocalHosts,
+    "show xlate": ShowTranslations,
+    "show nat": ShowNat,
+    "clear conn": ClearConnections,
+    "clear xlate": ClearTranslations,
 }
 _ANSWERS: Mapping[str, type[Answer]] = {
     "service-policy": ServicePolicyReport,
     "conn": ConnectionsReport,
     "running-config": RunningConfigReport,
     "logging": LoggingReport,
+    "local-host": LocalHostsReport,
+    "xlate": TranslationsReport,
+    "nat": NatReport,
+    "cleared": ClearedReport,
     "refusal": Refusal,
     "whole": Whole,
 }

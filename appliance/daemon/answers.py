@@ -13,16 +13,23 @@ from appliance.config.config import Config
 from appliance.config.topology import Ends
 from appliance.control.protocol import (
     Answer,
+    ClearConnections,
+    ClearTranslations,
     Request,
     ShowConnections,
+    ShowLocalHosts,
     ShowLogging,
+    ShowNat,
     ShowRunningConfig,
     ShowServicePolicy,
+    ShowTranslations,
 )
 from appliance.control.server import Answers
 from appliance.daemon import clock
 from appliance.daemon.books import Books
 from appliance.datapath.snapshot import Snapshot
+from appliance.iptables import hits
+from appliance.kernel import conntrack, netfilter
 from appliance.kernel.bpf import ConnectionTable
 from appliance.replay.classes import Classes
 
@@ -51,6 +58,16 @@ class Operators:
                 return show.logging(self._config, self._snapshot())
             case ShowRunningConfig(everything=everything):
                 return show.running_config(self._config, everything)
+            case ShowLocalHosts():
+                return show.local_hosts(self._config, self._snapshot())
+            case ShowTranslations(wanted=wanted):
+                return show.translations(self._config, self._snapshot(), wanted)
+            case ShowNat():
+                return show.nat(self._config, hits.translations(self._config, netfilter.counters("nat")))
+            case ClearConnections(wanted=wanted):
+                return self._clear(wanted)
+            case ClearTranslations(wanted=wanted):
+                return self._clear(wanted)
             case _:
                 assert_never(request)
 
@@ -61,6 +78,17 @@ class Operators:
             reports = (report for _, report in self._reporter().wanted(some, wanted))
             part = self._part(tuple(reports))
             yield part if part.connections else None
+
+    def _clear(self, wanted: show.Choice) -> Iterator[Answer | None]:
+        """End what is wanted: connection tracking forgets it too, and no packet of it passes any more."""
+        cleared = 0
+        for some in self._table.walk():
+            keys = [connection.key for connection, _ in self._reporter().wanted(some, wanted)]
+            cleared += self._table.clear(keys)
+            conntrack.delete(keys)
+            self._books.fetch()  # what was ended is recorded, before the ring is full of it
+            yield None
+        yield show.ClearedReport(cleared)
 
     def _part(self, connections: tuple[show.ConnectionReport, ...] = ()) -> show.ConnectionsReport:
         return show.ConnectionsReport(self._books.in_use, self._books.most_used, connections)

@@ -1,23 +1,27 @@
 """The books on connections: the kernel's events as records, how many there were at most, and what has expired.
 
 What the kernel's table ended by the clock, connection tracking may still know, and a late packet must not bring it
-back uncounted: such entries are taken out of it too, so many at a time, because each costs the loop most of a
-millisecond. So is what SYNPROXY began for a client in vain, which is reset.
+back uncounted: such entries are taken out of it too, so many at a time. So is what SYNPROXY began for a client in
+vain, which is reset.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
+from collections.abc import Iterator, Sequence
 
 from appliance.config.config import Config
+from appliance.daemon import clock
 from appliance.daemon.records import ConnectionRecords
 from appliance.daemon.sinks import Sinks
+from appliance.daemon.translations import Translations
 from appliance.kernel import conntrack
 from appliance.kernel.bpf import EVENTS, ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
-from appliance.nat.connection import Built, Ending, Key, State, Stranded, TornDown
+from appliance.nat.connection import Built, Connection, Ending, Key, State, Stranded, TornDown
+from appliance.nat.static import Static
 from appliance.syslog import EventsLost
 
 #: Endings of which connection tracking has not seen the packets.
@@ -25,7 +29,7 @@ _BY_CLOCK = frozenset({Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEO
 #: States of entries that are not, or no longer, in use.
 _NO_CONNECTION = frozenset({State.CLOSED, State.DEAD, State.WAITING})
 #: Entries of connection tracking taken out at a turn, and how many may wait for it.
-_AT_A_TURN = 16
+_AT_A_TURN = 1_024
 _WAITING = 65_536
 
 
@@ -38,10 +42,25 @@ class Books:
         self._resetter = resetter
         self._records = ConnectionRecords(config)
         self._lost = 0
-        self._astray = False  # events were lost: the number in use is not known
+        self._astray = True  # what is in use is not known: from before us, or because events were lost
         self._stale: deque[Key] = deque(maxlen=_WAITING)
         #: Connections, what is DEAD not among them; and how many there were at once, at most, since the start.
-        self.in_use = self.most_used = self._counted()
+        self.in_use = self.most_used = 0
+        self.translations = Translations()
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """From now on `config` says what is translated, and where an address is."""
+        self._records.configure(config)
+        self._translate(config.statics)
+
+    def close(self) -> None:
+        """Nothing is translated any more."""
+        self._translate(())
+
+    def _translate(self, statics: Sequence[Static]) -> None:
+        for record in self.translations.configure(statics, clock.monotonic()):
+            self._sinks.write(record)
 
     def fetch(self) -> None:
         """Turn what has happened into records."""
@@ -51,17 +70,25 @@ class Books:
                 self._resetter.turn_away(event)
                 self._stale.appendleft(event.key)  # before it can come again
                 continue
-            self._sinks.write(self._records.record(event))
+            for record in self._records.records(event):
+                self._sinks.write(record)
+            if isinstance(event, Built):
+                self.translations.used(event.key.mapped, event.time)
             self.in_use += isinstance(event, Built) - isinstance(event, TornDown)
             self.most_used = max(self.most_used, self.in_use)
             if isinstance(event, TornDown) and event.ending in _BY_CLOCK:
                 self._stale.append(event.key)
         if self._astray and len(events) < EVENTS:  # else some of what was counted would be heard of once more
-            self.in_use, self._astray = self._counted(), False
-        for _ in range(min(len(self._stale), _AT_A_TURN)):
-            key = self._stale.popleft()
-            with contextlib.suppress(KernelError):  # it is gone, or the kernel is short of memory: its timer is left
-                conntrack.delete(key.client, key.client_port, key.mapped, key.port)
+            self._recount()
+        stale = [self._stale.popleft() for _ in range(min(len(self._stale), _AT_A_TURN))]
+        if stale:
+            with contextlib.suppress(KernelError):  # the kernel is short of memory: conntrack's own timer is left
+                conntrack.delete(stale)
+
+    @property
+    def hosts(self) -> dict[str, tuple[int, int]]:
+        """By interface how many hosts have connections, and how many had at once at most."""
+        return self._records.hosts.counts()
 
     def sweep(self) -> None:
         """End what has expired, and set right what lost events made wrong."""
@@ -72,6 +99,17 @@ class Books:
             self._lost = lost
             self._astray = True
 
-    def _counted(self) -> int:
-        """How many connections the table holds."""
-        return sum(each.state not in _NO_CONNECTION for some in self._table.walk() for each in some)
+    def _recount(self) -> None:
+        """Set right by the table what events tell."""
+        self._astray = False
+        self.in_use = 0
+        self._records.recount(self._connections())
+        self.most_used = max(self.most_used, self.in_use)
+
+    def _connections(self) -> Iterator[Connection]:
+        """What the table holds and is in use; counted on the way."""
+        for some in self._table.walk():
+            for each in some:
+                if each.state not in _NO_CONNECTION:
+                    self.in_use += 1
+                    yield each

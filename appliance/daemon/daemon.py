@@ -83,6 +83,7 @@ class Daemon:
         resetter = Resetter(self._config.statics)
         undo.callback(resetter.close)
         self._books = Books(self._config, self._firewall.table, self._sinks, resetter)
+        undo.callback(self._books.close)
         self._errands = Errands(self._config.statics, self._firewall.table, self._sinks, resetter)
         self._operators = Operators(self._config, self._firewall.table, self._books, self._snapshot)
         self._open_control()
@@ -211,6 +212,9 @@ class Daemon:
             engine=pages.engine_totals(self._pages),
             in_use=self._books.in_use,
             most_used=self._books.most_used,
+            hosts=self._books.hosts,
+            last_uses=self._books.translations.last_uses(),
+            most_translations=self._books.translations.most,
             statics=table.counts(),
             queues=tuple(each for each in queues.uses() if 0 <= each.number - QUEUE_BASE < len(self._pages)),
             logs=self._sinks.uses(),

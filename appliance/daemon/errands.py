@@ -47,7 +47,7 @@ class Errands:
             case Kill(flow):
                 key = self._key(worker, flow)
                 self._table.kill(key)
-                conntrack.delete(key.client, key.client_port, key.mapped, key.port)
+                conntrack.delete([key])
             case Release(flow):
                 self._table.release(self._key(worker, flow))
             case SendReset(flow, to_client, seq, ack):

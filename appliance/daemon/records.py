@@ -1,4 +1,4 @@
-"""What the kernel reports of connections, as log records: 302013, 302014, 201010, 201011.
+"""What the kernel reports of connections, as log records: 302013, 302014, 201010, 201011, 609001, 609002.
 
 The kernel speaks of a tuple and a number for the reason; ASA speaks of interfaces, of the side of lower security
 first (`config.topology`), and of a number that a connection keeps from its first record to its last. No socket, no
@@ -7,18 +7,21 @@ clock here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
 from appliance.config.config import Config
-from appliance.config.topology import Topology
-from appliance.nat.connection import Built, Ending, Key, Limit, Refused, TornDown
+from appliance.config.topology import Ends, Topology
+from appliance.daemon.hosts import Hosts
+from appliance.nat.connection import Built, Connection, Ending, Key, Limit, Refused, TornDown
 from appliance.syslog import (
     ConnectionBuilt,
     ConnectionLimitExceeded,
     ConnectionTornDown,
     Direction,
     EmbryonicLimitExceeded,
+    LocalHostBuilt,
+    LocalHostTornDown,
     Reason,
     Record,
 )
@@ -41,36 +44,55 @@ _REASONS: Mapping[Ending, Reason] = {
 
 
 class ConnectionRecords:
-    """Turns events into records; it numbers the connections."""
+    """Turns events into records; it numbers the connections and knows the hosts that have any."""
 
     def __init__(self, config: Config) -> None:
         self._last = 0
         self._numbers: dict[Key, int] = {}
+        self.hosts = Hosts()
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """From now on `config` says where an address is; numbers go on."""
         self._topology = Topology(config)
 
-    def record(self, event: Built | TornDown | Refused) -> Record:
-        """The record of `event`."""
+    def recount(self, connections: Iterable[Connection]) -> None:
+        """These are all connections there are: events were lost, or there were connections before us."""
+        ends = ((self._topology.ends(each.key, each.real), each.started) for each in connections)
+        self.hosts.recount((end, started) for both, started in ends for end in (both.client, both.server))
+
+    def records(self, event: Built | TornDown | Refused) -> Iterator[Record]:
+        """The records of `event`, in their order: a host is there before its connections, and gone after them."""
         ends = self._topology.ends(event.key, event.real)
         match event:
             case Built():
-                direction = Direction.INBOUND if ends.inbound else Direction.OUTBOUND
-                number = self._number(event.key)
-                return ConnectionBuilt(direction, number, ends.lower, ends.lower_mapped, ends.upper, ends.upper_mapped)
+                for end in (ends.client, ends.server):
+                    if self.hosts.enter(end, event.time):
+                        yield LocalHostBuilt(end.interface, end.address)
+                yield self._built(event, ends)
             case TornDown():
-                number = self._numbers.pop(event.key, 0) or self._next()
-                seconds = max(0, event.time - event.started) // _NANOSECONDS
-                reason = _reason(event.ending, ends.inbound)
-                return ConnectionTornDown(number, ends.lower, ends.upper, seconds, event.octets, reason)
+                yield self._torn_down(event, ends)
+                for end in (ends.client, ends.server):
+                    lasted = self.hosts.leave(end, event.time)
+                    if lasted is not None:
+                        yield LocalHostTornDown(end.interface, end.address, lasted // _NANOSECONDS)
             case Refused(which=Limit.MAX_CONNS):
-                return ConnectionLimitExceeded(event.count, event.limit, ends.client, ends.server)
+                yield ConnectionLimitExceeded(event.count, event.limit, ends.client, ends.server)
             case Refused():
-                return EmbryonicLimitExceeded(event.count, event.limit, ends.client, ends.server)
+                yield EmbryonicLimitExceeded(event.count, event.limit, ends.client, ends.server)
             case _:
                 assert_never(event)
+
+    def _built(self, event: Built, ends: Ends) -> Record:
+        direction = Direction.INBOUND if ends.inbound else Direction.OUTBOUND
+        number = self._number(event.key)
+        return ConnectionBuilt(direction, number, ends.lower, ends.lower_mapped, ends.upper, ends.upper_mapped)
+
+    def _torn_down(self, event: TornDown, ends: Ends) -> Record:
+        number = self._numbers.pop(event.key, 0) or self._next()
+        seconds = max(0, event.time - event.started) // _NANOSECONDS
+        reason = _reason(event.ending, ends.inbound)
+        return ConnectionTornDown(number, ends.lower, ends.upper, seconds, event.octets, reason)
 
     def _next(self) -> int:
         self._last += 1

@@ -63,6 +63,11 @@ class Snapshot:
     engine: Mapping[str, int] = field(default_factory=dict)
     in_use: int = 0  # connections
     most_used: int = 0  # at once, since the start
+    #: per interface how many hosts have connections, and how many had at once at most
+    hosts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    #: per mapped address when the latest connection through the static was built (ns)
+    last_uses: Mapping[IPv4Address, int] = field(default_factory=dict)
+    most_translations: int = 0  # at once, since the start
     statics: tuple[StaticUse, ...] = ()
     queues: tuple[QueueUse, ...] = ()
     logs: tuple[LogUse, ...] = ()

@@ -21,6 +21,8 @@ from pyroute2.nftables.main import NFTables
 
 from appliance import iptables
 from appliance.config.config import Config
+from appliance.iptables import hits
+from appliance.iptables.hits import Counters
 from appliance.kernel.errors import KernelError
 from appliance.kernel.found import Found, NoTable
 
@@ -80,6 +82,11 @@ def remove(found: Found) -> bool:
             _delete_if_empty(change)
             found.forget(change)
     return any(texts.values())
+
+
+def counters(table: str) -> Counters:
+    """How often the rules of ours in `table` were hit."""
+    return hits.counters(_run("ip", "save", "--counters", "--table", table))
 
 
 def _save(family: str) -> str:

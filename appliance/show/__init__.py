@@ -7,6 +7,8 @@ comes from the snapshot, never from logs. A module for each family of commands.
 from appliance.show.configuration import RunningConfigReport, running_config
 from appliance.show.connections import (
     AddressRange,
+    Choice,
+    ClearedReport,
     ConnectionReport,
     ConnectionsReport,
     PortRange,
@@ -14,6 +16,16 @@ from appliance.show.connections import (
     Reporter,
     Wanted,
     flags,
+)
+from appliance.show.local_hosts import (
+    Behind,
+    HostsWanted,
+    HostUse,
+    InterfaceHosts,
+    LocalHost,
+    LocalHostsReport,
+    behind,
+    local_hosts,
 )
 from appliance.show.logs import LoggingReport, logging
 from appliance.show.policies import (
@@ -24,15 +36,34 @@ from appliance.show.policies import (
     ServicePolicyReport,
     service_policy,
 )
+from appliance.show.translations import (
+    NatReport,
+    NatRuleReport,
+    TranslationReport,
+    TranslationsReport,
+    TranslationsWanted,
+    nat,
+    translations,
+)
 
 __all__ = [
     "AddressRange",
+    "Behind",
+    "Choice",
     "ClassReport",
+    "ClearedReport",
     "ConnectionReport",
     "ConnectionsReport",
+    "HostUse",
+    "HostsWanted",
     "InspectionReport",
+    "InterfaceHosts",
+    "LocalHost",
+    "LocalHostsReport",
     "LoggingReport",
     "MatchCount",
+    "NatReport",
+    "NatRuleReport",
     "PolicyReport",
     "PortRange",
     "Progress",
@@ -40,11 +71,27 @@ __all__ = [
     "Reporter",
     "RunningConfigReport",
     "ServicePolicyReport",
+    "TranslationReport",
+    "TranslationsReport",
+    "TranslationsWanted",
     "Wanted",
+    "behind",
     "flags",
+    "local_hosts",
     "logging",
+    "nat",
     "running_config",
     "service_policy",
+    "translations",
 ]
 
-Report = ServicePolicyReport | ConnectionsReport | LoggingReport | RunningConfigReport
+Report = (
+    ServicePolicyReport
+    | ConnectionsReport
+    | LoggingReport
+    | RunningConfigReport
+    | LocalHostsReport
+    | TranslationsReport
+    | NatReport
+    | ClearedReport
+)

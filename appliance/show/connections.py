@@ -9,6 +9,7 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Protocol
 
 from appliance.config.config import Config, Timeouts
 from appliance.config.topology import Ends, Topology
@@ -47,6 +48,13 @@ class ConnectionsReport:
     in_use: int
     most_used: int
     connections: tuple[ConnectionReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClearedReport:
+    """``clear conn`` and the like: how many connections there were."""
+
+    connections: int
 
 
 # --- which are wanted -------------------------------------------------------------------------------------------
@@ -103,6 +111,13 @@ class PortRange:
         return any(self.first <= each.port <= self.last for each in ends)
 
 
+class Choice(Protocol):
+    """Says which connections are meant."""
+
+    def takes(self, report: ConnectionReport) -> bool:
+        """Whether `report` is of one of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What `show conn` and `clear conn` are asked for: each address and port is one of an end's, real or mapped, and
@@ -144,7 +159,7 @@ class Reporter:
         self._now = now
         self._inspected = inspected
 
-    def wanted(self, connections: Iterable[Connection], wanted: Wanted) -> list[tuple[Connection, ConnectionReport]]:
+    def wanted(self, connections: Iterable[Connection], wanted: Choice) -> list[tuple[Connection, ConnectionReport]]:
         """The connections that are wanted, each with its report."""
         pairs = ((each, self.report(each)) for each in connections if each.state not in _HIDDEN)
         return [pair for pair in pairs if wanted.takes(pair[1])]

@@ -30,6 +30,7 @@ from appliance.syslog.connections import (
     Reason,
     clock,
 )
+from appliance.syslog.denied import AccessDenied, InboundDenied, NoConnection
 from appliance.syslog.mail import (
     ActionClass,
     ActionTaken,
@@ -55,12 +56,14 @@ from appliance.syslog.record import (
     one_line,
     printable,
 )
+from appliance.syslog.translations import LocalHostBuilt, LocalHostTornDown, TranslationBuilt, TranslationTornDown
 
 __all__ = [
     "CATALOGUE",
     "ELLIPSIS",
     "LEVELS",
     "SHOWN",
+    "AccessDenied",
     "ActionClass",
     "ActionTaken",
     "ConnectionBuilt",
@@ -73,15 +76,21 @@ __all__ = [
     "EsmtpReceived",
     "EventsLost",
     "FlowTerminated",
+    "InboundDenied",
+    "LocalHostBuilt",
+    "LocalHostTornDown",
     "MaliciousPattern",
     "Message",
     "MessageError",
+    "NoConnection",
     "Reason",
     "Record",
     "SizeViolation",
     "StringReplaced",
     "Termination",
     "TlsStarted",
+    "TranslationBuilt",
+    "TranslationTornDown",
     "WorkerRestarted",
     "clock",
     "from_message",
@@ -118,6 +127,13 @@ CATALOGUE: Mapping[int, type[Record]] = {
         ConnectionLimitExceeded,
         ConnectionBuilt,
         ConnectionTornDown,
+        TranslationBuilt,
+        TranslationTornDown,
+        LocalHostBuilt,
+        LocalHostTornDown,
+        InboundDenied,
+        NoConnection,
+        AccessDenied,
         FlowTerminated,
         EngineFault,
         WorkerRestarted,

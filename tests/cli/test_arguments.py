@@ -10,6 +10,8 @@ from appliance.cli.arguments import Help, Invocation, Version, continuations, un
 from appliance.cli.call import Call, UsageError
 from appliance.cli.tree import COMMANDS, GLOBAL, Command
 
+SHOWN = "service-policy, conn, local-host, xlate, nat, running-config or logging"
+
 
 def call(line: str) -> tuple[str, Call]:
     found = understood(line.split())
@@ -90,10 +92,16 @@ def test_version() -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("", "incomplete command; run, check, show, replay, lab or cleanup must follow"),
-        ("shw conn", "unknown word: shw; run, check, show, replay, lab or cleanup may follow"),
-        ("show", "show: incomplete command; service-policy, conn, running-config or logging must follow"),
-        ("show con", "show: unknown word: con; service-policy, conn, running-config or logging may follow"),
+        ("", "incomplete command; run, check, show, clear, replay, lab or cleanup must follow"),
+        ("shw conn", "unknown word: shw; run, check, show, clear, replay, lab or cleanup may follow"),
+        (
+            "show",
+            "show: incomplete command; {SHOWN} must follow",
+        ),
+        (
+            "show con",
+            "show: unknown word: con; {SHOWN} may follow",
+        ),
         ("show conn count foo", "show conn count: unknown word: foo"),
         ("show service-policy inspect", "show service-policy inspect: incomplete command; esmtp must follow"),
         ("show service-policy inspect ftp", "show service-policy inspect: unknown word: ftp; esmtp may follow"),
@@ -136,5 +144,5 @@ def test_a_number_in_bounds() -> None:
 
 
 def test_continuations_are_the_tables() -> None:
-    assert continuations(()) == ("run", "check", "show", "replay", "lab", "cleanup")
+    assert continuations(()) == ("run", "check", "show", "clear", "replay", "lab", "cleanup")
     assert continuations(("show", "conn")) == ("count", "detail")

@@ -12,11 +12,11 @@ import pytest
 from appliance import show
 from appliance.cli import format
 from appliance.config.config import Config
-from appliance.datapath.snapshot import HostUse, LogUse, Snapshot
+from appliance.datapath.snapshot import HostUse, LogUse, Snapshot, StaticUse
 from appliance.flow import Side
 from appliance.nat.connection import Connection, State
 from appliance.policy.maps import Banner, Deed, MailRelay, Parameters, Reaction
-from tests.appliances import NOW, PLAIN, SEED, TWO_COUNTS, connection, under
+from tests.appliances import NOW, PLAIN, SECOND, SEED, TWO_COUNTS, connection, under
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "show"
 
@@ -89,6 +89,43 @@ def test_every_flag_is_in_the_legend() -> None:
 
 def test_the_count_of_connections() -> None:
     assert printed(format.conn_count(show.ConnectionsReport(101, 5589, ()))) == golden("conn-count")
+
+
+HOSTS = replace(
+    SEED, hosts={"inside": (1, 1)}, statics=(StaticUse(PLAIN.statics[0], 12, 0), StaticUse(PLAIN.statics[1], 0, 0))
+)
+
+
+def behind() -> list[show.Behind]:
+    entry = connection(State.ESTABLISHED, 40213, octets=1774, sent=BOTH)
+    report = show.local_hosts(PLAIN, HOSTS)
+    return list(show.behind(report, [show.Reporter(PLAIN, NOW).report(entry)], show.HostsWanted()))
+
+
+def test_local_hosts() -> None:
+    assert printed(format.local_host(behind())) == golden("local-host")
+    assert printed(format.local_host_brief(behind())) == golden("local-host-brief")
+    detailed = printed(format.local_host_detail(behind()))
+    assert "    TCP outside: 203.0.113.10/40213 (203.0.113.10/40213) inside: 192.0.2.25/25" in detailed
+    assert "      Initiator: 203.0.113.10, Responder: 192.0.2.25" in detailed
+
+
+def test_translations() -> None:
+    used = replace(SEED, last_uses={each.mapped: NOW - 97 * SECOND for each in PLAIN.statics}, most_translations=5)
+    report = show.translations(PLAIN, used, show.TranslationsWanted())
+    assert printed(format.xlate(report)) == golden("xlate")
+    assert printed(format.xlate_count(report)) == "3 in use, 5 most used\n"
+
+
+def test_nat() -> None:
+    report = show.nat(PLAIN, [(694, 246), (0, 0), (680, 7)])
+    assert printed(format.nat(report)) == golden("nat")
+    detail = "    Source - Origin: 192.0.2.25/32, Translated: 203.0.113.125/32"
+    assert printed(format.nat(report, detailed=True)).splitlines()[3] == detail
+
+
+def test_what_was_cleared() -> None:
+    assert printed(format.cleared(show.ClearedReport(3))) == "3 connection(s) deleted.\n"
 
 
 @pytest.mark.parametrize(

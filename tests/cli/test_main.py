@@ -19,11 +19,16 @@ from appliance.cli.call import Call
 from appliance.cli.main import main
 from appliance.cli.tree import COMMANDS, Command
 from appliance.control.protocol import (
+    ClearConnections,
+    ClearTranslations,
     Request,
     ShowConnections,
+    ShowLocalHosts,
     ShowLogging,
+    ShowNat,
     ShowRunningConfig,
     ShowServicePolicy,
+    ShowTranslations,
 )
 from appliance.control.server import Answers, ControlServer
 from appliance.flow import Side
@@ -55,6 +60,14 @@ def answer(request: Request) -> Answers:
             return show.running_config(PLAIN, everything)
         case ShowLogging():
             return show.logging(PLAIN, SEED)
+        case ShowLocalHosts():
+            return show.local_hosts(PLAIN, SEED)
+        case ShowTranslations(wanted=wanted):
+            return show.translations(PLAIN, SEED, wanted)
+        case ShowNat():
+            return show.nat(PLAIN, [(0, 0)] * len(PLAIN.statics))
+        case ClearConnections() | ClearTranslations():
+            return iter((None, show.ClearedReport(2)))
         case _:
             assert_never(request)
 
@@ -117,7 +130,7 @@ def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, fir
 
 def test_every_show_speaks_json(run_dir: Path, capsys: Out) -> None:
     shows = [command.words for command in COMMANDS if command.words[0] == "show"]
-    assert len(shows) == 8
+    assert len(shows) == 15
     for words in shows:
         for json_words in (["--json"], ["|", "json"], ["| json"]):
             assert main(["--run-dir", str(run_dir), *words, *json_words]) == 0
@@ -311,6 +324,36 @@ def test_connections_reach_the_terminal_part_by_part(run_dir: Path, capsys: Out)
     assert main(["--run-dir", str(run_dir), "show", "conn"]) == 0
     line = "TCP outside 203.0.113.10:40000 inside 192.0.2.25:25, idle 0:00:03, bytes 0, flags UIOB"
     assert capsys.readouterr().out.splitlines() == ["2 in use, 60 most used", line, line]
+
+
+@pytest.mark.parametrize(
+    "line", ["clear conn all", "clear conn port 25", "clear local-host", "clear local-host 192.0.2.25", "clear xlate"]
+)
+def test_what_was_cleared_is_counted(run_dir: Path, capsys: Out, line: str) -> None:
+    assert main(["--run-dir", str(run_dir), *line.split()]) == 0
+    assert capsys.readouterr().out == "2 connection(s) deleted.\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("clear conn", "clear conn: incomplete command; all, address, port or protocol must follow"),
+        ("clear conn some", "clear conn: unknown word: some; address, netmask, port, protocol, state may follow"),
+        ("clear local-host here", "clear local-host: neither an address nor a range of them: here"),
+        ("clear xlate global x", "clear xlate: global: neither an address nor a range of them: x"),
+    ],
+)
+def test_nothing_is_cleared_by_mistake(run_dir: Path, capsys: Out, line: str, why: str) -> None:
+    assert main(["--run-dir", str(run_dir), *line.split()]) == 2
+    assert capsys.readouterr() == ("", f"fixup: {why}\n")
+
+
+def test_a_local_host_has_its_connections_beside_it(run_dir: Path, capsys: Out) -> None:
+    assert main(["--run-dir", str(run_dir), "show", "local-host", "192.0.2.25"]) == 0
+    out = capsys.readouterr().out
+    assert "local host: <192.0.2.25>,\n" in out
+    assert out.count("    TCP outside 203.0.113.10:40000 inside 192.0.2.25:25,") == 2
+    assert "local host: <203.0.113.10>" not in out
 
 
 def test_connections_in_parts_are_one_document(run_dir: Path, capsys: Out) -> None:

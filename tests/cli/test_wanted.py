@@ -7,8 +7,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from appliance.cli.call import UsageError
-from appliance.cli.wanted import wanted
-from appliance.show import AddressRange, PortRange, Progress, Wanted
+from appliance.cli.wanted import hosts_wanted, translations_wanted, wanted
+from appliance.show import AddressRange, HostsWanted, PortRange, Progress, TranslationsWanted, Wanted
 
 
 def span(first: str, last: str) -> AddressRange:
@@ -63,3 +63,50 @@ def test_refused(words: str, why: str) -> None:
     with pytest.raises(UsageError) as refused:
         wanted("show conn", words.split())
     assert str(refused.value).startswith(f"show conn: {why}")
+
+
+HERE = span("192.0.2.25", "192.0.2.25")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("", TranslationsWanted()),
+        ("local 192.0.2.25", TranslationsWanted(real=HERE)),
+        (
+            "global 203.0.113.1-203.0.113.9 interface inside,dmz",
+            TranslationsWanted(mapped=span("203.0.113.1", "203.0.113.9"), interfaces=("inside", "dmz")),
+        ),
+    ],
+)
+def test_meant_translations(words: str, meant: TranslationsWanted) -> None:
+    assert translations_wanted("show xlate", words.split()) == meant
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("", HostsWanted()),
+        ("192.0.2.25", HostsWanted(HERE)),
+        ("connection tcp 5", HostsWanted(connections=range(5, 1 << 31))),
+        ("192.0.2.25 connection embryonic 2-3", HostsWanted(HERE, embryonic=range(2, 4))),
+    ],
+)
+def test_meant_hosts(words: str, meant: HostsWanted) -> None:
+    assert hosts_wanted("show local-host", words.split()) == meant
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("here", "neither an address nor a range of them: here"),
+        ("192.0.2.25 tcp 5", "unknown word: tcp; connection may follow"),
+        ("connection", "connection: incomplete command"),
+        ("connection sctp 5", "connection: unknown word: sctp; tcp, embryonic may follow"),
+        ("connection tcp many", "connection: tcp: neither a number nor a range of them: many"),
+    ],
+)
+def test_refused_hosts(words: str, why: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        hosts_wanted("show local-host", words.split())
+    assert str(refused.value) == f"show local-host: {why}"

@@ -9,8 +9,9 @@ import pytest
 from appliance.config.config import Config, Interface
 from appliance.daemon import records
 from appliance.daemon.records import ConnectionRecords
-from appliance.nat.connection import Built, Ending, Key, Limit, Refused, TornDown
+from appliance.nat.connection import Built, Connection, Ending, Key, Limit, Refused, State, TornDown
 from appliance.nat.static import Static
+from appliance.syslog import ConnectionBuilt, ConnectionTornDown
 
 OUTSIDE = Interface("Ethernet0/0", nameif="outside", security_level=0)
 INSIDE = Interface("Ethernet0/1", nameif="inside", security_level=100)
@@ -37,7 +38,7 @@ def torn_down(ending: Ending = Ending.FINS, port: int = 40000, seconds: float = 
 
 def texts(config: Config, *events: Built | TornDown | Refused) -> list[str]:
     log = ConnectionRecords(config)
-    return [f"{each.id} {each.text()}" for each in map(log.record, events)]
+    return [f"{each.id} {each.text()}" for event in events for each in log.records(event) if each.severity < 7]
 
 
 def test_an_inbound_connection_from_its_first_record_to_its_last() -> None:
@@ -106,7 +107,8 @@ def test_refusals_name_the_real_address_and_the_interface_of_the_syn() -> None:
 
 
 def numbers(log: ConnectionRecords, *events: Built | TornDown) -> list[int]:
-    return [log.record(each).number for each in events]  # type: ignore[union-attr]  # neither is a refusal
+    records = (record for each in events for record in log.records(each))
+    return [each.number for each in records if isinstance(each, ConnectionBuilt | ConnectionTornDown)]
 
 
 def test_numbers_belong_to_connections() -> None:
@@ -135,10 +137,35 @@ def test_a_tuple_used_again_is_as_young_as_its_last_connection(monkeypatch: pyte
 
 def test_a_reload_keeps_numbers_and_may_forget_where_an_address_was() -> None:
     log = ConnectionRecords(CONFIG)
-    log.record(built())
+    list(log.records(built()))
     log.configure(Config(interfaces=(OUTSIDE, INSIDE)))
-    assert (
-        log.record(torn_down())
-        .text()
-        .startswith("Teardown TCP connection 1 for unknown:203.0.113.10/40000 to unknown:192.0.2.25/25")
-    )
+    (last,) = log.records(torn_down())
+    assert last.text().startswith("Teardown TCP connection 1 for unknown:203.0.113.10/40000 to unknown:192.0.2.25/25")
+
+
+def test_a_host_is_there_before_its_first_connection_and_gone_after_its_last() -> None:
+    log = ConnectionRecords(CONFIG)
+    events = (built(1), built(2), torn_down(port=1, seconds=9), torn_down(port=2))
+    told = [[f"{each.id} {each.text()}" for each in log.records(event)] for event in events]
+    assert [[line[:6] for line in lines] for lines in told] == [
+        ["609001", "609001", "302013"],
+        ["302013"],
+        ["302014"],
+        ["302014", "609002", "609002"],
+    ]
+    assert [line for lines in told for line in lines if line.startswith("609")] == [
+        "609001 Built local-host outside:203.0.113.10",
+        "609001 Built local-host inside:192.0.2.25",
+        "609002 Teardown local-host outside:203.0.113.10 duration 0:00:30",
+        "609002 Teardown local-host inside:192.0.2.25 duration 0:00:30",
+    ]
+
+
+def test_a_count_by_the_table_says_nothing_and_sets_right_what_is_said_next() -> None:
+    log = ConnectionRecords(CONFIG)
+    list(log.records(built(1)))
+    there = Connection(key(2), REAL, State.ESTABLISHED, 5 * SECOND, 5 * SECOND, 0)
+    log.recount([there])  # the end of the first was lost, and the beginning of this one
+    assert log.hosts.counts() == {"outside": (1, 1), "inside": (1, 1)}
+    assert [each.id for each in log.records(torn_down(port=2))] == [302014, 609002, 609002]
+    assert log.hosts.counts() == {"outside": (0, 1), "inside": (0, 1)}

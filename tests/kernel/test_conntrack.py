@@ -9,10 +9,12 @@ import pytest
 from appliance.kernel import conntrack
 from appliance.kernel.errors import KernelError
 from appliance.lab.network import CLIENTS, SERVER
+from appliance.nat.connection import Key
 from tests.ground import Ground
 
 pytestmark = pytest.mark.root
 TRACKING = "*filter\n-A FORWARD -m conntrack --ctstate INVALID -j DROP\nCOMMIT\n"
+ABSENT = Key(IPv4Address("203.0.113.125"), 25, IPv4Address("203.0.113.10"), 1)
 
 
 def test_a_connection_is_forgotten_once(routed: Ground) -> None:
@@ -30,14 +32,16 @@ def test_a_connection_is_forgotten_once(routed: Ground) -> None:
         client = socket.create_connection((str(SERVER), 2525), 5, (str(CLIENTS[0]), 0))
     port = client.getsockname()[1]
     with routed.within("firewall"):
-        assert conntrack.delete(CLIENTS[0], port, SERVER, 2525)
-        assert not conntrack.delete(CLIENTS[0], port, SERVER, 2525)
+        nobody = [Key(SERVER, 2525, each, port) for each in CLIENTS[1:]]  # more than fit in one datagram
+        assert conntrack.delete([*nobody, Key(SERVER, 2525, CLIENTS[0], port), *nobody]) == 1
+        assert conntrack.delete([Key(SERVER, 2525, CLIENTS[0], port)]) == 0
     client.close()
 
 
 def test_an_absent_one_is_no_error(routed: Ground) -> None:
     with routed.within("firewall"):
-        assert not conntrack.delete(IPv4Address("203.0.113.10"), 1, IPv4Address("203.0.113.125"), 25)
+        assert conntrack.delete([ABSENT]) == 0
+        assert conntrack.delete([]) == 0
 
 
 def test_without_privilege_one_line_says_so(routed: Ground) -> None:
@@ -45,7 +49,7 @@ def test_without_privilege_one_line_says_so(routed: Ground) -> None:
         os.setgroups([])
         os.setresuid(65534, 65534, 65534)
         with pytest.raises(KernelError) as refused:
-            conntrack.delete(IPv4Address("203.0.113.10"), 1, IPv4Address("203.0.113.125"), 25)
+            conntrack.delete([ABSENT])
         return str(refused.value)
 
     assert "sudo" in routed.beside("firewall", unprivileged).result()

@@ -67,7 +67,7 @@ def test_both_peers_are_reset(routed: Ground, forgotten: bool) -> None:
     talk = Talk(routed)
     with routed.within("firewall"):
         if forgotten:
-            assert conntrack.delete(CLIENTS[0], talk.flow.client.port, MAPPED_SERVER, 25)
+            assert conntrack.delete([Key(MAPPED_SERVER, 25, CLIENTS[0], talk.flow.client.port)])
         resetter = Resetter((STATIC,))
         assert resetter.reset(talk.flow, True, talk.server_next, talk.client_next)
         assert resetter.reset(talk.flow, False, talk.client_next, talk.server_next)

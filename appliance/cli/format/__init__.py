@@ -1,19 +1,28 @@
 """Reports as ASA prints them: data in, lines out; nothing is looked up. A module for each family of commands."""
 
 from appliance.cli.format.configuration import running_config
-from appliance.cli.format.connections import conn, conn_count, conn_detail, span
+from appliance.cli.format.connections import cleared, conn, conn_count, conn_detail, span
+from appliance.cli.format.local_hosts import local_host, local_host_brief, local_host_detail
 from appliance.cli.format.logs import logging
 from appliance.cli.format.policies import service_policy, service_policy_esmtp
 from appliance.cli.format.replays import replay
+from appliance.cli.format.translations import nat, xlate, xlate_count
 
 __all__ = [
+    "cleared",
     "conn",
     "conn_count",
     "conn_detail",
+    "local_host",
+    "local_host_brief",
+    "local_host_detail",
     "logging",
+    "nat",
     "replay",
     "running_config",
     "service_policy",
     "service_policy_esmtp",
     "span",
+    "xlate",
+    "xlate_count",
 ]

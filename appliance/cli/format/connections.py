@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from appliance.flow import Endpoint
-from appliance.show import ConnectionReport, ConnectionsReport
+from appliance.show import ClearedReport, ConnectionReport, ConnectionsReport
 from appliance.syslog import clock
 
 #: The letters `show.flags` uses, in ASA's words and layout.
@@ -42,7 +42,7 @@ def conn_detail(parts: Iterable[ConnectionsReport]) -> Iterator[str]:
             yield _heading(part)
             yield from _LEGEND
         for each in part.connections:
-            yield from _detail(each)
+            yield from detail(each)
 
 
 def conn_count(report: ConnectionsReport) -> Iterator[str]:
@@ -54,7 +54,8 @@ def _heading(report: ConnectionsReport) -> str:
     return f"{report.in_use} in use, {report.most_used} most used"
 
 
-def _detail(report: ConnectionReport) -> Iterator[str]:
+def detail(report: ConnectionReport) -> Iterator[str]:
+    """The lines of one."""
     yield (
         f"TCP {_both(report.lower, report.lower_mapped)} {_both(report.upper, report.upper_mapped)}, "
         f"flags {report.flags} , idle {span(report.idle)}, uptime {span(report.uptime)}, "
@@ -81,3 +82,8 @@ def span(seconds: int) -> str:
         if seconds >= larger:
             return f"{seconds // larger}{letter}{seconds % larger // smaller}{next_letter}"
     return f"{seconds}s"
+
+
+def cleared(report: ClearedReport) -> Iterator[str]:
+    """``clear conn`` and the like"""
+    yield f"{report.connections} connection(s) deleted."

@@ -17,8 +17,8 @@ from appliance.config.load import load
 from appliance.iptables import removal, rules, rules6
 from tests.config.configs import configs
 
-GOLDEN = sorted((Path(__file__).parent / "golden" / "config").glob("*.cfg"))
-MAIL = Path(__file__).parent.parent / "examples" / "mail.cfg"
+GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "config").glob("*.cfg"))
+MAIL = Path(__file__).parents[2] / "examples" / "mail.cfg"
 
 #: What Docker leaves in the tables, in short.
 DOCKER = """*filter

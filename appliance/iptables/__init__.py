@@ -394,6 +394,11 @@ def _nat(config: Config, ours: list[Interface]) -> _Table:
 # -- one entry of an access list
 
 
+def expanded(ace: Ace, statics: tuple[Static, ...]) -> list[_Rule]:
+    """The rules that an entry of an access list becomes, without their targets."""
+    return list(_ace(ace, statics))
+
+
 def _ace(ace: Ace, statics: tuple[Static, ...]) -> Iterator[_Rule]:
     """The matches of an entry, on real addresses: an entry that names a mapped address is each real one's (row 17)."""
     protocol = [] if ace.protocol == "ip" else ["-p", ace.protocol]

@@ -94,6 +94,47 @@ SENTENCES = [
         "duration 92:24:20 bytes 1774 TCP FINs",
     ),
     (
+        syslog.TranslationBuilt("inside", SERVER.address, "outside", MAPPED.address),
+        "%ASA-6-305009: Built static translation from inside:192.0.2.25 to outside:203.0.113.125",
+    ),
+    (
+        syslog.TranslationTornDown("inside", SERVER.address, "outside", MAPPED.address, 30),
+        "%ASA-6-305010: Teardown static translation from inside:192.0.2.25 to outside:203.0.113.125 duration 0:00:30",
+    ),
+    (
+        syslog.LocalHostBuilt("outside", CLIENT.address),
+        "%ASA-7-609001: Built local-host outside:203.0.113.10",
+    ),
+    (
+        syslog.LocalHostTornDown("outside", CLIENT.address, 0),
+        "%ASA-7-609002: Teardown local-host outside:203.0.113.10 duration 0:00:00",
+    ),
+    (
+        syslog.InboundDenied(CLIENT, SERVER, "SYN"),
+        "%ASA-2-106001: Inbound TCP connection denied from 203.0.113.10/40000 to 192.0.2.25/25 "
+        "flags SYN  on interface outside",
+    ),
+    (
+        syslog.NoConnection(CLIENT, SERVER, "FIN PSH ACK"),
+        "%ASA-6-106015: Deny TCP (no connection) from 203.0.113.10/40000 to 192.0.2.25/25 "
+        "flags FIN PSH ACK  on interface outside",
+    ),
+    (
+        syslog.AccessDenied("tcp", CLIENT, SERVER, "acl_out"),
+        '%ASA-4-106023: Deny tcp src outside:203.0.113.10/40000 dst inside:192.0.2.25/25 by access-group "acl_out" '
+        "[0x0, 0x0]",
+    ),
+    (
+        syslog.AccessDenied("protocol 47", CLIENT, SERVER, "acl_out"),
+        '%ASA-4-106023: Deny protocol 47 src outside:203.0.113.10 dst inside:192.0.2.25 by access-group "acl_out" '
+        "[0x0, 0x0]",
+    ),
+    (
+        syslog.AccessDenied("icmp", CLIENT, SERVER, "acl_out", 8, 0),
+        "%ASA-4-106023: Deny icmp src outside:203.0.113.10 dst inside:192.0.2.25 (type 8, code 0) "
+        'by access-group "acl_out" [0x0, 0x0]',
+    ),
+    (
         syslog.FlowTerminated(CLIENT, SERVER, Termination.DISCONNECTED),
         "%ASA-4-507003: tcp flow from outside:203.0.113.10/40000 to inside:192.0.2.25/25 terminated by inspection "
         "engine, reason - inspector disconnected, dropped packet.",
@@ -187,6 +228,7 @@ def field_values(kind: type) -> st.SearchStrategy:
         int: st.integers(0, 2**64 - 1),
         str: st.text(max_size=300),
         bytes: st.binary(max_size=300),
+        IPv4Address: st.ip_addresses(v=4),
         Endpoint: st.builds(Endpoint, st.text(max_size=20), st.ip_addresses(v=4), st.integers(0, 0xFFFF)),
     }[kind]
 
@@ -262,7 +304,7 @@ def test_an_engine_fault_names_places_and_never_the_message() -> None:
 
     one, two = fault(), fault()
     assert one.error == "ValueError"
-    assert one.trace.startswith("test_syslog.py:")
+    assert one.trace.startswith("test_catalogue.py:")
     assert "c2VjcmV0" not in one.text()
     assert one.digest == two.digest
 

@@ -1,0 +1,38 @@
+"""``show xlate`` and ``show nat`` as ASA 8.3 prints them (asa.md §3.6, §3.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.show import NatReport, TranslationsReport
+from appliance.syslog import clock
+
+_LEGEND = (
+    "Flags: D - DNS, i - dynamic, r - portmap, s - static, I - identity, T - twice",
+    "       e - extended",
+)
+
+
+def xlate(report: TranslationsReport) -> Iterator[str]:
+    """``show xlate``"""
+    yield from xlate_count(report)
+    yield from _LEGEND
+    for each in report.translations:
+        yield f"NAT from {each.real_interface}:{each.real} to {each.mapped_interface}:{each.mapped}"
+        yield f"    flags {each.flags} idle {clock(each.idle)} timeout {clock(each.timeout)}"
+
+
+def xlate_count(report: TranslationsReport) -> Iterator[str]:
+    """``show xlate count``"""
+    yield f"{report.in_use} in use, {report.most_used} most used"
+
+
+def nat(report: NatReport, detailed: bool = False) -> Iterator[str]:
+    """``show nat``; `detailed` with the addresses of each rule."""
+    yield "Auto NAT Policies (Section 2)"
+    for each in report.rules:
+        way = f"({each.real_interface}) to ({each.mapped_interface})"
+        yield f"{each.number} {way} source static {each.real} {each.mapped}"
+        yield f"    translate_hits = {each.translate_hits}, untranslate_hits = {each.untranslate_hits}"
+        if detailed:
+            yield f"    Source - Origin: {each.real}/32, Translated: {each.mapped}/32"

@@ -1,0 +1,178 @@
+"""What the daemon is asked: `show` prints its reports, `clear` ends connections and says how many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TypeVar
+
+from appliance.cli import format
+from appliance.cli.call import Call, UsageError
+from appliance.cli.output import printed, printed_parts
+from appliance.cli.wanted import addresses, hosts_wanted, translations_wanted, wanted
+from appliance.control.client import ask, ask_for_parts
+from appliance.control.protocol import (
+    ClearConnections,
+    ClearTranslations,
+    Request,
+    ShowConnections,
+    ShowLocalHosts,
+    ShowLogging,
+    ShowNat,
+    ShowRunningConfig,
+    ShowServicePolicy,
+    ShowTranslations,
+)
+from appliance.show import (
+    Behind,
+    ClearedReport,
+    ConnectionsReport,
+    LocalHostsReport,
+    LoggingReport,
+    NatReport,
+    Report,
+    RunningConfigReport,
+    ServicePolicyReport,
+    TranslationsReport,
+    Wanted,
+    behind,
+)
+
+R = TypeVar("R", bound=Report)
+
+
+def show_service_policy(call: Call) -> int:
+    """``show service-policy``"""
+    return _show(call, ShowServicePolicy(), ServicePolicyReport, format.service_policy)
+
+
+def show_service_policy_esmtp(call: Call) -> int:
+    """``show service-policy inspect esmtp``"""
+    return _show(call, ShowServicePolicy(), ServicePolicyReport, format.service_policy_esmtp)
+
+
+def show_conn(call: Call) -> int:
+    """``show conn``"""
+    return _show_parts(call, ShowConnections(wanted=wanted("show conn", call.operands)), format.conn)
+
+
+def show_conn_count(call: Call) -> int:
+    """``show conn count``"""
+    return _show(call, ShowConnections(count_only=True), ConnectionsReport, format.conn_count)
+
+
+def show_conn_detail(call: Call) -> int:
+    """``show conn detail``"""
+    asked = wanted("show conn detail", call.operands)
+    return _show_parts(call, ShowConnections(wanted=asked), format.conn_detail)
+
+
+def show_running_config(call: Call) -> int:
+    """``show running-config``"""
+    return _show(call, ShowRunningConfig(), RunningConfigReport, format.running_config)
+
+
+def show_running_config_all(call: Call) -> int:
+    """``show running-config all``"""
+    return _show(call, ShowRunningConfig(everything=True), RunningConfigReport, format.running_config)
+
+
+def show_logging(call: Call) -> int:
+    """``show logging``"""
+    return _show(call, ShowLogging(), LoggingReport, format.logging)
+
+
+def show_local_host(call: Call) -> int:
+    """``show local-host``"""
+    return _show_local_host(call, "show local-host", format.local_host)
+
+
+def show_local_host_brief(call: Call) -> int:
+    """``show local-host brief``"""
+    return _show_local_host(call, "show local-host brief", format.local_host_brief)
+
+
+def show_local_host_detail(call: Call) -> int:
+    """``show local-host detail``"""
+    return _show_local_host(call, "show local-host detail", format.local_host_detail)
+
+
+def _show_local_host(call: Call, command: str, text: Callable[[Iterable[Behind]], Iterator[str]]) -> int:
+    """Two questions: which hosts there are, and whose the connections are."""
+    asked = hosts_wanted(command, call.operands)
+    report = _asked(call, ShowLocalHosts(), LocalHostsReport)
+    ends = Wanted(addresses=(asked.addresses,) if asked.addresses else ())
+    connections = (each for part in _parts(call, ShowConnections(wanted=ends)) for each in part.connections)
+    interfaces = tuple(behind(report, connections, asked))
+    printed(call, {"interfaces": interfaces}, lambda _: text(interfaces))
+    return 0
+
+
+def show_xlate(call: Call) -> int:
+    """``show xlate``"""
+    asked = ShowTranslations(translations_wanted("show xlate", call.operands))
+    return _show(call, asked, TranslationsReport, format.xlate)
+
+
+def show_xlate_count(call: Call) -> int:
+    """``show xlate count``"""
+    return _show(call, ShowTranslations(), TranslationsReport, format.xlate_count)
+
+
+def show_nat(call: Call) -> int:
+    """``show nat``"""
+    return _show(call, ShowNat(), NatReport, format.nat)
+
+
+def show_nat_detail(call: Call) -> int:
+    """``show nat detail``"""
+    return _show(call, ShowNat(), NatReport, partial(format.nat, detailed=True))
+
+
+def clear_conn(call: Call) -> int:
+    """``clear conn``: ``all``, or which"""
+    if not call.operands:
+        raise UsageError("clear conn: incomplete command; all, address, port or protocol must follow")
+    operands = call.operands[1:] if call.operands[0] == "all" else call.operands
+    return _clear(call, ClearConnections(wanted("clear conn", operands)))
+
+
+def clear_local_host(call: Call) -> int:
+    """``clear local-host``"""
+    asked = addresses("clear local-host", call.operands)
+    return _clear(call, ClearConnections(Wanted(addresses=(asked,) if asked else ())))
+
+
+def clear_xlate(call: Call) -> int:
+    """``clear xlate``"""
+    return _clear(call, ClearTranslations(translations_wanted("clear xlate", call.operands)))
+
+
+def _clear(call: Call, request: ClearConnections | ClearTranslations) -> int:
+    return _show(call, request, ClearedReport, format.cleared)
+
+
+def _show(call: Call, request: Request, kind: type[R], text: Callable[[R], Iterator[str]]) -> int:
+    """Ask the daemon and print its report."""
+    printed(call, _asked(call, request, kind), text)
+    return 0
+
+
+def _asked(call: Call, request: Request, kind: type[R]) -> R:
+    report = ask(call.instance / "control.sock", request)
+    assert isinstance(report, kind)  # the protocol pairs requests and reports; another is our bug
+    return report
+
+
+def _show_parts(
+    call: Call, request: ShowConnections, text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]
+) -> int:
+    """The same where the report comes in parts."""
+    printed_parts(call, _parts(call, request), text)
+    return 0
+
+
+def _parts(call: Call, request: ShowConnections) -> Iterator[ConnectionsReport]:
+    for part in ask_for_parts(call.instance / "control.sock", request):
+        assert isinstance(part, ConnectionsReport)  # as above
+        yield part

@@ -1,0 +1,132 @@
+"""``show local-host``: hosts by interface, with what they use of their limits and the connections they have.
+
+Limits and totals are the daemon's; which connections are whose the client puts together, for the daemon sends them in
+parts and holds none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from appliance.config.config import Config
+from appliance.datapath.snapshot import Snapshot
+from appliance.show.connections import AddressRange, ConnectionReport
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceHosts:
+    """How many hosts have connections behind an interface, and how many had at once at most.
+
+    None is ever denied: that is an ASA's licence.
+    """
+
+    interface: str
+    active: int
+    maximum: int
+    denied: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """A host with limits, behind its real interface; a limit of 0 is none.
+
+    `connections` has the places that connections closed by inspection still hold (row 14).
+    """
+
+    interface: str
+    address: IPv4Address
+    mapped: IPv4Address
+    connections: int
+    limit: int
+    embryonic: int
+    watermark: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHostsReport:
+    """``show local-host`` but for the connections."""
+
+    interfaces: tuple[InterfaceHosts, ...]
+    uses: tuple[HostUse, ...]
+
+
+def local_hosts(config: Config, snapshot: Snapshot) -> LocalHostsReport:
+    """The interfaces in the file's order, and the statics' use."""
+    names = [each.nameif for each in config.interfaces if each.nameif is not None]
+    return LocalHostsReport(
+        tuple(InterfaceHosts(name, *snapshot.hosts.get(name, (0, 0))) for name in names),
+        tuple(
+            HostUse(
+                each.static.real_interface,
+                each.static.real,
+                each.static.mapped,
+                each.connections,
+                each.static.max_conns,
+                each.embryonic,
+                each.static.max_embryonic,
+            )
+            for each in snapshot.statics
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHost:
+    """One host: what it uses, how it is translated, and its connections."""
+
+    address: IPv4Address
+    mapped: IPv4Address | None
+    count: int
+    limit: int
+    embryonic: int
+    watermark: int
+    connections: tuple[ConnectionReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The hosts behind one interface."""
+
+    interface: InterfaceHosts
+    hosts: tuple[LocalHost, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostsWanted:
+    """``show local-host [A[-B]] [connection {tcp | embryonic} N[-M]]``: hosts with so many, both numbers included."""
+
+    addresses: AddressRange | None = None
+    connections: range | None = None
+    embryonic: range | None = None
+
+    def takes(self, host: LocalHost) -> bool:
+        """Whether `host` is wanted."""
+        return (
+            (self.addresses is None or self.addresses.first <= host.address <= self.addresses.last)
+            and (self.connections is None or host.count in self.connections)
+            and (self.embryonic is None or host.embryonic in self.embryonic)
+        )
+
+
+def behind(report: LocalHostsReport, connections: Iterable[ConnectionReport], wanted: HostsWanted) -> Iterator[Behind]:
+    """The hosts that have connections, or places taken, by interface and address."""
+    uses = {(each.interface, each.address): each for each in report.uses}
+    found: dict[tuple[str, IPv4Address], list[ConnectionReport]] = {
+        place: [] for place, use in uses.items() if use.connections
+    }
+    for each in connections:
+        for end in (each.lower, each.upper):
+            found.setdefault((end.interface, end.address), []).append(each)
+    for interface in report.interfaces:
+        hosts = (
+            _host(place[1], uses.get(place), found[place]) for place in sorted(found) if place[0] == interface.interface
+        )
+        yield Behind(interface, tuple(each for each in hosts if wanted.takes(each)))
+
+
+def _host(address: IPv4Address, use: HostUse | None, connections: list[ConnectionReport]) -> LocalHost:
+    if use is None:
+        return LocalHost(address, None, len(connections), 0, 0, 0, tuple(connections))
+    return LocalHost(address, use.mapped, use.connections, use.limit, use.embryonic, use.watermark, tuple(connections))

@@ -1,0 +1,72 @@
+"""What is said of packets that the rules denied, 106xxx (asa.md §4.5). Real lines have two spaces behind TCP flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from appliance.flow import Endpoint
+from appliance.syslog.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class InboundDenied(Record):
+    """A connection from a lower security level, or the same, where no access list permits any."""
+
+    id = 106001
+    severity = 2
+
+    source: Endpoint
+    destination: Endpoint
+    flags: str
+
+    def sentence(self) -> str:
+        return f"Inbound TCP connection denied from {_with_flags(self)}"
+
+
+@dataclass(frozen=True, slots=True)
+class NoConnection(Record):
+    """A TCP packet of no connection that we know, and not the first of one."""
+
+    id = 106015
+    severity = 6
+
+    source: Endpoint
+    destination: Endpoint
+    flags: str
+
+    def sentence(self) -> str:
+        return f"Deny TCP (no connection) from {_with_flags(self)}"
+
+
+def _with_flags(record: InboundDenied | NoConnection) -> str:
+    source, destination = record.source, record.destination
+    return (
+        f"{source.address}/{source.port} to {destination.address}/{destination.port} "
+        f"flags {record.flags}  on interface {source.interface}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AccessDenied(Record):
+    """An access list denied a first packet; the destination is the real address. The hashes are of the entry: ours
+    are those of an entry that is not written, as ASA prints them for the ``deny`` at a list's end."""
+
+    id = 106023
+    severity = 4
+
+    protocol: str  # tcp, udp, icmp, or "protocol 47"
+    source: Endpoint
+    destination: Endpoint
+    access_list: str
+    kind: int = 0  # of ICMP, which has a type and a code in place of ports
+    code: int = 0
+
+    def sentence(self) -> str:
+        ports = self.protocol in ("tcp", "udp")
+        source, destination = (
+            str(each) if ports else f"{each.interface}:{each.address}" for each in (self.source, self.destination)
+        )
+        kind = f" (type {self.kind}, code {self.code})" if self.protocol == "icmp" else ""
+        return (
+            f'Deny {self.protocol} src {source} dst {destination}{kind} by access-group "{self.access_list}" [0x0, 0x0]'
+        )

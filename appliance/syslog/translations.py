@@ -1,0 +1,75 @@
+"""What is said of translations, 305009 and 305010, and of hosts, 609001 and 609002 (asa.md §4.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from appliance.syslog.connections import clock
+from appliance.syslog.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationBuilt(Record):
+    """A static came with the configuration; `real` behind `real_interface` is `mapped` behind `mapped_interface`."""
+
+    id = 305009
+    severity = 6
+
+    real_interface: str
+    real: IPv4Address
+    mapped_interface: str
+    mapped: IPv4Address
+
+    def sentence(self) -> str:
+        return f"Built static translation from {_translation(self)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationTornDown(Record):
+    """A static went with the configuration, after `duration` seconds."""
+
+    id = 305010
+    severity = 6
+
+    real_interface: str
+    real: IPv4Address
+    mapped_interface: str
+    mapped: IPv4Address
+    duration: int
+
+    def sentence(self) -> str:
+        return f"Teardown static translation from {_translation(self)} duration {clock(self.duration)}"
+
+
+def _translation(record: TranslationBuilt | TranslationTornDown) -> str:
+    return f"{record.real_interface}:{record.real} to {record.mapped_interface}:{record.mapped}"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHostBuilt(Record):
+    """A host has its first connection."""
+
+    id = 609001
+    severity = 7
+
+    interface: str
+    address: IPv4Address
+
+    def sentence(self) -> str:
+        return f"Built local-host {self.interface}:{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHostTornDown(Record):
+    """The last connection of a host ended; `duration` in seconds since its first."""
+
+    id = 609002
+    severity = 7
+
+    interface: str
+    address: IPv4Address
+    duration: int
+
+    def sentence(self) -> str:
+        return f"Teardown local-host {self.interface}:{self.address} duration {clock(self.duration)}"

@@ -1,0 +1,79 @@
+"""The report of `show local-host`: hosts by interface, their limits, whose connections are whose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from appliance import show
+from appliance.datapath.snapshot import StaticUse
+from appliance.nat.connection import Connection, State
+from appliance.plain import from_plain, to_plain
+from appliance.show import AddressRange, Behind, HostsWanted, HostUse, LocalHostsReport
+from tests.appliances import MAPPED, NOW, PLAIN, REAL, SEED, connection
+
+HOSTS = {"outside": (2, 3), "inside": (1, 1)}
+MAIL, ESA, LIMITED = PLAIN.statics
+USES = (StaticUse(MAIL, 12, 1), StaticUse(ESA, 0, 0), StaticUse(LIMITED, 1, 1))
+REPORT = show.local_hosts(PLAIN, replace(SEED, hosts=HOSTS, statics=USES))
+ENTRIES = (
+    connection(State.ESTABLISHED, 1),
+    connection(State.ESTABLISHED, 2),
+    connection(State.SYN, 3, client="203.0.113.9"),
+)
+
+
+def listed(wanted: HostsWanted = HostsWanted(), entries: Iterable[Connection] = ENTRIES) -> list[Behind]:  # noqa: B008  # it is frozen
+    return list(show.behind(REPORT, [show.Reporter(PLAIN, NOW).report(each) for each in entries], wanted))
+
+
+def test_interfaces_come_in_the_files_order_with_their_sums() -> None:
+    assert [(each.interface, each.active, each.maximum, each.denied) for each in REPORT.interfaces] == [
+        ("outside", 2, 3, 0),
+        ("inside", 1, 1, 0),
+    ]
+    assert [each.interface for each in listed()] == list(REPORT.interfaces)
+
+
+def test_limits_are_of_the_real_host() -> None:
+    assert REPORT.uses[0] == HostUse("inside", REAL, MAPPED, 12, 50, 1, 100)
+    assert (REPORT.uses[1].limit, REPORT.uses[1].watermark) == (0, 0)
+
+
+def test_each_end_of_a_connection_is_a_host() -> None:
+    outside, inside = listed()
+    assert [(str(each.address), each.count, len(each.connections)) for each in outside.hosts] == [
+        ("203.0.113.9", 1, 1),
+        ("203.0.113.10", 2, 2),
+    ]
+    assert [each.mapped for each in outside.hosts] == [None, None]
+    server = inside.hosts[0]
+    assert (server.address, server.mapped, server.limit, server.watermark) == (REAL, MAPPED, 50, 100)
+    assert len(server.connections) == 3
+
+
+def test_a_place_without_a_connection_is_counted() -> None:
+    """Row 14: one that inspection closed holds its place."""
+    (host,) = [each for each in listed()[1].hosts if each.address == LIMITED.real]
+    assert (host.count, host.connections) == (1, ())
+    assert not [each for each in listed()[1].hosts if each.address == ESA.real]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        (HostsWanted(AddressRange(REAL, REAL)), [REAL]),
+        (HostsWanted(connections=range(2, 13)), [IPv4Address("203.0.113.10"), REAL]),
+        (HostsWanted(connections=range(13, 99)), []),
+        (HostsWanted(embryonic=range(1, 2)), [REAL, LIMITED.real]),
+    ],
+)
+def test_wanted(wanted: HostsWanted, shown: list[IPv4Address]) -> None:
+    assert [host.address for each in listed(wanted) for host in each.hosts] == shown
+
+
+def test_it_survives_json() -> None:
+    assert from_plain(LocalHostsReport, to_plain(REPORT)) == REPORT
