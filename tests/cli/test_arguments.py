@@ -96,11 +96,11 @@ def test_version() -> None:
         ("shw conn", "unknown word: shw; run, check, show, clear, replay, lab or cleanup may follow"),
         (
             "show",
-            "show: incomplete command; {SHOWN} must follow",
+            f"show: incomplete command; {SHOWN} must follow",
         ),
         (
             "show con",
-            "show: unknown word: con; {SHOWN} may follow",
+            f"show: unknown word: con; {SHOWN} may follow",
         ),
         ("show conn count foo", "show conn count: unknown word: foo"),
         ("show service-policy inspect", "show service-policy inspect: incomplete command; esmtp must follow"),
