@@ -128,7 +128,7 @@ class InvalidAddress:
 
 @dataclass(frozen=True, slots=True)
 class Pipe:
-    """``|`` behind the colon of a mail address command (row 8); what was seen of the address, as sent."""
+    """``|`` in the address of a mail address command (row 8); the address up to and with it, as sent."""
 
     address: bytes
     offset: int
@@ -136,7 +136,7 @@ class Pipe:
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """A back-quote or a NUL in a mail address (asa.md §1.9); what was seen of the address, as sent."""
+    """A back-quote or a NUL in a mail address (asa.md §1.9); the address up to and with it, as sent."""
 
     octet: int
     address: bytes
@@ -145,24 +145,29 @@ class Special:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The reverse-path of MAIL, SEND, SOML or SAML: what stands between the brackets, as sent, its first octets.
+    """An address in a MAIL, SEND, SOML or SAML: what stands between the brackets, as sent; nothing (``<>``) is one too.
 
-    A source route is still in it, and nothing (``<>``) is an address too. `offset` is the octet that ended it.
+    `mailbox` is what a server keeps of it: no source route, no comments, no blanks, no quoting. `whole` is False of
+    the first octets of an address longer than any server takes. `offset` is the octet that ended it. Of a line that
+    servers read differently there is one for each reading.
     """
 
     address: bytes
+    mailbox: bytes
+    whole: bool
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The forward-path of an RCPT, as `Sender`; `domain` is that of the mailbox behind any source route.
+    """The forward-path of an RCPT, as sent, its first octets; `hosts` are all that some server may take mail for it to.
 
-    `domain` is as sent, an address literal with its brackets, and empty for ``<Postmaster>``.
+    They are as sent, an address literal with its brackets, an empty one where it can't be told; there is none for
+    ``<Postmaster>`` and for an empty path.
     """
 
     address: bytes
-    domain: bytes
+    hosts: tuple[bytes, ...]
     offset: int
 
 

@@ -28,7 +28,7 @@ from appliance.esmtp.events import (
     Special,
     Unsupported,
 )
-from appliance.esmtp.grammar import PLAIN, READ, SHOWN, Address, control, declared, domain, regular
+from appliance.esmtp.grammar import PLAIN, READ, SHOWN, Address, Path, control, declared, hosts, mailbox, regular
 from appliance.esmtp.settings import Settings
 from appliance.esmtp.states import EMPTY, MASKED, Dialogue
 
@@ -66,7 +66,6 @@ class CommandLines:
         "_misplaced",
         "_odd",
         "_over",
-        "_path_told",
         "_recipient_limits",
         "_sender_limits",
         "_special",
@@ -100,7 +99,6 @@ class CommandLines:
         self._counted = False  # a masked line was counted, which takes its fourth octet or its end
         self._carriage_return = False  # the last octet was CR
         self._address: Address | None = None
-        self._path_told = False
         self._misplaced = False
         self._odd = False  # 8-bit was counted
 
@@ -152,8 +150,9 @@ class CommandLines:
         if verb.path:
             end = text.index(b">")
             if self._told:
-                self._state_path(verb, text[text.index(b":") + 2 : end][:READ], offset + end, facts)
-            size = declared(text[end + 1 :]) if verb.sender else 0
+                path = text[text.index(b":") + 2 : end]
+                self._state_path(verb, Path(path[:READ], len(path) <= READ), offset + end, facts)
+            size = declared(text[end + 1 :][:READ]) if verb.sender else 0
         self._sent(verb.word, verb.word if verb.waits else EMPTY, size, offset + len(text) + 1, facts)
         if self._kept:
             self._state_kept(len(text), offset + len(text) + 1, facts)
@@ -190,11 +189,13 @@ class CommandLines:
             facts[mark:] = sorted(facts[mark:], key=_OFFSET)
 
     def _follow_path(self, facts: list[Fact]) -> None:
-        """State the path once, when it is whole."""
+        """State the paths that have become whole."""
         address = self._address
-        if self._told and address and address.ended is not None and self._verb and not self._path_told:
-            self._path_told = True
-            self._state_path(self._verb, bytes(address.path), address.ended, facts)
+        if address is not None and address.found:
+            for path, end in address.found:
+                if self._told and self._verb:
+                    self._state_path(self._verb, path, end, facts)
+            address.found.clear()
 
     def _judge(self, typed: bool, ended: bool, offset: int, facts: list[Fact]) -> None:
         """Decide whether the head is a supported verb; leaves it open where only a part of a verb has come."""
@@ -225,12 +226,12 @@ class CommandLines:
             if count - 1 in self._recipient_limits:
                 facts.append(Exceeded(Quantity.RECIPIENTS, count - 1, start + SHORT))
 
-    def _state_path(self, verb: Verb, path: bytes, end: int, facts: list[Fact]) -> None:
+    def _state_path(self, verb: Verb, path: Path, end: int, facts: list[Fact]) -> None:
         """The path of `verb` is whole; the octet at offset `end` ended it."""
         if verb.sender and Sender in self._told:
-            facts.append(Sender(path, end))
+            facts.append(Sender(path.octets, mailbox(path.octets), path.whole, end))
         elif not verb.sender and Recipient in self._told:
-            facts.append(Recipient(path, domain(path), end))
+            facts.append(Recipient(path.octets, hosts(path), end))
 
     def _state_kept(self, length: int, offset: int, facts: list[Fact]) -> None:
         """The line has `length` octets; its LF is at `offset`."""
@@ -286,7 +287,7 @@ class CommandLines:
     def _end(self, offset: int, facts: list[Fact]) -> None:
         """The line is whole; its LF is at `offset`."""
         if self._address is not None:
-            self._address.close(offset)
+            self._address.close(offset, facts)
             self._follow_path(facts)
         if self._misplaced:
             facts.append(InvalidAddress(self._line, offset))

@@ -58,7 +58,7 @@ from appliance.policy.actions import (
 )
 from appliance.policy.counters import OF_ODDITY, OF_RULE, Slot
 from appliance.policy.maps import Banner, Deed, InspectMap, Reaction
-from appliance.policy.plan import Line, file_type, plan
+from appliance.policy.plan import Line, file_type, meets, plan
 from appliance.policy.rates import Rate
 
 NOTHING: Sequence[Action] = ()
@@ -209,9 +209,9 @@ class Inspector:
             case Kept(quantity=quantity, limit=limit):
                 kept = self._plan.kept.get(quantity, ())
                 self._put(side, [each for each in kept if each.match.limit == limit], actions)
-            case Sender(address=address):
+            case Sender():
                 self._judge_kept(side, (Quantity.SENDER_ADDRESS,), actions)
-                self._put(side, self._met(Sender, lambda line: line.finds(address)), actions)
+                self._put(side, self._met(Sender, lambda line: meets(line, fact)), actions)
             case MimeEncoding(word=word):
                 self._put(side, self._met(MimeEncoding, lambda line: line.meets(word)), actions)
             case MimeFile():
@@ -293,8 +293,8 @@ class Inspector:
                 if self._map.special_character is not None:
                     counters[Slot.SPECIAL_CHARACTER] += 1
                     self._react(side, self._map.special_character, _SPECIAL, actions)
-            case Recipient(domain=domain):
-                if self._map.mail_relay is not None and domain.lower() not in (b"", self._relay):
+            case Recipient(hosts=hosts):
+                if self._map.mail_relay is not None and any(each.lower() != self._relay for each in hosts):
                     counters[Slot.MAIL_RELAY] += 1
                     self._react(side, self._map.mail_relay.reaction, _RELAY, actions)
             case _:

@@ -141,3 +141,8 @@ def file_type(fact: MimeFile) -> tuple[bytes, bytes]:
     """
     _, dot, extension = fact.filename.rstrip(b" .").rpartition(b".")
     return fact.content_type.encode("latin-1", "replace"), extension if dot else b""
+
+
+def meets(line: Line, sender: Sender) -> bool:
+    """Whether `sender`, as sent or as a server keeps it, meets `line`; an address not all of which is known always."""
+    return not sender.whole or any(line.finds(each) for each in (sender.address, sender.mailbox))

@@ -20,14 +20,16 @@ from typing import Any
 
 import re2
 
+from appliance.esmtp.grammar import READ
+
 #: Characters a pattern has at most (asa.md §2.6).
 LONGEST = 100
 #: Instructions of a compiled expression: what one octet of text may cost at most. A pattern without counts has 104.
 STEPS = 500
 #: Octets one compiled expression and what it remembers may take.
 MEMORY = 1 << 18
-#: Octets of a text that are looked at: more than any address or file name a server takes.
-TEXT = 1024
+#: Octets of a text that are looked at: all that is read of an address, and more than any file name a server takes.
+TEXT = READ
 
 _ESCAPED = re.compile(r"x([0-9A-Fa-f]{2})|([0-3][0-7]{2})|([rntf])|([^A-Za-z0-9])")
 _REPEATED = re.compile(r"\{(\d{1,4})(,?)\}")

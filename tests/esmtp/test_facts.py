@@ -127,15 +127,15 @@ class TestPaths:
         script = (*HELLO, client(b"MAIL FROM:<a@b>\r\nRCPT TO:<@x:c@D>\r\nRCPT TO:<Postmaster>\r\n"))
         at = sent_before(*HELLO)
         assert stated(*script, of=(Sender, Recipient)) == [
-            Sender(b"a@b", at + 14),
-            Recipient(b"@x:c@D", b"D", at + 17 + 15),
-            Recipient(b"Postmaster", b"", at + 17 + 18 + 19),
+            Sender(b"a@b", b"a@b", True, at + 14),
+            Recipient(b"@x:c@D", (b"x", b"D"), at + 17 + 15),
+            Recipient(b"Postmaster", (), at + 17 + 18 + 19),
         ]
 
     @pytest.mark.parametrize("line", [b"MAIL FROM:<%b>\r\n", b"MAIL FROM:%b\r\n"])
     def test_a_path_is_bounded(self, line):
         _, facts = facts_of([(Side.CLIENT, line % (b"a" * 5000))], ALL)
-        assert [len(fact.address) for fact in facts if isinstance(fact, Sender)] == [READ]
+        assert [(len(fact.address), fact.whole) for fact in facts if isinstance(fact, Sender)] == [(READ, False)]
 
     @pytest.mark.parametrize(
         ("line", "octets"),

@@ -1,10 +1,11 @@
 """Mail addresses: the short way and the long way agree, and neither depends on the cut."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.esmtp.events import Misplaced, Pipe
-from appliance.esmtp.grammar import Address, domain, regular
+from appliance.esmtp.grammar import Address, Path, hosts, mailbox, regular
 
 ODD = [b'"', b"\\", b"|", b"\t", b"\x00", b"\x80"]
 PARTS = [b"FROM", b":", b" ", b"<", b">", b"a", b"@b", b"AUTH=", b"<a@b>", b"AUTH=<>", *ODD]
@@ -60,6 +61,65 @@ def test_usual_lines_are_regular():
     assert not regular(b"MAIL FROM:a<b>", 320)
 
 
-def test_a_source_route_is_no_part_of_the_mailbox() -> None:
-    assert domain(b"@a.example,@b.example:postmaster") == b""
-    assert domain(b"@a.example:c@d.example") == b"d.example"
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        (b"", []),
+        (b"Postmaster", []),
+        (b"a@b.example", [b"b.example"]),
+        (b" a@b.example ", [b"b.example"]),
+        (b"a@[IPv6:2001:db8::1]", [b"[IPv6:2001:db8::1]"]),
+        # RFC 5321 F.2: a source route's hops come first, and without its colon it is none
+        (b"@x.example,@y.example:a@b.example", [b"x.example", b"y.example", b"b.example"]),
+        (b"@x.example:postmaster", [b"x.example"]),
+        (b"@[IPv6:2001:db8::1]:a@b.example", [b"[IPv6:2001:db8::1]", b"b.example"]),
+        (b"@x.example", [b"x.example"]),
+        (b"@x@b.example", [b"x", b"b.example"]),
+        (b"@x.example,y.example:a@b.example", [b"x.example", b"y.example", b"b.example"]),
+        (b"@[x:a@b.example", [b"[x:a", b"b.example"]),
+        # RFC 5321 F.2's other routes, in a quoted string too
+        (b"a%x.example@b.example", [b"x.example", b"b.example"]),
+        (b"a%x.example", [b"x.example"]),
+        (b"x!y!a@b.example", [b"x", b"y", b"b.example"]),
+        (b"x!a", [b"x"]),
+        (b'"a@x.example"@b.example', [b'x.example"', b"b.example"]),
+        # nobody can tell
+        (b"a", [b""]),
+        (b"a@", [b""]),
+        (b'"postmaster"', [b""]),
+        (b"x:a", [b""]),
+        (b"postmaster @x.example", [b"x.example"]),
+    ],
+)
+def test_every_host_that_a_path_leads_to(path, found):
+    assert hosts(Path(path, True)) == tuple(found)
+    assert hosts(Path(path, False)) == (*found, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        (b"a@b", b"a@b"),
+        (b"@x,@y:a@b", b"a@b"),
+        (b'"a b"@c', b"a b@c"),
+        (b'"a\\"b"@c', b'a"b@c'),
+        (b"a\\b@c", b"ab@c"),
+        (b'(x(y)z) a . b (\\)) @ c(")', b"a.b@c"),
+        (b'"(a)"@b', b"(a)@b"),
+        (b"a\x00b\x7f@c", b"ab@c"),
+        (b"a)@b", b"a)@b"),
+    ],
+)
+def test_what_a_server_keeps_of_a_path(path, kept):
+    assert mailbox(path) == kept
+
+
+PATH = st.lists(st.sampled_from([b"a", b"b@", b"@", b"%", b"!", b":", b",", b"[", b"]", b'"', b" ", b"\\", b"("])).map(
+    b"".join
+)
+
+
+@settings(max_examples=400)
+@given(PATH)
+def test_only_an_empty_path_leads_nowhere(path):
+    assert bool(hosts(Path(path, True))) is bool(path.strip())

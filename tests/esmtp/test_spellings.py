@@ -35,8 +35,8 @@ def word(fact: Fact) -> str:
             return verb
         case Sender(address=address):
             return f"from <{shown(address)}>"
-        case Recipient(address=address, domain=domain):
-            return f"to <{shown(address)}> in {shown(domain) or 'none'}"
+        case Recipient(address=address, hosts=hosts):
+            return f"to <{shown(address)}> in {' '.join(shown(each) or '?' for each in hosts) or 'none'}"
         case Unsupported():
             return "X"
         case Odd(oddity=oddity):

@@ -38,6 +38,8 @@ OF_MESSAGE = ("tests/policy/test_message.py",)
 OF_CRITERIA = ("tests/policy/test_criteria.py",)
 OF_MIME = ("tests/esmtp/test_mime.py",)
 OF_SPELLINGS = ("tests/esmtp/test_spellings.py",)
+OF_GRAMMAR = ("tests/esmtp/test_grammar.py",)
+OF_CUTS = ("tests/policy/test_cuts.py",)
 OF_SMUGGLING = ("tests/smuggling/test_readings.py",)
 OF_SESSION = ("tests/esmtp/test_session.py", "tests/esmtp/test_states.py")
 OF_DATAPATH = ("tests/datapath/test_datapath.py", "tests/tcp")
@@ -228,8 +230,8 @@ MUTANTS = (
     Mutant(
         "8: a pipe anywhere behind the colon",
         GRAMMAR,
-        "if octet == _PIPE and self._place is not Place.KEYWORD:",
-        "if octet == _PIPE and self._place is Place.PATH:",
+        "if behind and octet == _PIPE:",
+        "if self._place is Place.PATH and octet == _PIPE:",
         OF_COMMANDS,
     ),
     Mutant("8: SAML too", COMMANDS, 'Verb("SAML", path=True, sender=True)', 'Verb("SAML")', OF_COMMANDS),
@@ -618,17 +620,34 @@ MUTANTS = (
         "pass",
         (*OF_CRITERIA, *OF_SPELLINGS),
     ),
-    Mutant("Sender", LINES, "facts.append(Sender(path, end))", "pass", (*OF_CRITERIA, *OF_SPELLINGS)),
     Mutant(
-        "Recipient", LINES, "facts.append(Recipient(path, domain(path), end))", "pass", (*OF_CRITERIA, *OF_SPELLINGS)
+        "Sender",
+        LINES,
+        "facts.append(Sender(path.octets, mailbox(path.octets), path.whole, end))",
+        "pass",
+        (*OF_CRITERIA, *OF_SPELLINGS),
     ),
     Mutant(
-        "a source route",
-        GRAMMAR,
-        'path.partition(b":")[2] if path.startswith(b"@") else path',
-        "path",
-        ("tests/esmtp/test_grammar.py",),
+        "Recipient",
+        LINES,
+        "facts.append(Recipient(path.octets, hosts(path), end))",
+        "pass",
+        (*OF_CRITERIA, *OF_SPELLINGS),
     ),
+    Mutant(
+        "hosts: of a route", GRAMMAR, 'split(b",")] if route else []', 'split(b",")][:0] if route else []', OF_GRAMMAR
+    ),
+    Mutant("hosts: percent and bang", GRAMMAR, 'rb"([@%!])"', 'rb"([@])"', OF_GRAMMAR),
+    Mutant("hosts: a name alone", GRAMMAR, 'for at in leads_on] or [b""]', "for at in leads_on]", OF_GRAMMAR),
+    Mutant("hosts: a path cut short", GRAMMAR, 'if path.whole else (*found, b"")', "", OF_GRAMMAR),
+    Mutant("mailbox: the route", GRAMMAR, "text = path[route.end() :] if route else path", "text = path", OF_GRAMMAR),
+    Mutant("mailbox: comments", GRAMMAR, "depth += 1 if octet == _OPEN else -1", "pass", OF_GRAMMAR),
+    Mutant("mailbox: quoting", GRAMMAR, "quoted = not quoted", "kept.append(octet)", OF_GRAMMAR),
+    Mutant("an address without a colon", GRAMMAR, "if not _LED.match(text):", "if False:", OF_SPELLINGS),
+    Mutant("its length", GRAMMAR, "for limit in self._limits if len(path) > limit]", "for limit in ()]", OF_CRITERIA),
+    Mutant("a pipe without a colon", GRAMMAR, "return self._place is Place.GAP or not (", "return not (", OF_SPELLINGS),
+    Mutant("a path without brackets", GRAMMAR, "+ _without_parameters(", '+ b""[:0] * len(', OF_SPELLINGS),
+    Mutant("SIZE= is read so far", LINES, "declared(text[end + 1 :][:READ])", "declared(text[end + 1 :])", OF_CUTS),
     Mutant("SIZE=", GRAMMAR, "return int(found[1]) if found else 0", "return 0", OF_CRITERIA),
     # --- facts of transactions ----------------------------------------------------------------------------------
     Mutant("INVALID_RECIPIENTS", REPLIES, "dialogue.refused - 1 in", "dialogue.refused in", OF_CRITERIA),
@@ -683,14 +702,16 @@ MUTANTS = (
         ("tests/datapath/test_rates.py",),
     ),
     Mutant("Oversize", INSPECTOR, "actions.append(Oversize(side, declared, actual))", "pass", OF_CRITERIA),
-    Mutant("mail-relay", INSPECTOR, 'domain.lower() not in (b"", self._relay)', "False", OF_CRITERIA),
+    Mutant("mail-relay", INSPECTOR, "any(each.lower() != self._relay", "any(False", OF_CRITERIA),
     Mutant(
-        "mail-relay and Postmaster",
+        "mail-relay: every host",
         INSPECTOR,
-        'domain.lower() not in (b"", self._relay)',
-        "domain.lower() != self._relay",
+        "any(each.lower() != self._relay",
+        "all(each.lower() != self._relay",
         OF_CRITERIA,
     ),
+    Mutant("a sender as a server keeps it", PLAN, "(sender.address, sender.mailbox)", "(sender.address,)", OF_CRITERIA),
+    Mutant("a sender cut short", PLAN, "return not sender.whole or any(", "return any(", OF_CRITERIA),
     Mutant(
         "special-character",
         INSPECTOR,
@@ -705,5 +726,5 @@ MUTANTS = (
         'fact.filename.rpartition(b".")',
         OF_CRITERIA,
     ),
-    Mutant("what a regex looks at", REGEX, "TEXT = 1024", "TEXT = 1023", ("tests/policy/test_regex.py",)),
+    Mutant("what a regex looks at", REGEX, "TEXT = READ", "TEXT = READ - 1", ("tests/policy/test_regex.py",)),
 )

@@ -181,14 +181,11 @@ class TestAddresses:
         "line", [b"MAIL FROM:<|prog@b>", b'RCPT TO:<"|prog"@b>', b"SOML FROM:a|b", b"MAIL FROM:<a@b> X=|"]
     )
     def test_a_pipe_closes(self, line):
-        ended = play(whole(*HELLO, client(line + b"\r\n"))).ended
-        assert ended == f"malicious address {line.split(b':', 1)[1]!r}"
-        for at in range(5, len(line)):
-            outcome = play(whole(*HELLO, client(line[:at]), client(line[at:] + b"\r\n")))
-            assert outcome.ended.startswith("malicious address")
-            assert outcome.count(Slot.MALICIOUS_ADDRESS) == 1
-            assert b"|" not in outcome.client
-            assert (b"EHLO a.example\r\n" + line).startswith(outcome.client)
+        outcome = everyhow(*HELLO, client(line + b"\r\n"))
+        before = line[: line.index(b"|")]
+        assert outcome.ended == f"malicious address {before.split(b':', 1)[1] + b'|'!r}"
+        assert outcome.count(Slot.MALICIOUS_ADDRESS) == 1
+        assert outcome.client == b"EHLO a.example\r\n" + before
 
     def test_control_octets_in_other_commands(self):
         outcome = everyhow(*HELLO, client(b"HELO a\x00b\tc\x1b<|>\xff\xfe\r\n"))

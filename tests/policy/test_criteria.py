@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.esmtp.grammar import READ
 from appliance.policy.counters import Slot
 from appliance.policy.maps import (
     Deed,
@@ -139,6 +140,14 @@ class TestSenders:
             (b"SAML FROM:<a@spam.example>", True),
             (b"MAIL FROM:<a@spamXexample>", False),
             (b"MAIL FROM:<myoffers@example.com>", False),
+            (b"MAIL FROM<a@spam.example>", True),
+            (b"MAIL FROM a@spam.example", True),
+            (b"MAIL a@spam.example", True),
+            (b"MAIL FROM:<a@ spam . example>", True),
+            (b"MAIL FROM:a @spam.example", True),
+            (b"MAIL FROM:(x) a(y)@spam(z).example SIZE=5", True),
+            (b'MAIL FROM:<"offers"@example.com>', True),
+            (b"MAIL FROM:<@relay.example:offers@example.com>", True),
             (b"MAIL FROM:<>", False),
             (b"RCPT TO:<a@spam.example>", False),
             (b"VRFY a@spam.example", False),
@@ -157,6 +166,35 @@ class TestSenders:
         match = Match("sender-address", LOG, expression=self.spam, negated=True)
         outcome = everyhow(*HELLO, client(command + b"\r\n"), inspect_map=under(match))
         assert outcome.said == ["matched Class 1: not sender-address regex spam"] * met
+
+    @pytest.mark.parametrize("octets", [1024, READ - 1, READ])
+    @pytest.mark.parametrize("negated", [False, True])
+    def test_of_a_long_address_every_octet_is_searched_and_a_longer_one_is_always_met(
+        self, octets: int, negated: bool
+    ) -> None:
+        match = Match("sender-address", LOG, expression=Expression("end", patterns=("b@c",)), negated=negated)
+        for address, met in ((b"a" * (octets - 3) + b"b@c", not negated), (b"a" * octets, negated)):
+            for line in (b"MAIL FROM:<%b>\r\n", b"MAIL FROM: <%b>\r\n", b"MAIL FROM:%b\r\n"):
+                outcome = play(whole(*HELLO, client(line % address)), under(match))
+                assert outcome.matched(1) == met
+        for line in (b"MAIL FROM:<%b>\r\n", b"MAIL FROM: <%b>\r\n", b"MAIL FROM:%b\r\n", b"MAIL FROM<%b>\r\n"):
+            outcome = play(whole(*HELLO, client(line % (b"a" * (READ + 1)))), under(match))
+            assert outcome.matched(1) == 1
+
+    def test_a_route_cut_short_leads_anywhere(self) -> None:
+        relay = under(mail_relay=MailRelay("b", CLOSE))
+        for octets, closed in ((READ, False), (READ + 1, True)):
+            path = b"@b," * ((octets - 5) // 3) + b"@b:" + b"x" * ((octets - 5) % 3) + b"@b"
+            assert len(path) == octets
+            for line in (b"RCPT TO:<%b>\r\n", b"RCPT TO: <%b>\r\n"):
+                assert bool(play(whole(*HELLO, client(line % path)), relay).ended) is closed
+
+    @pytest.mark.parametrize("line", [b"MAIL FROM<%b>\r\n", b"MAIL FROM %b\r\n", b"MAIL %b SIZE=5\r\n"])
+    def test_an_address_without_a_colon_has_a_length_too(self, line: bytes) -> None:
+        match = Match("sender-address-length", CLOSE, limit=9)
+        for octets in (9, 10):
+            outcome = everyhow(*HELLO, client(line % (b"@" * octets)), inspect_map=under(match))
+            assert bool(outcome.ended) is (octets > 9)
 
     def test_a_regex_nothing_defines_matches_nothing(self) -> None:
         match = Match("sender-address", CLOSE, expression=Expression("none", of_class=True))
@@ -209,7 +247,20 @@ class TestParameters:
             (b"<b@example.net>", False),
             (b"<b@EXAMPLE.NET>", False),
             (b"<postmaster>", False),
-            (b"<@relay.example,@x:b@example.net>", False),
+            (b"<>", False),
+            (b"<@example.net:b@example.net>", False),
+            (b"<b%example.net@example.net>", False),
+            (b"<@relay.example,@x:b@example.net>", True),
+            (b"<@evil@evil.example>", True),
+            (b"<@example.net@evil.example>", True),
+            (b"<@example.net:postmaster@evil.example>", True),
+            (b"<b>", True),
+            (b"<b@>", True),
+            (b"<b%evil.example@example.net>", True),
+            (b"<evil.example!b@example.net>", True),
+            (b'<"b@evil.example"@example.net>', True),
+            (b"postmaster @evil.example", True),
+            (b"b@example.net ORCPT=rfc822;b@evil.example", False),
             (b"<b@sub.example.net>", True),
             (b"<b@example.org>", True),
             (b"<b@[192.0.2.1]>", True),

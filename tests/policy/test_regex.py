@@ -106,8 +106,8 @@ def test_any_of_a_class_matches() -> None:
 
 
 def test_only_so_much_of_a_text_is_looked_at() -> None:
-    assert found("b", b"a" * 1_023 + b"b")
-    assert not found("b", b"a" * 1_024 + b"b")
+    assert found("b", b"a" * 2_047 + b"b")
+    assert not found("b", b"a" * 2_048 + b"b")
 
 
 @pytest.mark.parametrize(
