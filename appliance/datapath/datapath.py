@@ -30,7 +30,7 @@ from appliance.marks import CLASS
 from appliance.policy.inspector import Inspector
 from appliance.syslog import EngineFault
 from appliance.tcp.connection import State, reverse
-from appliance.tcp.segment import ACK, FIN, RST, SYN, URG, Malformed, Segment, read
+from appliance.tcp.segment import ACK, FIN, RST, SYN, URG, Malformed, Segment, header
 from appliance.tcp.seq import to_offset, to_seq
 from appliance.tcp.table import Table
 
@@ -109,36 +109,40 @@ class Datapath:
 
         `packet` is IPv4 as FORWARD sees it: real addresses both ways. `indev` and `outdev` are interface indices.
         """
-        effects = self._outcome.begin()
         self._count[PACKETS] += 1
-        segment = read(packet)
-        if not isinstance(segment, Segment):
-            truncated = segment is Malformed.TRUNCATED
+        headers = header(packet)
+        if isinstance(headers, Malformed):
+            truncated = headers is Malformed.TRUNCATED
             self._outcome.drop(handle, counters.TRUNCATED if truncated else counters.MALFORMED)
-            return effects
-        found = self._find(segment.key)
+            return self._outcome.take()
+        found = self._find(headers[0])
         try:
             if self._fault_in:
                 self._fault()
             if found is None:
-                self._stranger(handle, segment, mark, indev, outdev, now)
+                self._stranger(handle, Segment(packet, headers), mark, indev, outdev, now)
+                return self._outcome.take()
+            connection, side = found[0], found[1]
+            connection.last = now
+            effects = self._reader.straight_on(found, handle, packet, headers, now)
+            if effects is not None:
+                return effects
+            segment = Segment(packet, headers)
+            if segment.flags & _SPECIAL or connection.state is not State.OPEN:
+                self._special(connection, side, handle, segment, mark, indev, outdev, now)
             else:
-                connection, side = found
-                connection.last = now
-                if segment.flags & _SPECIAL or connection.state is not State.OPEN:
-                    self._special(connection, side, handle, segment, mark, indev, outdev, now)
-                else:
-                    self._reader.segment(connection, side, handle, segment, now)
+                self._reader.segment(connection, side, handle, segment, now)
+            connection.straighten()
         except Exception as error:  # the one place: our bug closes the connection it was met on, and no other
             self._fail(error, None if found is None else found[0], handle)
-        return effects
+        return self._outcome.take()
 
     def tick(self, now: int) -> list[Effect]:
         """What is to be done because time has passed: call it when `next_deadline` is reached."""
-        effects = self._outcome.begin()
         for connection in self._room.connections:
             try:
                 self._reader.elapse(connection, now)
+                connection.straighten()
             except Exception as error:  # as in `packet`
                 self._fail(error, connection, None)
         if now >= self._sweep_at:
@@ -148,7 +152,7 @@ class Datapath:
                 self._table.remove(connection)
                 self._reader.let_go(connection)
         self._room.look_ahead()
-        return effects
+        return self._outcome.take()
 
     def inject_fault(self, after: int = 0) -> None:
         """For tests: the engine raises InjectedFault at the packet that comes after so many more."""

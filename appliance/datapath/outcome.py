@@ -20,12 +20,12 @@ class Outcome:
         self._owed: list[Any] = []
         self.effects: list[Effect] = []
 
-    def begin(self) -> list[Effect]:
-        """A call begins: the list its effects will be in."""
+    def take(self) -> list[Effect]:
+        """A call ends: what came of it."""
         if self._owed:
             self._owed.clear()
-        self.effects = []
-        return self.effects
+        effects, self.effects = self.effects, []
+        return effects
 
     def owe(self, handle: Any) -> None:
         """A packet that waited is in hand now: this call has to give it its verdict."""

@@ -17,7 +17,7 @@ from typing import Any, assert_never
 
 from appliance.datapath import counters, records
 from appliance.datapath.counters import OCTETS_INSPECTED, OCTETS_RELEASED
-from appliance.datapath.effects import Emit, Kill, Release, SendReset, SendSack
+from appliance.datapath.effects import Accept, Effect, Emit, Kill, Release, SendReset, SendSack
 from appliance.datapath.inspected import Inspected, flow_of
 from appliance.datapath.outcome import Outcome
 from appliance.datapath.waiting import WaitingRoom
@@ -38,10 +38,10 @@ from appliance.policy.actions import (
 from appliance.policy.counters import Slot
 from appliance.syslog import Record, TlsStarted
 from appliance.tcp.connection import MAX_KEPT, Refusal, State
-from appliance.tcp.segment import ACK, FIN, Segment
+from appliance.tcp.segment import ACK, FIN, RST, SYN, URG, Header, Segment
 from appliance.tcp.seq import to_offset, to_seq
 from appliance.tcp.stream import Parcel, Stream
-from appliance.tcp.table import Table
+from appliance.tcp.table import Found, Table
 
 #: A held line of which nothing more comes is decided after this (ns, design §2).
 STALL = 200_000_000
@@ -51,6 +51,9 @@ MAX_KEPT_IN_ALL = 256 << 20
 #: The counter of each reason to refuse a segment.
 OF_REFUSAL = {each: int(getattr(counters, each.name)) for each in Refusal}
 _PACKET = int(Slot.PACKET)  # asked for at every packet: an enumeration's member costs ten times a number
+
+#: The flags that say more than how far a segment is to be pushed; of an ordinary one ACK alone.
+_TELLING = SYN | ACK | FIN | RST | URG
 
 Closing = DropConnection | ResetConnection | MaliciousAddress
 
@@ -73,6 +76,38 @@ class Reader:
         self._count = count
         self._kept = 0  # octets, of all connections
         self._lingering: dict[Inspected, None] = {}  # over by their FINs, their last octets not acknowledged
+
+    def straight_on(
+        self, found: Found[Inspected], handle: Any, packet: bytes, headers: Header, now: int
+    ) -> list[Effect] | None:
+        """The way of nearly every packet: new octets, exactly where their stream is straight.
+
+        What `segment` does of such a one, and no more; None, and nothing done, if it is another.
+        """
+        connection, side, stream, peer = found
+        _, _, start, end, seq, ack, flags, window = headers
+        if seq != stream.straight_at or flags & _TELLING != ACK or start == end:
+            return None
+        if ack != peer.acked:
+            gone = peer.acknowledge(ack)
+            peer.window = window
+            connection.kept -= gone
+            self._kept -= gone
+        new, offset = end - start, stream.next
+        if connection.kept + new > MAX_KEPT or self._kept + new > MAX_KEPT_IN_ALL:
+            return None
+        octets = packet[start:end]
+        actions = self._inspect(connection, side, stream, octets, now)
+        if not actions:
+            stream.decided = offset + new
+            stream.straight_at = (seq + new) & 0xFFFFFFFF
+            self._count[OCTETS_RELEASED] += new
+            return [Accept(handle)]
+        parcel = Parcel(handle, Segment(packet, headers), offset, offset + new, now)
+        if self._act(connection, side, stream, parcel, actions, now):
+            self._let_go_on(connection, side, stream, parcel)
+        connection.straighten()
+        return self._outcome.take()
 
     def segment(self, connection: Inspected, side: Side, handle: Any, segment: Segment, now: int) -> None:
         """A segment without SYN and RST of an open connection."""
@@ -137,31 +172,38 @@ class Reader:
             return
         actions: Sequence[Action] = ()
         if new > 0:
-            if not offset and side is Side.CLIENT:
-                self._table.heard(connection)
-            octets = segment.packet[segment.end - new : segment.end]
-            stream.append(octets)
-            connection.kept += new
-            self._kept += new
-            self._count[OCTETS_INSPECTED] += new
-            connection.block[_PACKET] += 1
-            actions = connection.inspector.inspect(side, offset, octets, now)
+            actions = self._inspect(connection, side, stream, segment.packet[segment.end - new : segment.end], now)
             if not actions and settled:
                 stream.decided = end
                 self._count[OCTETS_RELEASED] += new
             elif not self._act(connection, side, stream, parcel, actions, now):
                 return
+        else:
+            self._count[counters.RETRANSMITTED] += bool(start < end)
         if segment.flags & FIN and stream.fin is None and not self._finish(connection, side, stream, parcel, now):
             return
-        if end > stream.decided and side is Side.CLIENT:
+        self._let_go_on(connection, side, stream, parcel)
+
+    def _inspect(self, connection: Inspected, side: Side, stream: Stream, octets: bytes, now: int) -> Sequence[Action]:
+        """The octets at `stream.next` are at hand."""
+        offset, new = stream.next, len(octets)
+        if not offset and side is Side.CLIENT:
+            self._table.heard(connection)
+        stream.append(octets)
+        connection.kept += new
+        self._kept += new
+        self._count[OCTETS_INSPECTED] += new
+        connection.block[_PACKET] += 1
+        return connection.inspector.inspect(side, offset, octets, now)
+
+    def _let_go_on(self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel) -> None:
+        """A packet whose octets have all been read goes on as they were released, or waits until they are."""
+        if parcel.end <= stream.decided:
+            self._outcome.go(parcel.handle, stream.released(parcel.segment, parcel.start, parcel.end))
+        elif side is Side.CLIENT:
             self._outcome.drop(parcel.handle, counters.DEFERRED)
-        elif end > stream.decided:
-            self._room.hold_undecided(connection, side, parcel)
-        elif new == end - start and not actions and settled:
-            self._outcome.go(parcel.handle, segment)
         else:
-            self._count[counters.RETRANSMITTED] += new <= 0
-            self._outcome.go(parcel.handle, stream.released(segment, start, end))
+            self._room.hold_undecided(connection, side, parcel)
 
     def _finish(self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel, now: int) -> bool:
         """The FIN's turn has come; False if the connection is closed by what is found then."""
@@ -268,7 +310,7 @@ class Reader:
     def _bypass(self, connection: Inspected, log: bool) -> None:
         """The connection is not inspected any more; what waits behind a gap comes again and passes unread."""
         self._count[counters.BYPASSED] += 1
-        connection.state = State.BYPASS
+        connection.become(State.BYPASS)
         connection.deferred.clear()
         for stream in (connection.client, connection.server):
             self._decide(connection, stream, stream.next)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from appliance.flow import Side
 from appliance.tcp.segment import ACK, FIN, RST, SYN, Segment
 from appliance.tcp.seq import first_octet
-from appliance.tcp.stream import MAX_WINDOW, Parcel, Stream
+from appliance.tcp.stream import MAX_WINDOW, NOWHERE, Parcel, Stream
 
 #: What may wait, of one connection: packets, octets of payload, ns (design §2).
 MAX_WAITING = 256
@@ -71,6 +71,19 @@ class Connection:
     def stream(self, side: Side) -> Stream:
         """What `side` sends."""
         return self.client if side is Side.CLIENT else self.server
+
+    def become(self, state: State) -> None:
+        """It is in `state` from now on."""
+        self.state = state
+        self.straighten()
+
+    def straighten(self) -> None:
+        """Find out where its streams are straight; those of one that is not simply open are not."""
+        for stream in (self.client, self.server):
+            if self.state is State.OPEN:
+                stream.straighten()
+            else:
+                stream.straight_at = NOWHERE
 
     def numbered_by(self, syn_ack: Segment) -> bool:
         """Whether a SYN-ACK is this connection's own."""

@@ -2,7 +2,7 @@
 
 What lies here is what the peer gets, at the first sending as at every later one: a packet's payload is always taken
 from here. Below the acknowledged offset nothing is kept; such octets are NULs (a keep-alive needs its ACK, nobody
-needs its octet).
+needs its octet). In a dialogue there is never more than one packet's payload: that is kept as it came, uncopied.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Edits:
 
     def __init__(self) -> None:
         self.base = 0
-        self._octets = bytearray()
+        self._octets: bytes | bytearray = b""
 
     @property
     def top(self) -> int:
@@ -27,14 +27,23 @@ class Edits:
 
     def append(self, octets: bytes) -> None:
         """The stream goes on with `octets`."""
-        self._octets += octets
+        if self._octets:
+            self._writable().extend(octets)
+        else:
+            self._octets = octets
 
     def write(self, start: int, octets: bytes) -> None:
         """Mask: `octets` over what is kept from offset `start` on. IndexError if that is not all kept."""
         at = start - self.base
         if at < 0 or at + len(octets) > len(self._octets):
             raise IndexError(f"{len(octets)} octets at {start} are not within {self.base}–{self.top}")
-        self._octets[at : at + len(octets)] = octets
+        self._writable()[at : at + len(octets)] = octets
+
+    def _writable(self) -> bytearray:
+        octets = self._octets
+        if isinstance(octets, bytes):
+            self._octets = octets = bytearray(octets)
+        return octets
 
     def read(self, start: int, end: int) -> bytes:
         """The octets from `start` to before `end`, which is at most `top`."""
@@ -50,10 +59,15 @@ class Edits:
         gone = offset - self.base
         if gone <= 0:
             return 0
-        del self._octets[:gone]
+        if gone == len(self._octets):
+            return self.forget()
+        del self._writable()[:gone]
         self.base = offset
         return gone
 
-    def forget(self) -> None:
-        """Let go of everything."""
-        self.acknowledge(self.top)
+    def forget(self) -> int:
+        """Let go of everything. How many octets that were."""
+        gone = len(self._octets)
+        self.base += gone
+        self._octets = b""
+        return gone

@@ -2,6 +2,7 @@
 
 `read` looks at the two headers and judges nothing but their form; what is no segment comes back as the reason. Where
 the payload ends is what the IP header's total length says, never the packet's (a capture's padding is not payload).
+Of an ordinary packet the numbers are all there is to know (`header`); a `Segment` is made where more is asked.
 A segment is never changed: every `with_…` and `without_…` makes another, of the same length, that knows it differs
 from what arrived; only such a one is ever rebuilt, with its full TCP checksum, because a packet of a virtual link
 comes with the sum not computed yet and one given back modified is taken as complete (design §2).
@@ -21,6 +22,7 @@ ACK = 0x10
 URG = 0x20
 
 _IP_HEADER = 20  # octets, without options
+_IPV4_WITHOUT_OPTIONS = 0x45  # version and header length
 _TCP_HEADER = 20
 _TCP = 6  # the protocol's number
 _FRAGMENT = 0x3FFF  # More Fragments and the fragment offset; Don't Fragment is none of ours
@@ -28,7 +30,10 @@ _FRAGMENT = 0x3FFF  # More Fragments and the fragment offset; Don't Fragment is 
 #: version and length, total length, flags and fragment offset, protocol
 _IP = struct.Struct("!BxH2xHxB")
 #: sequence number, acknowledgment number, data offset, flags
-_PORTS_TO_FLAGS = struct.Struct("!4xIIBB")
+_PORTS_TO_FLAGS = struct.Struct("!4xIIBBH")
+#: both headers where the first has no options: addresses and ports in one piece
+_BOTH = struct.Struct("!BxH2xHxB2x12sIIBBH").unpack_from
+_SHORTEST = _IP_HEADER + _TCP_HEADER
 
 _CHECKSUM = 16  # where the TCP header keeps it
 _URGENT = 18
@@ -55,30 +60,23 @@ class Malformed(enum.Enum):
     TCP_HEADER = "TCP header cut off or its length impossible"
 
 
-class Segment:
-    """A whole segment: where things are in `packet`, and the header's numbers."""
+#: Of a whole segment: addresses and ports as the sender writes them, where the TCP header begins, where the payload
+#: begins, where it ends (the IP header's total length), sequence and acknowledgment number, flags, window.
+Header = tuple[bytes, int, int, int, int, int, int, int]
 
-    __slots__ = ("ack", "changed", "end", "flags", "packet", "seq", "start", "tcp")
+
+class Segment:
+    """A whole segment: its `header`'s fields, and what is asked of the packet beyond them."""
+
+    __slots__ = ("ack", "changed", "end", "flags", "key", "packet", "seq", "start", "tcp", "window")
 
     packet: bytes
-    tcp: int  # where the TCP header begins
-    start: int  # where the payload begins
-    end: int  # where it ends: the IP header's total length
-    seq: int
-    ack: int
-    flags: int
+    key: bytes  # what a flow table looks up
     changed: bool  # `packet` differs from what arrived: its checksum is not right yet
 
-    def __init__(
-        self, packet: bytes, tcp: int, start: int, end: int, seq: int, ack: int, flags: int, changed: bool = False
-    ) -> None:
+    def __init__(self, packet: bytes, header: Header, changed: bool = False) -> None:
         self.packet = packet
-        self.tcp = tcp
-        self.start = start
-        self.end = end
-        self.seq = seq
-        self.ack = ack
-        self.flags = flags
+        self.key, self.tcp, self.start, self.end, self.seq, self.ack, self.flags, self.window = header
         self.changed = changed
 
     @property
@@ -86,14 +84,10 @@ class Segment:
         """The octets of the stream that the segment carries."""
         return self.packet[self.start : self.end]
 
-    @property
-    def key(self) -> bytes:
-        """Addresses and ports as the sender writes them: what a flow table looks up."""
-        return self.packet[12:20] + self.packet[self.tcp : self.tcp + 4]
-
     def _with(self, at: int, octets: bytes, flags: int) -> Segment:
         packet = self.packet[:at] + octets + self.packet[at + len(octets) :]
-        return Segment(packet, self.tcp, self.start, self.end, self.seq, self.ack, flags, changed=True)
+        header = self.key, self.tcp, self.start, self.end, self.seq, self.ack, flags, self.window
+        return Segment(packet, header, changed=True)
 
     def with_payload(self, octets: bytes) -> Segment:
         """Another payload of the same length; this very segment if it is the one it has."""
@@ -133,11 +127,6 @@ class Segment:
         older = (int.from_bytes(newer, "big") - int.from_bytes(self.packet[own : own + 4], "big")) % (1 << 32)
         return self._with(own, newer, self.flags) if 0 < older < 1 << 31 else self
 
-    @property
-    def window(self) -> int:
-        """The window field, as it is."""
-        return int.from_bytes(self.packet[self.tcp + 14 : self.tcp + 16], "big")
-
     def permits_sack(self) -> bool:
         """Whether a SYN or SYN-ACK agrees to selective acknowledgments."""
         return self._option(_SACK_PERMITTED, 2) is not None
@@ -173,16 +162,34 @@ class Segment:
 
 def read(packet: bytes) -> Segment | Malformed:
     """The segment in an IPv4 packet, or why there is none."""
+    found = header(packet)
+    return found if isinstance(found, Malformed) else Segment(packet, found)
+
+
+def header(packet: bytes) -> Header | Malformed:
+    """What the headers of an IPv4 packet say if it is a whole segment, or why it is none."""
+    if len(packet) >= _SHORTEST:
+        version, end, fragment, protocol, key, seq, ack, length, flags, window = _BOTH(packet)
+        start = _IP_HEADER + (length >> 4) * 4
+        if (
+            version == _IPV4_WITHOUT_OPTIONS
+            and protocol == _TCP
+            and not fragment & _FRAGMENT
+            and _SHORTEST <= start <= end <= len(packet)
+        ):
+            return key, _IP_HEADER, start, end, seq, ack, flags, window
+    return _unusual_header(packet)
+
+
+def _unusual_header(packet: bytes) -> Header | Malformed:
+    """The same of any packet, step by step."""
     size = len(packet)
     if size < _IP_HEADER:
         return Malformed.SHORT
     version, end, fragment, protocol = _IP.unpack_from(packet)
-    if version == 0x45:  # without IP options: as good as always
-        tcp = _IP_HEADER
-    elif version >> 4 != 4:
+    if version >> 4 != 4:
         return Malformed.NOT_IPV4
-    else:
-        tcp = (version & 0xF) * 4
+    tcp = (version & 0xF) * 4
     if tcp < _IP_HEADER or end < tcp:
         return Malformed.IP_HEADER
     if size < end:
@@ -193,12 +200,11 @@ def read(packet: bytes) -> Segment | Malformed:
         return Malformed.NOT_TCP
     if end < tcp + _TCP_HEADER:
         return Malformed.TCP_HEADER
-    seq, ack, length, flags = _PORTS_TO_FLAGS.unpack_from(packet, tcp)
-    length = (length >> 4) * 4
-    start = tcp + length
-    if length < _TCP_HEADER or start > end:
+    seq, ack, length, flags, window = _PORTS_TO_FLAGS.unpack_from(packet, tcp)
+    start = tcp + (length >> 4) * 4
+    if start < tcp + _TCP_HEADER or start > end:
         return Malformed.TCP_HEADER
-    return Segment(packet, tcp, start, end, seq, ack, flags)
+    return packet[12:20] + packet[tcp : tcp + 4], tcp, start, end, seq, ack, flags, window
 
 
 def checksum(octets: bytes) -> int:

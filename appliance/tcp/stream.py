@@ -16,6 +16,8 @@ Rules:
 * A packet beyond a gap waits and is read, in order of offsets, the moment the gap fills. While it waits its receiver
   sends no duplicate ACK for it; a loss before the firewall is repaired by the sender's timers.
 * After the FIN the stream has no more octets.
+* Where nothing waits and everything is decided the stream is *straight*: a segment at exactly `straight_at` goes on as
+  it came unless an inspector objects. That is nearly every segment there is.
 * Behind TCP Intercept the receiver's numbers are not the sender's: SYNPROXY answered the client before the server
   did, and whoever is between adds a constant to the client's acknowledgments that nobody tells us. The first of them
   that cannot be the sender's own is taken for "nothing received yet": that is too much by what had been received
@@ -38,6 +40,9 @@ from appliance.tcp.seq import to_offset, to_seq
 
 #: How far beyond the next octet a packet may be: the largest window there is (RFC 7323 §2.3), in octets.
 MAX_WINDOW = 1 << 30
+
+#: In the place of a sequence number: a segment of none goes straight on.
+NOWHERE = -1
 
 _by_start = attrgetter("start")
 
@@ -75,6 +80,7 @@ class Stream:
         "fin",
         "first",
         "next",
+        "straight_at",
         "undecided",
         "window",
     )
@@ -88,6 +94,7 @@ class Stream:
         self.acked: int | None = None  # the last acknowledgment number looked at
         self.window = 0  # what the receiver offered when `acked` was looked at
         self.next = 0
+        self.straight_at = first  # the sequence number; NOWHERE where the stream is not straight, or may not be
         self.decided = 0
         self.fin: int | None = None
         self.edits = Edits()
@@ -106,6 +113,9 @@ class Stream:
 
         What was never let go cannot have been received: a number beyond that says nothing.
         """
+        if ack == self.straight_at and not self._shift:  # the receiver has it all
+            self.acked = ack
+            return self.edits.forget()
         first_seen, self.acked = self.acked is None, ack
         offset = to_offset(ack - self._shift, self.first, self.decided)
         end = self.gone
@@ -118,6 +128,11 @@ class Stream:
             return 0
         offset = min(offset, self.decided)
         return self.edits.acknowledge(offset)
+
+    def straighten(self) -> None:
+        """Find out where it is straight."""
+        straight = self.decided == self.next and self.fin is None and not self.early
+        self.straight_at = to_seq(self.next, self.first) if straight else NOWHERE
 
     @property
     def gone(self) -> int:
@@ -194,6 +209,7 @@ class Stream:
 
     def append(self, octets: bytes) -> None:
         """The octets from `next` on are read."""
+        self.straight_at = NOWHERE  # until they are decided
         self.edits.append(octets)
         self.next += len(octets)
 

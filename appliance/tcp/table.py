@@ -15,11 +15,15 @@ from typing import Generic, TypeVar
 
 from appliance.flow import Side
 from appliance.tcp.connection import Connection, State, reverse
+from appliance.tcp.stream import Stream
 
 #: Connections at once, of one worker.
 MAX_CONNECTIONS = 1 << 17
 
 C = TypeVar("C", bound=Connection)
+
+#: What a packet belongs to: the connection, the side that sent it, that side's stream, its peer's.
+Found = tuple[C, Side, Stream, Stream]
 
 
 class Table(Generic[C]):
@@ -30,17 +34,17 @@ class Table(Generic[C]):
         self._lifetimes = lifetimes
         self._silence = silence
         self._limit = limit
-        self._sides: dict[bytes, tuple[C, Side]] = {}
+        self._sides: dict[bytes, Found[C]] = {}
         self._over: dict[bytes, C] = {}  # CLOSED and DEAD, in the order they ended
         self._silent: dict[bytes, C] = {}  # the client was never heard, in the order they began
-        #: `find(key)`: the connection a packet belongs to and the side that sent it, or None
+        #: `find(key)`: what a packet belongs to, by addresses and ports as its sender writes them; or None
         self.find = self._sides.get
 
     def __len__(self) -> int:
         return len(self._sides) // 2
 
     def __iter__(self) -> Iterator[C]:
-        return (connection for connection, side in self._sides.values() if side is Side.CLIENT)
+        return (connection for connection, side, _, _ in self._sides.values() if side is Side.CLIENT)
 
     def add(self, connection: C) -> C | None:
         """A connection begins. Which one was forgotten for it, `connection` itself if there is no room."""
@@ -54,8 +58,9 @@ class Table(Generic[C]):
             return connection
         if forgotten is not None:
             self.remove(forgotten)
-        self._sides[key] = (connection, Side.CLIENT)
-        self._sides[reverse(key)] = (connection, Side.SERVER)
+        client, server = connection.client, connection.server
+        self._sides[key] = (connection, Side.CLIENT, client, server)
+        self._sides[reverse(key)] = (connection, Side.SERVER, server, client)
         self._silent[key] = connection
         return forgotten
 
@@ -65,7 +70,7 @@ class Table(Generic[C]):
 
     def end(self, connection: C, state: State) -> None:
         """The connection is CLOSED or DEAD from now on."""
-        connection.state = state
+        connection.become(state)
         self._silent.pop(connection.key, None)
         self._over.pop(connection.key, None)
         self._over[connection.key] = connection

@@ -1,8 +1,8 @@
 """An inspector for tests of the datapath alone: what it does is a function of octets, whatever their segmentation.
 
 ``S`` becomes ``X``. ``!`` closes the connection, ``?`` resets it, ``|`` closes it as a malicious address, ``=`` is
-logged, ``,`` becomes a space that is told, ``^`` raises, ``~`` ends inspection. Of the server, an unfinished line that
-begins with ``h`` is held until its LF; stalled, it becomes ``Z``.
+logged, ``,`` becomes a space that is told, ``^`` raises, ``~`` ends inspection, ``>`` of the client waits 100 ms for
+its turn. Of the server, an unfinished line that begins with ``h`` is held until its LF; stalled, it becomes ``Z``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from appliance.flow import Side
 from appliance.policy.actions import (
     Action,
     Bypass,
+    Defer,
     DropConnection,
     Hold,
     Log,
@@ -45,6 +46,7 @@ class Double:
     def inspect(self, side: Side, offset: int, octets: bytes, now: int) -> list[Action]:
         assert octets
         assert now >= 0
+        self.now = now
         assert offset == len(self.seen[side]), "each octet once, in order"
         assert side not in self.finished
         self.seen[side] += octets
@@ -77,6 +79,8 @@ class Double:
                 return [Log(side, CAUSE)]
             case b",":
                 return [Mask(side, at, b" "), Replaced(side, b"MAIL FROM:<a,b>")]
+            case b">" if side is Side.CLIENT:
+                return [Defer(side, at, self.now + 100_000_000)]
             case b"~":
                 return [Bypass(log=True)]
             case b"^":

@@ -473,8 +473,9 @@ class TestBehindTcpIntercept:
 
     def test_acknowledged_octets_are_let_go(self, wire: Wire) -> None:
         wire.talk([(SERVER, b"220 mail\n"), (CLIENT, b"EHLO a"), (SERVER, b"250 ok\n"), (CLIENT, b"MAIL b")])
-        connection, _ = wire.datapath._find(segment(wire.make(CLIENT)).key) or (None, None)
-        assert connection is not None
+        found = wire.datapath._find(segment(wire.make(CLIENT)).key)
+        assert found is not None
+        connection = found[0]
         assert (len(connection.client.edits), len(connection.server.edits)) == (6, 9), "the banner stays behind"
 
     def test_what_the_client_may_lack_is_repeated_as_it_was(self, wire: Wire) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.tcp.segment import ACK, FIN
-from appliance.tcp.stream import Parcel, Stream
+from appliance.tcp.stream import NOWHERE, Parcel, Stream
 from tests.wire import packet, segment
 
 ENDS = ("203.0.113.10", 40_000), ("192.0.2.25", 25)
@@ -41,6 +41,34 @@ class TestAcknowledging:
         assert stream.acknowledge(111) == 10
 
 
+class TestStraight:
+    def test_where_all_is_decided(self, stream: Stream) -> None:
+        stream.straighten()
+        assert stream.straight_at == 110
+
+    def test_not_before_it_is_decided(self, stream: Stream) -> None:
+        stream.straighten()
+        stream.append(b"a")
+        assert stream.straight_at == NOWHERE
+        stream.straighten()
+        assert stream.straight_at == NOWHERE
+
+    def test_not_before_a_gap(self, stream: Stream) -> None:
+        stream.hold(parcel(20, b"a"))
+        stream.straighten()
+        assert stream.straight_at == NOWHERE
+
+    def test_not_behind_the_fin(self, stream: Stream) -> None:
+        stream.fin = 10
+        stream.straighten()
+        assert stream.straight_at == NOWHERE
+
+    def test_an_acknowledgment_of_all_lets_go_of_all(self, stream: Stream) -> None:
+        stream.straighten()
+        assert stream.acknowledge(110) == 10
+        assert (stream.acked, stream.edits.base, len(stream.edits)) == (110, 10, 0)
+
+
 class TestBehindTcpIntercept:
     """The receiver counts from a number of SYNPROXY's: its acknowledgments are off by a constant."""
 
@@ -59,6 +87,11 @@ class TestBehindTcpIntercept:
     def test_from_nothing_received_all_is_exact(self, stream: Stream) -> None:
         assert [self.ack(stream, offset) for offset in (0, 4, 4, 10, 11)] == [0, 4, 0, 6, 0]
         assert stream.expected_seq == (110 + self.COOKIE) % 2**32
+
+    def test_the_senders_own_number_is_not_the_receivers(self, stream: Stream) -> None:
+        self.ack(stream, 4)
+        stream.straighten()
+        assert stream.acknowledge(110) == 0
 
     def test_what_was_received_before_is_kept_longer_never_shorter(self, stream: Stream) -> None:
         assert [self.ack(stream, offset) for offset in (4, 10)] == [0, 6]

@@ -26,8 +26,8 @@ def table() -> Table[Connection]:
 def test_either_side_finds_it(table: Table[Connection]) -> None:
     one = connection(1_025)
     assert table.add(one) is None
-    assert table.find(one.key) == (one, CLIENT)
-    assert table.find(one.server_key) == (one, SERVER)
+    assert table.find(one.key) == (one, CLIENT, one.client, one.server)
+    assert table.find(one.server_key) == (one, SERVER, one.server, one.client)
     assert table.find(connection(1_026).key) is None
     assert (len(table), list(table)) == (1, [one])
 
@@ -37,7 +37,7 @@ def test_a_tuple_used_again_forgets_the_one_before(table: Table[Connection]) -> 
     table.add(one)
     table.end(one, State.CLOSED)
     assert table.add(two) is one
-    assert table.find(two.key) == (two, CLIENT)
+    assert table.find(two.key) == (two, CLIENT, two.client, two.server)
     assert len(table) == 1
 
 
@@ -46,7 +46,7 @@ def test_roles_may_have_changed(table: Table[Connection]) -> None:
     two = Connection(one.server_key, Stream(1), Stream(1), 0)
     table.add(one)
     assert table.add(two) is one
-    assert table.find(one.key) == (two, SERVER)
+    assert table.find(one.key) == (two, SERVER, two.server, two.client)
     assert len(table) == 1
 
 
@@ -69,7 +69,7 @@ def test_the_one_that_was_over_first_makes_room(table: Table[Connection]) -> Non
     table.end(ones[0], State.CLOSED)
     assert table.add(connection(8)) is ones[2]
     assert table.add(connection(9)) is ones[0]
-    assert table.find(ones[1].key) == (ones[1], CLIENT)
+    assert table.find(ones[1].key) == (ones[1], CLIENT, ones[1].client, ones[1].server)
 
 
 def test_one_whose_client_was_never_heard_makes_room_when_none_is_over(table: Table[Connection]) -> None:
