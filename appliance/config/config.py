@@ -86,6 +86,12 @@ class Logging:
     hosts: tuple[LoggingHost, ...] = ()
     disabled: frozenset[int] = frozenset()  # `no logging message ID`
 
+    def takes(self, message: int, severity: int) -> bool:
+        """Whether any destination takes this message."""
+        levels = (self.buffered, self.console, self.trap)
+        heard = any(level is not None and severity <= level for level in levels)
+        return self.enabled and heard and message not in self.disabled
+
 
 @dataclass(frozen=True, slots=True)
 class MetricsListen:

@@ -22,6 +22,7 @@ from appliance.daemon import channel, clock, firewall, pages
 from appliance.daemon.answers import Operators
 from appliance.daemon.books import Books
 from appliance.daemon.crew import Crew, Hand
+from appliance.daemon.denials import Denials
 from appliance.daemon.errands import Errands
 from appliance.daemon.firewall import Firewall
 from appliance.daemon.notify import Notifier
@@ -29,8 +30,10 @@ from appliance.daemon.rundir import RunDirectory
 from appliance.daemon.sinks import Sinks
 from appliance.daemon.worker import QUEUE_BASE, Worker
 from appliance.datapath.snapshot import Snapshot
+from appliance.iptables import LOG_GROUP
 from appliance.kernel import links, privileges, queues
 from appliance.kernel.errors import KernelError
+from appliance.kernel.nflog import Listener
 from appliance.kernel.reset import Resetter
 from appliance.syslog import EngineFault, WorkerRestarted
 
@@ -86,6 +89,7 @@ class Daemon:
         undo.callback(self._books.close)
         self._errands = Errands(self._config.statics, self._firewall.table, self._sinks, resetter)
         self._operators = Operators(self._config, self._firewall.table, self._books, self._snapshot)
+        self._listen_to_denials()
         self._open_control()
         if self._config.metrics is not None:
             self._open_metrics(self._config.metrics)
@@ -95,6 +99,19 @@ class Daemon:
         """Everything as it was found."""
         self._notifier.send(STOPPING=1)
         self._undo.close()
+
+    def _listen_to_denials(self) -> None:
+        listener = Listener(LOG_GROUP)
+        self._undo.callback(listener.close)
+        denials = Denials(self._config, links.indices(self._config))
+
+        def hear(_mask: int) -> None:
+            for copy in listener.read():
+                record = denials.record(copy)
+                if record is not None:
+                    self._sinks.write(record)
+
+        self._selector.register(listener, selectors.EVENT_READ, hear)
 
     def _open_control(self) -> None:
         path, gid = self._directory.control, privileges.control_gid()

@@ -9,7 +9,8 @@ before what relies on them, doors last):
   class, generation and worker in the connmark; later packets get them back. A generation is never 0: a mark without
   one is undecided.
 * **filter** drops what conntrack can't place, asks the access list or the security levels about a connection's first
-  packet, and queues every TCP packet of an inspected connection to its worker unless the BPF marked it SKIP.
+  packet, and queues every TCP packet of an inspected connection to its worker unless the BPF marked it SKIP; of what
+  it drops the daemon gets a copy by NFLOG, where the log takes a record of it.
 * **raw** keeps a SYN that is marked INTERCEPT from conntrack.
 * **nat** translates the statics.
 
@@ -36,6 +37,7 @@ from appliance.marks import CLASS, CONNECTION, DISPOSITION, GENERATION, WORKER, 
 from appliance.nat.static import Static
 from appliance.policy.acl import ANY, AccessList, Ace, Ports
 from appliance.policy.maps import MatchAccessList, MatchAny, MatchDefaultInspectionTraffic, MatchPort
+from appliance.syslog import AccessDenied, InboundDenied, NoConnection, Record
 
 #: What every chain of ours is called.
 PREFIX = "FIXUP_"
@@ -49,6 +51,15 @@ SYNPROXY = ["-j", "SYNPROXY", "--mss", "1460"]
 #: A rule is its words without ``-A CHAIN``; a table is its chains in order, and its hooks built-in chain -> ours.
 _Rule = list[str]
 _DROP, _ACCEPT, _RETURN = ["-j", "DROP"], ["-j", "ACCEPT"], ["-j", "RETURN"]
+
+#: Who is told what was dropped listens on this NFLOG group; low numbers are other people's. The prefix of a copy is
+#: the id of the record it becomes.
+LOG_GROUP = 2500
+#: Copies of each kind at most, whatever a flood brings, and how many at once; the rules' counters have every packet.
+_TOLD = ["-m", "limit", "--limit", "100/second", "--limit-burst", "200"]
+#: Where a packet goes to be dropped, by what is said of it; all but the first are of TCP alone.
+_DENIED, _UNASKED, _STRAY = "FIXUP_DENIED", "FIXUP_UNASKED", "FIXUP_STRAY"
+_SAID: Mapping[str, type[Record]] = {_DENIED: AccessDenied, _UNASKED: InboundDenied, _STRAY: NoConnection}
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +241,8 @@ def _filter(config: Config, ours: list[Interface], queues: dict[str, list[_Rule]
     entrance, proxy = _proxy(config, ours)
     between += entrance
     between += [
-        ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED", *_DROP],
-        ["-p", "tcp", "!", "--syn", "-m", "conntrack", "--ctstate", "NEW", *_DROP],
+        ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED", "-g", _STRAY],
+        ["-p", "tcp", "!", "--syn", "-m", "conntrack", "--ctstate", "NEW", "-g", _STRAY],
         ["-m", "conntrack", "--ctstate", "NEW", "-j", "FIXUP_ACCESS"],
         ["-m", "mark", "--mark", CLASS.match(0), *_ACCEPT],
         # An error that ICMP reports of an inspected connection: not a part of its stream.
@@ -240,8 +251,22 @@ def _filter(config: Config, ours: list[Interface], queues: dict[str, list[_Rule]
         ["-j", "FIXUP_QUEUE"],
         _DROP,
     ]
-    chains = {**_between(ours), "FIXUP_BETWEEN": between, **_access(config, ours), **proxy, **queues}
+    chains = {**_between(ours), "FIXUP_BETWEEN": between, **_access(config, ours), **proxy, **queues, **_said(config)}
     return _Table("filter", {"FORWARD": "FIXUP_FORWARD"}, chains)
+
+
+def _said(config: Config) -> dict[str, list[_Rule]]:
+    """The ends of what is dropped: the daemon gets a copy where the log takes what it makes of it."""
+
+    def copy(chain: str, kind: type[Record]) -> Iterator[_Rule]:
+        if config.logging.takes(kind.id, kind.severity):
+            protocol = [] if chain == _DENIED else ["-p", "tcp"]
+            group = ["--nflog-prefix", str(kind.id), "--nflog-group", str(LOG_GROUP)]
+            yield [*protocol, *_TOLD, "-j", "NFLOG", *group]
+
+    said = {chain: [*copy(chain, kind), _DROP] for chain, kind in _SAID.items()}
+    # To SYNPROXY's chains comes what has no connection, too: it was not the access list that ended it.
+    return {**said, _DENIED: [["-p", "tcp", "!", "--syn", "-g", _STRAY], *said[_DENIED]]}
 
 
 def _access(config: Config, ours: list[Interface]) -> dict[str, list[_Rule]]:
@@ -260,12 +285,12 @@ def _access(config: Config, ours: list[Interface]) -> dict[str, list[_Rule]]:
         if found is not None:
             chain = f"{PREFIX}IN_{_device(each)}"
             access.append(["-i", _device(each), "-g", chain])
-            lists[chain] = [*_list(found, config.statics), _DROP]
+            lists[chain] = [*_list(found, config.statics), ["-g", _DENIED]]
         else:
             access += [
                 ["-i", _device(each), "-o", _device(other), *_RETURN] for other in ours if _level(each) > _level(other)
             ]
-    return {"FIXUP_ACCESS": [*access, _DROP], **lists}
+    return {"FIXUP_ACCESS": [*access, ["-g", _UNASKED]], **lists}
 
 
 def _level(interface: Interface) -> int:
@@ -284,7 +309,7 @@ def _untranslated(statics: Iterable[Static], ours: list[Interface]) -> Iterator[
 def _list(access_list: AccessList, statics: tuple[Static, ...]) -> Iterator[_Rule]:
     for ace in access_list.aces:
         for words in _ace(ace, statics):
-            yield [*words, *(_RETURN if ace.permit else _DROP)]
+            yield [*words, *(_RETURN if ace.permit else ["-g", _DENIED])]
 
 
 def _proxy(config: Config, ours: list[Interface]) -> tuple[list[_Rule], dict[str, list[_Rule]]]:
@@ -299,11 +324,12 @@ def _proxy(config: Config, ours: list[Interface]) -> tuple[list[_Rule], dict[str
     for number, each in enumerate(_intercepting(config, ours), 1):
         chain, device = f"{PREFIX}PROXY_{number}", _device(by_name[each.mapped_interface])
         entrance.append(["-i", device, "-d", f"{each.mapped}/32", *untracked, "-g", chain])
-        chains[chain] = [*_permitted(config, each, by_name), _DROP]
+        asked = any(group.interface == each.mapped_interface for group in config.access_groups)
+        chains[chain] = [*_permitted(config, each, by_name), ["-g", _DENIED if asked else _UNASKED]]
     if chains:
         full = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.FULL)]
         reset = ["-p", "tcp", *full, "-j", "REJECT", "--reject-with", "tcp-reset"]
-        chains["FIXUP_PROXY"] = [reset, ["-p", "tcp", *SYNPROXY], _DROP]
+        chains["FIXUP_PROXY"] = [reset, ["-p", "tcp", *SYNPROXY], ["-g", _STRAY]]
     return entrance, chains
 
 
@@ -323,7 +349,7 @@ def _permitted(config: Config, static: Static, ours: Mapping[str | None, Interfa
         if reached and ace.protocol in ("ip", "tcp", "6"):
             to_any = replace(ace, protocol="tcp", destination=ANY)
             for words in _ace(to_any, config.statics):
-                yield [*words, *(["-g", "FIXUP_PROXY"] if ace.permit else _DROP)]
+                yield [*words, *["-g", "FIXUP_PROXY" if ace.permit else _DENIED]]
 
 
 def _intercepting(config: Config, ours: Iterable[Interface]) -> list[Static]:

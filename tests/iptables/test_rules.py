@@ -50,6 +50,29 @@ def test_a_rule_file_becomes_these_rules(path: Path) -> None:
     assert rendered(loaded(path)) == path.with_suffix(".rules").read_text()
 
 
+TOLD = "-m limit --limit 100/second --limit-burst 200 -j NFLOG --nflog-prefix"
+
+
+@pytest.mark.parametrize(
+    ("logging", "told"),
+    [
+        ("logging enable\nlogging buffered informational", ["106023", "106001", "106015"]),
+        ("logging enable\nlogging trap warnings", ["106023", "106001"]),
+        ("logging enable\nlogging console alerts", []),
+        ("logging enable\nlogging buffered debugging\nno logging message 106015", ["106023", "106001"]),
+        ("logging buffered debugging", []),
+    ],
+)
+def test_copies_of_what_is_dropped_go_out_where_the_log_takes_them(logging: str, told: list[str]) -> None:
+    config = load(logging.encode()).config
+    assert config is not None
+    lines = [line for line in rendered(config).splitlines() if "NFLOG" in line]
+    assert [line.partition(f"{TOLD} ")[2].split()[0] for line in lines] == told
+    ends = [line for line in rendered(config).splitlines() if line.endswith(" -j DROP")]
+    for chain in ("FIXUP_DENIED", "FIXUP_UNASKED", "FIXUP_STRAY"):
+        assert f"-A {chain} -j DROP" in ends
+
+
 @settings(max_examples=50)
 @given(configs())
 def test_every_table_is_whole_and_only_ours(config: Config) -> None:
@@ -130,10 +153,10 @@ def test_synproxy_serves_whom_the_access_list_permits() -> None:
     assert config is not None
     text = rendered(config)
     assert [line for line in text.splitlines() if line.startswith("-A FIXUP_PROXY_")] == [
-        "-A FIXUP_PROXY_1 -s 203.0.113.64/26 -p tcp -j DROP",
+        "-A FIXUP_PROXY_1 -s 203.0.113.64/26 -p tcp -g FIXUP_DENIED",
         "-A FIXUP_PROXY_1 -p tcp --dport 25 -g FIXUP_PROXY",
         "-A FIXUP_PROXY_1 -s 203.0.113.7/32 -p tcp -g FIXUP_PROXY",
-        "-A FIXUP_PROXY_1 -j DROP",
+        "-A FIXUP_PROXY_1 -g FIXUP_DENIED",
     ]
     assert text.count("--notrack") == 1  # where there is no embryonic limit nobody is intercepted
     without = load(INTERCEPTING.replace("tcp 0 20", "").encode()).config

@@ -1,0 +1,105 @@
+"""What the rules dropped, as records: which one the prefix says, the rest the packet."""
+
+from __future__ import annotations
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.packet import Packet, Raw
+
+from appliance.daemon.denials import Denials
+from appliance.kernel.nflog import Copy
+from tests.appliances import PLAIN
+
+DENIALS = Denials(PLAIN, {1: "outside", 2: "inside"})
+CLIENT, SERVER, MAPPED = "203.0.113.10", "192.0.2.25", "203.0.113.125"
+
+
+def told(prefix: str, packet: Packet | bytes, came_in: int = 1, goes_out: int = 2) -> str | None:
+    record = DENIALS.record(Copy(prefix, came_in, goes_out, bytes(packet)[:96]))
+    return None if record is None else f"{record.id} {record.text()}"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "packet", "words"),
+    [
+        (
+            "106023",
+            IP(src=CLIENT, dst=SERVER) / TCP(sport=40000, dport=26, flags="S"),
+            '106023 Deny tcp src outside:203.0.113.10/40000 dst inside:192.0.2.25/26 by access-group "outside_in" '
+            "[0x0, 0x0]",
+        ),
+        (
+            "106023",
+            IP(src=CLIENT, dst=MAPPED) / TCP(sport=40000, dport=26, flags="S"),  # before it is translated
+            '106023 Deny tcp src outside:203.0.113.10/40000 dst inside:192.0.2.25/26 by access-group "outside_in" '
+            "[0x0, 0x0]",
+        ),
+        (
+            "106023",
+            IP(src=CLIENT, dst=SERVER) / UDP(sport=53, dport=53),
+            '106023 Deny udp src outside:203.0.113.10/53 dst inside:192.0.2.25/53 by access-group "outside_in" '
+            "[0x0, 0x0]",
+        ),
+        (
+            "106023",
+            IP(src=CLIENT, dst=SERVER) / ICMP(type=8, code=3),
+            "106023 Deny icmp src outside:203.0.113.10 dst inside:192.0.2.25 (type 8, code 3) "
+            'by access-group "outside_in" [0x0, 0x0]',
+        ),
+        (
+            "106023",
+            IP(src=CLIENT, dst=SERVER, proto=47) / Raw(b"12345678"),
+            '106023 Deny protocol 47 src outside:203.0.113.10 dst inside:192.0.2.25 by access-group "outside_in" '
+            "[0x0, 0x0]",
+        ),
+        (
+            "106015",
+            IP(src=CLIENT, dst=SERVER, options=b"\x01" * 4) / TCP(sport=40000, dport=25, flags="FPA"),
+            "106015 Deny TCP (no connection) from 203.0.113.10/40000 to 192.0.2.25/25 "
+            "flags FIN PSH ACK  on interface outside",
+        ),
+        (
+            "106001",
+            IP(src=CLIENT, dst=SERVER) / TCP(sport=40000, dport=25, flags="S"),
+            "106001 Inbound TCP connection denied from 203.0.113.10/40000 to 192.0.2.25/25 "
+            "flags SYN  on interface outside",
+        ),
+        (
+            "106023",
+            IP(src=CLIENT, dst=SERVER, frag=5, proto=6) / Raw(b"\xff" * 40),
+            '106023 Deny tcp src outside:203.0.113.10/0 dst inside:192.0.2.25/0 by access-group "outside_in" '
+            "[0x0, 0x0]",
+        ),
+    ],
+)
+def test_records(prefix: str, packet: Packet, words: str) -> None:
+    assert told(prefix, packet) == words
+
+
+SYN = bytes(IP(src=CLIENT, dst=SERVER) / TCP(sport=40000, dport=26, flags="S"))
+
+
+@pytest.mark.parametrize(
+    "packet", [b"", SYN[:19], b"\x60" + SYN[1:], *(SYN[:size] for size in range(20, 40)), b"\x4f" + SYN[1:]]
+)
+def test_no_packet_is_too_short(packet: bytes) -> None:
+    """It is a record of what there is, or none."""
+    words = told("106015", packet)
+    assert words is None or words.startswith("106015 Deny TCP (no connection) from 203.0.113.10/")
+
+
+def test_what_is_not_ours_is_no_record() -> None:
+    assert told("somebody's", SYN) is None
+    assert told("", SYN) is None
+
+
+def test_an_interface_that_is_not_known_is_said_to_be_unknown() -> None:
+    words = told("106023", SYN, came_in=7, goes_out=0)
+    assert words is not None
+    assert 'src unknown:203.0.113.10/40000 dst unknown:192.0.2.25/26 by access-group "unknown"' in words
+
+
+def test_the_table_of_flags_is_complete() -> None:
+    packet = bytearray(SYN)
+    packet[33] = 0xFF
+    assert "flags FIN SYN RST PSH ACK URG  on" in (told("106015", bytes(packet)) or "")
