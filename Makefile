@@ -17,7 +17,7 @@ APT_TEST := postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl ethto
 EXIM_DEBS := exim4-base exim4-daemon-light
 EXIM_LIBS := libgnutls-dane0 libidn12 libidn2-0 libpcre2-8-0 libdb5.3
 
-.PHONY: help setup packages accounts venv demo test limits lint bench mutants fuzz install uninstall clean
+.PHONY: help setup packages accounts venv demo test limits soak lint bench mutants fuzz install uninstall clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,11 @@ test: setup lint ## every test; without root the pure ones
 limits: setup ## the limits at full length: 100,000 packets against the model, 3 x 2,000 connections, a flood (needs root)
 	@if [ -z "$(ROOT)" ]; then echo "make limits needs root: sudo make limits" >&2; exit 2; fi
 	@FIXUP_LONG=1 $(VENV)/bin/pytest -q tests/bpf/test_against_model.py tests/e2e/test_intercept.py
+
+soak: setup ## the proofs at full length: a crowd of 10,000, killed workers, a million connections, a bad line (needs root)
+	@if [ -z "$(ROOT)" ]; then echo "make soak needs root: sudo make soak" >&2; exit 2; fi
+	@FIXUP_LONG=1 $(VENV)/bin/pytest -q -rP tests/e2e/test_crowd.py tests/e2e/test_killed_workers.py \
+	    tests/e2e/test_impairment.py tests/datapath/test_bounds.py tests/datapath/test_bad_line.py
 
 lint: venv
 	@$(VENV)/bin/ruff check .

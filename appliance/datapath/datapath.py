@@ -24,6 +24,7 @@ from appliance.datapath.effects import Effect, Emit, Kill, SendReset
 from appliance.datapath.inspected import NO_NAME, Inspected, Inspects, Makes, flow_of
 from appliance.datapath.outcome import Outcome
 from appliance.datapath.reader import OF_REFUSAL, Reader
+from appliance.datapath.strangers import Strangers
 from appliance.datapath.waiting import WaitingRoom
 from appliance.flow import Side
 from appliance.marks import CLASS
@@ -84,6 +85,7 @@ class Datapath:
         self._outcome = Outcome(engine)
         self._room = WaitingRoom(self._outcome, engine)
         self._reader = Reader(self._table, self._room, self._outcome, interfaces, engine)
+        self._strangers = Strangers()
         self._sweep_at = now + SWEEP
         self._fault_in = 0
 
@@ -174,7 +176,8 @@ class Datapath:
         elif not flags & FIN and segment.end == segment.start:  # a last ACK: there is nothing in it to be inspected
             self._outcome.go(handle, segment)
         else:
-            self._reset_stranger(handle, segment, indev, outdev)
+            self._outcome.drop(handle, counters.UNKNOWN_FLOWS)
+            self._reset_stranger(segment, indev, outdev)
 
     def _adopt(self, handle: Any, syn_ack: Segment, mark: int, devices: tuple[int, int], now: int) -> None:
         """A connection begins: `devices` are the interfaces of its client and its server."""
@@ -247,19 +250,26 @@ class Datapath:
         else:
             self._syn_ack(handle, segment)
 
-    def _reset_stranger(self, handle: Any, segment: Segment, indev: int, outdev: int) -> None:
-        """Both ends of a connection whose stream is unknown are reset; its server is the end of the lower port."""
-        self._outcome.drop(handle, counters.UNKNOWN_FLOWS)
+    def _reset_stranger(self, segment: Segment, indev: int, outdev: int) -> None:
+        """Both ends of a connection whose stream is unknown are reset, once it is known what they expect.
+
+        Its server is the end of the lower port. Who gets a segment may also have it already, its acknowledgment lost.
+        """
         key, from_client = segment.key, segment.key[8:10] >= segment.key[10:12]
         if from_client:
             flow = flow_of(key, (indev, outdev), self.interfaces)
+            expected: int | None = self._strangers.server_expects(segment)
         else:
             flow = flow_of(reverse(key), (outdev, indev), self.interfaces)
+            expected = self._strangers.client_expects(segment)
+        if expected is None:
+            return
         behind = to_seq(segment.end - segment.start + bool(segment.flags & FIN), segment.seq)
         self._outcome.effects += (
             Kill(flow),  # first: the kernel's table would take our RSTs for the peers' own
-            SendReset(flow, not from_client, segment.seq, segment.ack),
             SendReset(flow, from_client, segment.ack, behind),
+            SendReset(flow, not from_client, expected, segment.ack),
+            SendReset(flow, not from_client, behind, segment.ack),
             Emit(records.stranger(flow, Side.CLIENT if from_client else Side.SERVER)),
         )
 

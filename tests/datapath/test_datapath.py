@@ -120,22 +120,40 @@ class TestBeginning:
 
 
 class TestUnknown:
-    @pytest.mark.parametrize("side", [CLIENT, SERVER])
-    def test_a_connection_whose_beginning_was_not_seen_is_reset(self, side: Side) -> None:
-        wire = Wire(engine(Double), acked={CLIENT: 50, SERVER: 100})
-        wire.send(side, 50 if side is CLIENT else 100, b"NOOP\r\n")
-        assert verdict(wire) == Drop(1)
-        resets = {each.to_client: (each.seq, each.ack) for each in wire.effects if isinstance(each, SendReset)}
-        client, server = 1_001 + 50, 9_001 + 100
-        if side is CLIENT:
-            assert resets == {True: (server, client + 6), False: (client, server)}
-        else:
-            assert resets == {True: (server, client), False: (client, server + 6)}
-        kill = wire.effects[0]
+    CLIENTS, SERVERS = 1_001 + 50, 9_001 + 100  # the numbers either end has got to
+
+    @pytest.fixture
+    def stranger(self) -> Wire:
+        return Wire(engine(Double), acked={CLIENT: 50, SERVER: 100})
+
+    def resets(self, wire: Wire) -> list[tuple[bool, int, int]]:
+        return [(each.to_client, each.seq, each.ack) for each in wire.effects if isinstance(each, SendReset)]
+
+    def test_a_connection_whose_beginning_was_not_seen_is_reset(self, stranger: Wire) -> None:
+        stranger.send(CLIENT, 50, b"NOOP\r\n")
+        assert verdict(stranger) == Drop(1)
+        to_server = [(False, seq, self.SERVERS) for seq in (self.CLIENTS, self.CLIENTS + 6)]  # lacking it or having it
+        assert self.resets(stranger) == [(True, self.SERVERS, self.CLIENTS + 6), *to_server]
+        kill = stranger.effects[0]
         assert isinstance(kill, Kill), "before the resets: the kernel's table would take them for the peers' own"
         assert (kill.flow.client.port, kill.flow.client.interface) == (40_000, "outside")
-        assert [type(each) for each in records(wire)] == [FlowTerminated]
-        assert count(wire.datapath, "unknown_flows") == 1
+        assert [type(each) for each in records(stranger)] == [FlowTerminated]
+        assert count(stranger.datapath, "unknown_flows") == 1
+
+    def test_by_its_server_when_it_is_known_where_the_client_stands(self, stranger: Wire) -> None:
+        for at in (106, 106, 100, 106, 100):  # what was before it was lost
+            stranger.send(SERVER, at, b"250 Ok")
+            assert verdict(stranger) == Drop(stranger.handle)
+            assert stranger.effects == []
+        stranger.send(SERVER, 100, b"250 Ok")
+        to_client = [(True, seq, self.CLIENTS) for seq in (self.SERVERS, self.SERVERS + 6)]
+        assert self.resets(stranger) == [(False, self.CLIENTS, self.SERVERS + 6), *to_client]
+        assert count(stranger.datapath, "unknown_flows") == 6
+
+    def test_as_soon_as_both_ends_were_heard(self, stranger: Wire) -> None:
+        stranger.send(SERVER, 120, b"250 Ok")
+        stranger.send(CLIENT, 60, b"NOOP\r\n")
+        assert {each[:2] for each in self.resets(stranger)} >= {(True, self.SERVERS), (False, self.CLIENTS)}
 
     def test_a_pure_ack_of_it_passes(self) -> None:
         wire = Wire(engine(Double))

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.control.client import ask
 from appliance.control.protocol import ShowConnections, ShowLogging, ShowServicePolicy
-from appliance.kernel import namespaces
+from appliance.kernel import namespaces, queues
 from appliance.lab.lab import EXAMPLE, Lab
 from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_LIMITED, MAPPED_SERVER, SERVER, Network
 from appliance.lab.postfix import Postfix
@@ -46,9 +46,9 @@ def eventually(so: Callable[[], Any], patience: float = PATIENCE) -> bool:
 
 
 class Box:
-    """The lab, its firewall's answers, and work in its hosts."""
+    """The lab, its firewall's answers, and work in its hosts; `settings` are further ones of the client's Postfix."""
 
-    def __init__(self, lab: Lab, home: Path) -> None:
+    def __init__(self, lab: Lab, home: Path, settings: Mapping[str, str] = {}) -> None:
         self.lab, self.home = lab, home
         self.ground = Ground(lab.network)
         self.server = Postfix(
@@ -70,6 +70,7 @@ class Box:
                 "smtp_tls_security_level": "may",
                 "smtp_destination_concurrency_limit": "10",
                 "header_size_limit": "1000000",
+                **settings,
             },
             services="esmtp unix - - n - - smtp -o smtp_pix_workarounds=\n",
         )
@@ -83,7 +84,7 @@ class Box:
         """`work` in a process outside."""
         return self.ground.beside("outside", work)
 
-    def submit(self, mails: dict[str, bytes]) -> None:
+    def submission(self, mails: dict[str, bytes]) -> Child:
         """Give the client's Postfix a message for each recipient; lines end in LF here, in CRLF there."""
 
         def hand_over() -> None:
@@ -93,7 +94,11 @@ class Box:
                         "alice@outside.example", recipient, message.replace(b"\n", b"\r\n"), ["BODY=8BITMIME"]
                     )
 
-        self.outside(hand_over).result(60)
+        return self.outside(hand_over)
+
+    def submit(self, mails: dict[str, bytes]) -> None:
+        """The same, and it has them all."""
+        self.submission(mails).result(60)
 
     def engine(self) -> dict[str, int]:
         """The engine's counters, as the metrics have them: ``octets_inspected`` and the like."""
@@ -119,6 +124,11 @@ class Box:
     def connections(self) -> int:
         """How many connections are in use."""
         return int(ask(self.lab.directory / "control.sock", ShowConnections()).in_use)
+
+    def workers(self) -> set[int]:
+        """The processes that serve a queue."""
+        with self.ground.within("firewall"):
+            return {each.worker_pid for each in queues.uses()}
 
     def firewall(self) -> list[int]:
         """The firewall's processes."""

@@ -21,7 +21,10 @@ PLAN = "appliance/policy/plan.py"
 READER = "appliance/datapath/reader.py"
 DATAPATH = "appliance/datapath/datapath.py"
 CONNECTION = "appliance/tcp/connection.py"
+STRANGERS = "appliance/datapath/strangers.py"
 STREAM = "appliance/tcp/stream.py"
+EDITS = "appliance/tcp/edits.py"
+SEQ = "appliance/tcp/seq.py"
 SEGMENT = "appliance/tcp/segment.py"
 METERS = "appliance/esmtp/meters.py"
 MIME = "appliance/esmtp/mime.py"
@@ -43,6 +46,8 @@ OF_CUTS = ("tests/policy/test_cuts.py",)
 OF_SMUGGLING = ("tests/smuggling/test_readings.py",)
 OF_SESSION = ("tests/esmtp/test_session.py", "tests/esmtp/test_states.py")
 OF_DATAPATH = ("tests/datapath/test_datapath.py", "tests/tcp")
+OF_BAD_LINE = ("tests/datapath/test_bad_line.py",)
+OF_STRANGERS = ("tests/datapath/test_strangers.py",)
 
 
 @dataclass(frozen=True)
@@ -407,6 +412,16 @@ MUTANTS = (
         "",
         OF_DATAPATH,
     ),
+    # --- row 20: connections nobody knows -----------------------------------------------------------------------
+    Mutant("20: a probe of the tail is not the oldest octet", STRANGERS, "SIGHTS = 3", "SIGHTS = 2", OF_STRANGERS),
+    Mutant("20: an older octet is", STRANGERS, "if ahead < 0:", "if False:", OF_STRANGERS),
+    Mutant(
+        "20: an end says itself what it expects",
+        STRANGERS,
+        "return self._heard.pop(reverse(segment.key), (0, 0, segment.seq))[2]",
+        "return segment.seq",
+        OF_STRANGERS,
+    ),
     # --- row 21: oddities of TCP --------------------------------------------------------------------------------
     Mutant(
         "21: URG is cleared",
@@ -452,6 +467,56 @@ MUTANTS = (
         "return segment.with_payload(self.edits.read(start, end))",
         "return segment",
         OF_DATAPATH,
+    ),
+    Mutant(
+        "§2: nor for one over a bad line",
+        STREAM,
+        "return segment.with_payload(self.edits.read(start, end))",
+        "return segment",
+        OF_BAD_LINE,
+    ),
+    Mutant(
+        "§2: numbers wrap",
+        SEQ,
+        "return near + (seq - first - near + _HALF) % _MODULUS - _HALF",
+        "return seq - first",
+        OF_BAD_LINE,
+    ),
+    Mutant(
+        "§2: of a retransmission that merges, what is new",
+        READER,
+        "octets = segment.packet[segment.end - new : segment.end]",
+        "octets = segment.packet[segment.start : segment.end]",
+        OF_BAD_LINE,
+    ),
+    Mutant("§2: nothing beyond a window waits", STREAM, "MAX_WINDOW = 1 << 30", "MAX_WINDOW = 1 << 31", OF_BAD_LINE),
+    Mutant(
+        "§2: packets that wait go in order",
+        STREAM,
+        "insort(self.early, parcel, key=_by_start)",
+        "self.early.append(parcel)",
+        OF_BAD_LINE,
+    ),
+    Mutant(
+        "§2: released octets are kept until acknowledged",
+        STREAM,
+        "offset = min(offset, self.decided)",
+        "offset = min(offset + 1, self.decided)",
+        OF_BAD_LINE,
+    ),
+    Mutant(
+        "§2: NULs below the acknowledged offset",
+        EDITS,
+        "return bytes(end - start)",
+        'return b"?" * (end - start)',
+        OF_BAD_LINE,
+    ),
+    Mutant(
+        "§2: a sender hears of what waits, and of nothing else",
+        STREAM,
+        "to_seq(end, self.first)\n\n    def take_ready",
+        "to_seq(end + 1, self.first)\n\n    def take_ready",
+        OF_BAD_LINE,
     ),
     Mutant("§2: a mask is before the release", STREAM, "if start < self.decided:", "if False:", OF_DATAPATH),
     # --- facts and actions --------------------------------------------------------------------------------------
