@@ -15,6 +15,7 @@ from appliance.control.protocol import (
     ClearConnections,
     ClearTranslations,
     Request,
+    ShowAccessLists,
     ShowConnections,
     ShowLocalHosts,
     ShowLogging,
@@ -24,6 +25,7 @@ from appliance.control.protocol import (
     ShowTranslations,
 )
 from appliance.show import (
+    AccessListsReport,
     Behind,
     ClearedReport,
     ConnectionsReport,
@@ -127,6 +129,13 @@ def show_nat(call: Call) -> int:
 def show_nat_detail(call: Call) -> int:
     """``show nat detail``"""
     return _show(call, ShowNat(), NatReport, partial(format.nat, detailed=True))
+
+
+def show_access_list(call: Call) -> int:
+    """``show access-list``"""
+    if not call.operands:
+        return _show(call, ShowAccessLists(), AccessListsReport, format.access_lists)
+    return _show(call, ShowAccessLists(call.operands[0]), AccessListsReport, format.access_list)
 
 
 def clear_conn(call: Call) -> int:

@@ -178,6 +178,15 @@ COMMANDS: tuple[Command, ...] = (
         options=(_JSON,),
     ),
     Command(
+        ("show", "access-list"),
+        "the access lists, and how many connections each entry decided",
+        "fixup show access-list outside_in",
+        shows.show_access_list,
+        "[NAME]",
+        most=1,
+        options=(_JSON,),
+    ),
+    Command(
         ("show", "running-config"),
         "the configuration in force, as it would be typed",
         "fixup show running-config",

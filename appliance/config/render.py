@@ -95,13 +95,18 @@ def _description(text: str) -> Iterator[str]:
 
 def _access_list(access_list: AccessList) -> Iterator[str]:
     for entry in access_list.entries:
-        match entry:
-            case Remark(text=text):
-                yield f"access-list {access_list.name} remark {text}"
-            case Ace():
-                yield f"access-list {access_list.name} extended {_ace(entry)}"
-            case other:
-                assert_never(other)
+        yield f"access-list {access_list.name} {entry_text(entry)}"
+
+
+def entry_text(entry: Ace | Remark) -> str:
+    """``extended permit tcp any host 203.0.113.125 eq smtp``, ``remark TEXT``"""
+    match entry:
+        case Remark(text=text):
+            return f"remark {text}"
+        case Ace():
+            return f"extended {_ace(entry)}"
+        case other:
+            assert_never(other)
 
 
 def _ace(ace: Ace) -> str:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from appliance.plain import PlainError, from_plain, to_plain
 from appliance.show import (
+    AccessListsReport,
     ClearedReport,
     ConnectionsReport,
     LocalHostsReport,
@@ -86,6 +87,13 @@ class ShowNat:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowAccessLists:
+    """Ask for an `AccessListsReport`, of all lists or the one called `name`."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClearConnections:
     """End connections; a `ClearedReport`, in one part."""
 
@@ -107,6 +115,7 @@ Request = (
     | ShowLocalHosts
     | ShowTranslations
     | ShowNat
+    | ShowAccessLists
     | ClearConnections
     | ClearTranslations
 )
@@ -134,6 +143,7 @@ _REQUESTS: Mapping[str, type[Request]] = {
     "show local-host": ShowLocalHosts,
     "show xlate": ShowTranslations,
     "show nat": ShowNat,
+    "show access-list": ShowAccessLists,
     "clear conn": ClearConnections,
     "clear xlate": ClearTranslations,
 }
@@ -145,6 +155,7 @@ _ANSWERS: Mapping[str, type[Answer]] = {
     "local-host": LocalHostsReport,
     "xlate": TranslationsReport,
     "nat": NatReport,
+    "access-list": AccessListsReport,
     "cleared": ClearedReport,
     "refusal": Refusal,
     "whole": Whole,

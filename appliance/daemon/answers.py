@@ -15,7 +15,9 @@ from appliance.control.protocol import (
     Answer,
     ClearConnections,
     ClearTranslations,
+    Refusal,
     Request,
+    ShowAccessLists,
     ShowConnections,
     ShowLocalHosts,
     ShowLogging,
@@ -64,12 +66,22 @@ class Operators:
                 return show.translations(self._config, self._snapshot(), wanted)
             case ShowNat():
                 return show.nat(self._config, hits.translations(self._config, netfilter.counters("nat")))
+            case ShowAccessLists(name=name):
+                return self._access_lists(name)
             case ClearConnections(wanted=wanted):
                 return self._clear(wanted)
             case ClearTranslations(wanted=wanted):
                 return self._clear(wanted)
             case _:
                 assert_never(request)
+
+    def _access_lists(self, name: str | None) -> Answer:
+        config = self._config
+        if name is not None and config.access_list(name) is None:
+            return Refusal(f"there is no access list {name}")
+        filtered = netfilter.counters("filter")
+        found = {each.name: hits.entries(config, each, filtered) for each in config.access_lists}
+        return show.access_lists(config, found, name)
 
     def _connections(self, wanted: show.Wanted) -> Iterator[Answer | None]:
         """A part without any first, which says how many there are."""

@@ -4,6 +4,7 @@ A report holds no formatting: the client prints it as ASA does (`cli/format`) or
 comes from the snapshot, never from logs. A module for each family of commands.
 """
 
+from appliance.show.access_lists import AccessListReport, AccessListsReport, EntryReport, access_lists
 from appliance.show.configuration import RunningConfigReport, running_config
 from appliance.show.connections import (
     AddressRange,
@@ -47,6 +48,8 @@ from appliance.show.translations import (
 )
 
 __all__ = [
+    "AccessListReport",
+    "AccessListsReport",
     "AddressRange",
     "Behind",
     "Choice",
@@ -54,6 +57,7 @@ __all__ = [
     "ClearedReport",
     "ConnectionReport",
     "ConnectionsReport",
+    "EntryReport",
     "HostUse",
     "HostsWanted",
     "InspectionReport",
@@ -75,6 +79,7 @@ __all__ = [
     "TranslationsReport",
     "TranslationsWanted",
     "Wanted",
+    "access_lists",
     "behind",
     "flags",
     "local_hosts",
@@ -94,4 +99,5 @@ Report = (
     | TranslationsReport
     | NatReport
     | ClearedReport
+    | AccessListsReport
 )

@@ -10,7 +10,7 @@ from appliance.cli.arguments import Help, Invocation, Version, continuations, un
 from appliance.cli.call import Call, UsageError
 from appliance.cli.tree import COMMANDS, GLOBAL, Command
 
-SHOWN = "service-policy, conn, local-host, xlate, nat, running-config or logging"
+SHOWN = "service-policy, conn, local-host, xlate, nat, access-list, running-config or logging"
 
 
 def call(line: str) -> tuple[str, Call]:

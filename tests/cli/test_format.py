@@ -124,6 +124,13 @@ def test_nat() -> None:
     assert printed(format.nat(report, detailed=True)).splitlines()[3] == detail
 
 
+def test_access_lists() -> None:
+    report = show.access_lists(PLAIN, {"outside_in": [41, 0, 7]})
+    assert printed(format.access_lists(report)) == golden("access-list")
+    one = show.access_lists(PLAIN, {}, "ironport_esa_internal")
+    assert printed(format.access_list(one)).splitlines()[0].startswith("access-list ironport_esa_internal; 2 elements;")
+
+
 def test_what_was_cleared() -> None:
     assert printed(format.cleared(show.ClearedReport(3))) == "3 connection(s) deleted.\n"
 

@@ -22,6 +22,7 @@ from appliance.control.protocol import (
     ClearConnections,
     ClearTranslations,
     Request,
+    ShowAccessLists,
     ShowConnections,
     ShowLocalHosts,
     ShowLogging,
@@ -66,6 +67,8 @@ def answer(request: Request) -> Answers:
             return show.translations(PLAIN, SEED, wanted)
         case ShowNat():
             return show.nat(PLAIN, [(0, 0)] * len(PLAIN.statics))
+        case ShowAccessLists(name=name):
+            return show.access_lists(PLAIN, {}, name)
         case ClearConnections() | ClearTranslations():
             return iter((None, show.ClearedReport(2)))
         case _:
@@ -130,7 +133,7 @@ def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, fir
 
 def test_every_show_speaks_json(run_dir: Path, capsys: Out) -> None:
     shows = [command.words for command in COMMANDS if command.words[0] == "show"]
-    assert len(shows) == 15
+    assert len(shows) == 16
     for words in shows:
         for json_words in (["--json"], ["|", "json"], ["| json"]):
             assert main(["--run-dir", str(run_dir), *words, *json_words]) == 0

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from appliance.control.client import ask
-from appliance.control.protocol import ShowLogging
+from appliance.control.protocol import ShowAccessLists, ShowLogging
 from appliance.lab.lab import EXAMPLE, Lab
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER, Network
+from appliance.show import AccessListsReport
 from tests.e2e.box import eventually, workspace
 from tests.ground import Ground
 
@@ -62,6 +63,19 @@ def test_a_packet_of_no_connection_is_said_to_be_one(lab: Lab, port: int, flags:
         f"flags {words}  on interface outside"
     )
     assert eventually(lambda: line in log(lab))
+
+
+def test_what_an_access_list_let_in_is_counted(lab: Lab) -> None:
+    def hits() -> list[int | None]:
+        report = ask(lab.directory / "control.sock", ShowAccessLists("outside_in"))
+        assert isinstance(report, AccessListsReport)
+        return [each.hits for each in report.access_lists[0].entries]
+
+    before = hits()
+    refused(lab, 25, 0x02)
+    assert eventually(lambda: hits() != before)
+    assert before == [None, 0, 0, 0]
+    assert hits() == [None, 1, 0, 0]
 
 
 def test_a_flood_of_denials_is_told_in_part(lab: Lab) -> None:

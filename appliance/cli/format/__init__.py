@@ -1,5 +1,6 @@
 """Reports as ASA prints them: data in, lines out; nothing is looked up. A module for each family of commands."""
 
+from appliance.cli.format.access_lists import access_list, access_lists
 from appliance.cli.format.configuration import running_config
 from appliance.cli.format.connections import cleared, conn, conn_count, conn_detail, span
 from appliance.cli.format.local_hosts import local_host, local_host_brief, local_host_detail
@@ -9,6 +10,8 @@ from appliance.cli.format.replays import replay
 from appliance.cli.format.translations import nat, xlate, xlate_count
 
 __all__ = [
+    "access_list",
+    "access_lists",
     "cleared",
     "conn",
     "conn_count",

@@ -1,0 +1,32 @@
+"""``show access-list`` as ASA prints it (asa.md §3.9); its entries end with a space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.show import AccessListReport, AccessListsReport
+
+#: What ASA says first of all its lists: no entry here has ``log``, so no flow is cached.
+_CACHED = (
+    "access-list cached ACL log flows: total 0, denied 0 (deny-flow-max 4096)",
+    "            alert-interval 300",
+)
+
+
+def access_lists(report: AccessListsReport) -> Iterator[str]:
+    """``show access-list``"""
+    yield from _CACHED
+    yield from access_list(report)
+
+
+def access_list(report: AccessListsReport) -> Iterator[str]:
+    """``show access-list NAME``"""
+    for each in report.access_lists:
+        yield from _lines(each)
+
+
+def _lines(report: AccessListReport) -> Iterator[str]:
+    yield f"access-list {report.name}; {report.elements} elements; name hash: {report.hash}"
+    for each in report.entries:
+        hits = "" if each.hits is None else f" (hitcnt={each.hits}) {each.hash} "
+        yield f"access-list {report.name} line {each.line} {each.text}{hits}"
