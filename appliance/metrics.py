@@ -46,6 +46,7 @@ class SnapshotCollector(Collector):
         config, snapshot = self._source()
         yield from _inspections(config, snapshot)
         yield from _statics(snapshot.statics)
+        yield from _connections(snapshot)
         yield from _queues(snapshot.queues)
         yield from _engine(snapshot)
         yield from _logging(snapshot)
@@ -124,6 +125,22 @@ def _statics(statics: tuple[StaticUse, ...]) -> Iterator[Metric]:
         refused.add_metric((*pair, "max_conns"), each.refused_max)
         refused.add_metric((*pair, "embryonic"), each.refused_embryonic)
     yield from (used, limit, half, half_limit, refused)
+
+
+def _connections(snapshot: Snapshot) -> Iterator[Metric]:
+    """What `show conn count`, `show local-host` and `show xlate count` say."""
+    yield GaugeMetricFamily("fixup_connections", "TCP connections in use.", snapshot.in_use)
+    yield GaugeMetricFamily("fixup_connections_most", "The most there were at once.", snapshot.most_used)
+    yield GaugeMetricFamily("fixup_translations", "Translations in use.", len(snapshot.last_uses))
+    hosts = GaugeMetricFamily("fixup_local_hosts", "Hosts with connections.", labels=("interface",))
+    most = GaugeMetricFamily("fixup_local_hosts_most", "The most there were at once.", labels=("interface",))
+    for interface, (active, maximum) in snapshot.hosts.items():
+        hosts.add_metric((interface,), active)
+        most.add_metric((interface,), maximum)
+    yield from (hosts, most)
+    yield CounterMetricFamily(
+        "fixup_kernel_table_full", "SYNs for which the connection table had no room.", snapshot.refused_full
+    )
 
 
 def _queues(queues: tuple[QueueUse, ...]) -> Iterator[Metric]:

@@ -42,6 +42,16 @@ def test_packets_and_drops_of_a_class() -> None:
     assert value(snapshot, "fixup_inspect_dropped_packets_total", **CLASS, action="reset") == 1
 
 
+def test_connections_hosts_and_translations_in_use() -> None:
+    snapshot = replace(SEED, in_use=7, hosts={"outside": (2, 3)}, last_uses={MAPPED: 0}, refused_full=4)
+    assert value(snapshot, "fixup_connections") == 7
+    assert value(snapshot, "fixup_connections_most") == 60
+    assert value(snapshot, "fixup_local_hosts", interface="outside") == 2
+    assert value(snapshot, "fixup_local_hosts_most", interface="outside") == 3
+    assert value(snapshot, "fixup_translations") == 1
+    assert value(snapshot, "fixup_kernel_table_full_total") == 4
+
+
 def test_match_lines_are_labelled_by_the_table() -> None:
     labels = {"number": "4", "match": "header line length gt 998", "action": "drop-connection log"}
     assert value(SEED, "fixup_inspect_matches_total", **CLASS, **labels) == 41

@@ -22,7 +22,7 @@ from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
 from appliance.nat.connection import Built, Connection, Ending, Key, State, Stranded, TornDown
 from appliance.nat.static import Static
-from appliance.syslog import EventsLost
+from appliance.syslog import EventsLost, TableFull
 
 #: Endings of which connection tracking has not seen the packets.
 _BY_CLOCK = frozenset({Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT})
@@ -42,6 +42,7 @@ class Books:
         self._resetter = resetter
         self._records = ConnectionRecords(config)
         self._lost = 0
+        self._full = 0
         self._astray = True  # what is in use is not known: from before us, or because events were lost
         self._stale: deque[Key] = deque(maxlen=_WAITING)
         #: Connections, what is DEAD not among them; and how many there were at once, at most, since the start.
@@ -98,6 +99,10 @@ class Books:
             self._sinks.write(EventsLost(lost - self._lost))
             self._lost = lost
             self._astray = True
+        full = self._table.refused_full()
+        if full > self._full:
+            self._sinks.write(TableFull(full - self._full))
+            self._full = full
 
     def _recount(self) -> None:
         """Set right by the table what events tell."""

@@ -237,4 +237,5 @@ class Daemon:
             logs=self._sinks.uses(),
             log_lines=self._sinks.lines(),
             events_lost=table.lost_events(),
+            refused_full=table.refused_full(),
         )

@@ -73,3 +73,4 @@ class Snapshot:
     logs: tuple[LogUse, ...] = ()
     log_lines: tuple[str, ...] = ()  # the memory buffer, oldest first
     events_lost: int = 0  # kernel events that found the ring full
+    refused_full: int = 0  # SYNs for which the kernel's table had no room

@@ -47,6 +47,7 @@ from appliance.syslog.mail import (
 from appliance.syslog.ours import (
     EngineFault,
     EventsLost,
+    TableFull,
     WorkerRestarted,
 )
 from appliance.syslog.record import (
@@ -87,6 +88,7 @@ __all__ = [
     "Record",
     "SizeViolation",
     "StringReplaced",
+    "TableFull",
     "Termination",
     "TlsStarted",
     "TranslationBuilt",
@@ -138,6 +140,7 @@ CATALOGUE: Mapping[int, type[Record]] = {
         EngineFault,
         WorkerRestarted,
         EventsLost,
+        TableFull,
     )
 }
 

@@ -68,3 +68,17 @@ class EventsLost(Record):
 
     def sentence(self) -> str:
         return f"{self.count} connection events lost: the log lacks their records, the counts are right"
+
+
+@dataclass(frozen=True, slots=True)
+class TableFull(Record):
+    """The kernel's connection table had no room: that many SYNs were refused, whatever their limits."""
+
+    id = 900004
+    severity = 3
+    product = "FIXUP"
+
+    count: int
+
+    def sentence(self) -> str:
+        return f"Connection table full: {self.count} new connections refused"

@@ -152,6 +152,10 @@ SENTENCES = [
         syslog.EventsLost(3),
         "%FIXUP-4-900003: 3 connection events lost: the log lacks their records, the counts are right",
     ),
+    (
+        syslog.TableFull(3),
+        "%FIXUP-3-900004: Connection table full: 3 new connections refused",
+    ),
 ]
 
 
