@@ -59,7 +59,7 @@ class Worker:
         privileges.die_with_parent(signal.SIGKILL)
         if os.getppid() != self._parent:
             os._exit(0)  # it ended before it could be asked to take us along
-        gc.freeze()  # what was imported before the fork stays shared with the root process
+        gc.disable()  # the engine makes no cycles (tests/datapath/test_garbage.py), and looking for them takes long
         self._requests = requests
         blocks = dict(enumerate(page.blocks, 1))
         self._datapath = Datapath(
@@ -78,9 +78,9 @@ class Worker:
         os._exit(0)
 
     def _packet(self, packet: Packet) -> None:
-        octets = packet.get_payload()
+        octets, mark, indev, outdev = packet.get_payload(), packet.get_mark(), packet.indev, packet.outdev
         now = clock.monotonic()
-        self._perform(self._datapath.packet(packet, octets, packet.get_mark(), packet.indev, packet.outdev, now))
+        self._perform(self._datapath.packet(packet, octets, mark, indev, outdev, now))
         self._engine[verdict_slot(clock.monotonic() - now)] += 1
 
     def _tick(self) -> float:
@@ -98,8 +98,8 @@ class Worker:
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Accept(handle):
-                    handle.accept()
+                case Accept():  # nearly always: taking it apart would cost more than looking into it
+                    effect.handle.accept()
                 case Modify(handle, packet):
                     handle.set_payload(packet)
                     handle.accept()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, MutableSequence, Sequence
 from ipaddress import IPv4Address
 from typing import Protocol
@@ -69,7 +68,7 @@ class Inspected(Connection):
         self.block = block
         self.devices = devices
         #: (offset of a client octet, when it and those behind it may go on), both ascending
-        self.deferred: deque[tuple[int, int]] = deque()
+        self.deferred: list[tuple[int, int]] = []
         self.stalls: int | None = None  # when what is undecided will be decided by the clock (ns)
 
     def defer(self, start: int, until: int) -> None:
@@ -84,7 +83,7 @@ class Inspected(Connection):
         """The offset up to which the client's octets need not wait for their turn at `now` (ns)."""
         deferred = self.deferred
         while deferred and deferred[0][1] <= now:
-            deferred.popleft()
+            del deferred[0]
         return deferred[0][0] if deferred else self.client.next
 
     def due(self) -> int:
