@@ -9,6 +9,7 @@ the first line of a 250 reply to EHLO, the text of a line without its LF. `undec
 from __future__ import annotations
 
 import enum
+import functools
 
 from appliance.esmtp.commands import OTHERS, PARAMETERS
 from appliance.esmtp.events import (
@@ -125,10 +126,11 @@ class ReplyLines:
 
         `end` is the offset of its LF.
         """
-        if head[_CODE:] != b" " or not head[:_CODE].isdigit() or self._dialogue.oldest in _REMARKABLE:
+        oldest = self._dialogue.oldest
+        if head[_CODE:] != b" " or not head[:_CODE].isdigit() or oldest in _REMARKABLE:
             return False
         code = int(head[:_CODE])
-        if code in LICENSED:
+        if code in LICENSED and oldest not in LICENSED[code]:
             return False
         self._replied(code, end, facts)
         return True
@@ -140,19 +142,24 @@ class ReplyLines:
             facts.append(Exceeded(Quantity.INVALID_RECIPIENTS, dialogue.refused - 1, end))
 
     def _usual_parameters(self, octets: bytes, pos: int, line_feed: int, base: int, facts: list[Fact]) -> int:
-        """State whole lines that are parameters, not the last, as long as no limit is near.
+        """State whole lines that are parameters, to the reply's end, as long as no limit is near.
 
         The first one's LF is at `line_feed`. Returns the index behind them, `pos` if there is none.
         """
         while self._text is Text.PARAMETERS and line_feed >= 0:
             length = line_feed - pos
             read = self._reply_octets + length + 1
-            if length >= LINE or read > REPLY or self._lines >= LINES or not octets.startswith(b"250-", pos):
+            head = octets[pos : pos + _HEAD]
+            if length >= LINE or read > REPLY or self._lines >= LINES or head not in _PARAMETER_LINE:
                 break
             self._reply_octets = read
             self._lines += 1
             self._state_parameter(octets[pos + _HEAD : line_feed], base + pos + _HEAD, facts)
             pos = line_feed + 1
+            if head == _LAST_LINE:
+                self._replied(self._code, base + line_feed, facts)
+                self._begin_reply()
+                break
             line_feed = octets.find(b"\n", pos)
         return pos
 
@@ -231,14 +238,11 @@ class ReplyLines:
 
     def _state_parameter(self, text: bytes, offset: int, facts: list[Fact]) -> None:
         """State the parameter of a whole line; an empty line has none, and STARTTLS is always of interest."""
-        text = text.removesuffix(b"\r")
-        if text:
-            keyword = text.partition(b" ")[0].upper()
-            word = PARAMETERS.get(keyword, OTHERS)
-            if word == "pipelining":
-                self._pipelining = True
-            if word not in self._passing or keyword == b"STARTTLS":
-                facts.append(EhloParameter(word, offset, len(text), keyword == b"STARTTLS"))
+        word, length, starttls = _parameter(text)
+        if word == "pipelining":
+            self._pipelining = True
+        if length and (starttls or word not in self._passing):
+            facts.append(EhloParameter(word, offset, length, starttls))
 
     def _end(self, offset: int, facts: list[Fact]) -> None:
         """The line's LF has come; it is at `offset`."""
@@ -267,6 +271,19 @@ class ReplyLines:
             facts.append(EhloParameter(self._stalled, offset, len(text), starttls=keyword == b"STARTTLS", whole=False))
 
 
+@functools.lru_cache(maxsize=256)
+def _parameter(text: bytes) -> tuple[str, int, bool]:
+    """A whole line's word, its octets without the line's end, and whether it is STARTTLS.
+
+    Remembered: servers offer the same few lines to every client.
+    """
+    text = text.removesuffix(b"\r")
+    keyword = text.partition(b" ")[0].upper()
+    return PARAMETERS.get(keyword, OTHERS), len(text), keyword == b"STARTTLS"
+
+
+_LAST_LINE = b"250 "
+_PARAMETER_LINE = (b"250-", _LAST_LINE)
 #: What is outstanding when a reply is more than a step in the queue.
 _REMARKABLE = (None, GREETING, "EHLO")
 _OWNERS = {220: "STARTTLS", 334: "AUTH", 354: "DATA"}

@@ -7,6 +7,8 @@ exception is a bug of ours. The facts are the same for every segmentation of the
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from appliance.esmtp.events import (
     Breach,
     Fact,
@@ -21,11 +23,14 @@ from appliance.esmtp.events import (
 )
 from appliance.esmtp.lines import CommandLines, SaslLine
 from appliance.esmtp.message import Message
+from appliance.esmtp.nuls import NulLookAlikes
 from appliance.esmtp.replies import ReplyLines
 from appliance.esmtp.settings import OPTIONAL as OPTIONAL
 from appliance.esmtp.settings import Settings as Settings
 from appliance.esmtp.states import END_OF_DATA, Dialogue, Phase
 from appliance.flow import Side
+
+_OFFSET = attrgetter("offset")
 
 #: How a TLS connection begins (RFC 8446 §5.1): record type and major version; a server may answer with an alert.
 _TLS_BEGINNINGS = {Side.CLIENT: (b"\x16\x03",), Side.SERVER: (b"\x16\x03", b"\x15\x03")}
@@ -34,7 +39,18 @@ _TLS_BEGINNINGS = {Side.CLIENT: (b"\x16\x03",), Side.SERVER: (b"\x16\x03", b"\x1
 class Session:
     """The session of one connection from its first octet on."""
 
-    __slots__ = ("_client_end", "_commands", "_dialogue", "_message", "_over", "_replies", "_sasl", "_settings", "_tls")
+    __slots__ = (
+        "_client_end",
+        "_commands",
+        "_dialogue",
+        "_message",
+        "_nuls",
+        "_over",
+        "_replies",
+        "_sasl",
+        "_settings",
+        "_tls",
+    )
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -42,6 +58,7 @@ class Session:
         self._commands = CommandLines(dialogue, settings)
         self._replies = ReplyLines(dialogue, settings)
         self._message: Message | None = None
+        self._nuls = NulLookAlikes()
         self._sasl = SaslLine()
         self._tls = {Side.CLIENT: b"", Side.SERVER: b""}  # the first octets behind the 220 to STARTTLS
         self._client_end = 0  # offset behind the client's last octet
@@ -66,6 +83,7 @@ class Session:
                 self._client(octets, 0, offset, facts)
             else:
                 end = message.feed(octets, offset, facts)
+                self._look_at_nuls(octets if end < 0 else octets[:end], offset, facts)
                 if end >= 0:
                     self._end_message()
                     self._client(octets, end, offset, facts)
@@ -93,7 +111,10 @@ class Session:
         dialogue = self._dialogue
         while pos < len(octets) and not self._over:
             phase = dialogue.phase
-            if phase is Phase.COMMAND:
+            if phase is Phase.COMMAND and self._sasl.unfinished:  # what the server will read as a command
+                facts.append(Breach(Rule.EARLY_DATA, "SASL", base + pos))
+                self._over = True
+            elif phase is Phase.COMMAND:
                 pos = self._commands.feed(octets, pos, base, facts)
                 self._over = bool(facts) and type(facts[-1]) is Breach
             elif phase is Phase.SASL:
@@ -134,8 +155,18 @@ class Session:
             for quantity, count in counts:
                 if quantity in settings.kept:
                     facts.extend(Kept(quantity, limit, offset) for limit in settings.of(quantity) if count <= limit)
+        self._nuls = NulLookAlikes()
         self._message = Message(settings, dialogue.declared if SizeViolation in settings.wanted else 0)
         facts.append(MessageBegun(self._client_end))
+
+    def _look_at_nuls(self, octets: bytes, offset: int, facts: list[Fact]) -> None:
+        """State a look-alike of the message's end where a server that drops NULs would see one."""
+        decides = self._nuls.feed(octets)
+        if decides >= 0:
+            breach = Breach(Rule.SMUGGLING, "look-alike of the end of data", offset + decides)
+            if breach not in facts:
+                facts.append(breach)
+                facts.sort(key=_OFFSET)
 
     def _end_message(self) -> None:
         self._message = None

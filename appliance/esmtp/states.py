@@ -10,6 +10,8 @@ time the server is making an unexpected transition (row 7):
     334 to AUTH      → SASL       one line, and AUTH stays the oldest
     220 to STARTTLS  → TLS        a TLS record
 
+The licence for a SASL line ends with the exchange: behind any other reply the next line is a command again.
+
 Behind DATA, AUTH, a SASL line, STARTTLS and an X-ed BDAT the client has to wait (`Phase.WAITING`); whatever reaches
 us from it before the reply is early data (row 7a). The command waited for is then always the last in the queue.
 
@@ -161,6 +163,8 @@ class Dialogue:
             self._queue.popleft()
         if self.phase is Phase.WAITING and (phase is Phase.SASL or not self._queue):
             self.phase = phase
+        elif self.phase is Phase.SASL and phase is not Phase.SASL:
+            self.phase = phase  # the exchange is over, and the line it was to have is none of it
         accepted = 200 <= code < 300
         if entry == "RCPT":
             self.refused += not accepted

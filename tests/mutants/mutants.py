@@ -15,6 +15,7 @@ GRAMMAR = "appliance/esmtp/grammar.py"
 STATES = "appliance/esmtp/states.py"
 REPLIES = "appliance/esmtp/replies.py"
 MESSAGE = "appliance/esmtp/message.py"
+NULS = "appliance/esmtp/nuls.py"
 SESSION = "appliance/esmtp/session.py"
 INSPECTOR = "appliance/policy/inspector.py"
 PLAN = "appliance/policy/plan.py"
@@ -267,15 +268,18 @@ MUTANTS = (
     Mutant("9: LF . LF", MESSAGE, '(b"\\n.\\n", b"\\r.\\r", b"\\r.\\n")', '(b"\\r.\\r", b"\\r.\\n")', OF_SMUGGLING),
     Mutant("9: CR . CR", MESSAGE, '(b"\\n.\\n", b"\\r.\\r", b"\\r.\\n")', '(b"\\n.\\n", b"\\r.\\n")', OF_SMUGGLING),
     Mutant("9: CR . LF", MESSAGE, '(b"\\n.\\n", b"\\r.\\r", b"\\r.\\n")', '(b"\\n.\\n", b"\\r.\\r")', OF_SMUGGLING),
-    Mutant("9: NUL behind CR", MESSAGE, 'for before in (b"\\n", b"\\r")', 'for before in (b"\\n",)', OF_SMUGGLING),
-    Mutant("9: NUL before LF", MESSAGE, 'for behind in (b"\\r", b"\\n")', 'for behind in (b"\\r",)', OF_SMUGGLING),
     Mutant(
-        "9: a NUL on either side",
-        MESSAGE,
-        '((b"\\0", b""), (b"", b"\\0"), (b"\\0", b"\\0"))',
-        '((b"\\0", b""), (b"\\0", b"\\0"))',
+        "9: NUL behind CR",
+        NULS,
+        '_LOOK_ALIKE = re.compile(rb"[\\r\\n]',
+        '_LOOK_ALIKE = re.compile(rb"[\\n]',
         OF_SMUGGLING,
     ),
+    Mutant("9: NUL before LF", NULS, '\\0++)[\\r\\n]")', '\\0++)[\\r]")', OF_SMUGGLING),
+    Mutant("9: a run of NULs before the dot", NULS, "(?:\\0++\\.\\0*+|", "(?:\\0\\.\\0*+|", OF_MESSAGE),
+    Mutant("9: a run of NULs behind the dot", NULS, "|\\.\\0++)", "|\\.\\0)", OF_MESSAGE),
+    Mutant("9: a run of NULs cut in two", NULS, "text = before + octets", "text = octets", OF_MESSAGE),
+    Mutant("9: NULs behind DATA's own line end", NULS, 'self._begun = b"\\n"', 'self._begun = b""', OF_MESSAGE),
     Mutant("9: LF . CR", MESSAGE, "decides = at + 3 if crlf else at + 2", "decides = at + 3", OF_MESSAGE),
     Mutant("9: CRLF . CR is open", MESSAGE, "decides = at + 3 if crlf else at + 2", "decides = at + 2", OF_SMUGGLING),
     Mutant(
@@ -318,6 +322,16 @@ MUTANTS = (
     Mutant("11: two octets", SESSION, "octets[: 2 - len(seen)]", "octets[: 1 - len(seen)]", OF_DIALOGUE),
     # --- row 12: AUTH -------------------------------------------------------------------------------------------
     Mutant("12: AUTH stays the oldest", STATES, "if phase is not Phase.SASL:", "if True:", OF_DIALOGUE),
+    Mutant(
+        "12: the licence ends", STATES, "elif self.phase is Phase.SASL and phase", "elif False and phase", OF_DIALOGUE
+    ),
+    Mutant(
+        "12: in the middle of a line",
+        SESSION,
+        "if phase is Phase.COMMAND and self._sasl.unfinished:",
+        "if False:",
+        OF_DIALOGUE,
+    ),
     Mutant("12: the longest line", LINES, "SASL_LINE = 12288", "SASL_LINE = 12289", OF_DIALOGUE),
     Mutant(
         "12: its end",

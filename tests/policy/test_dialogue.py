@@ -167,6 +167,15 @@ class TestAuth:
         script = (*HELLO, client(b"AUTH LOGIN\r\n"), server(b"334 \r\n"), payload(line))
         assert everyhow(*script).ended.startswith("DropConnection: command-termination: SASL")
 
+    @pytest.mark.parametrize("reply", [b"535 no\r\n", b"421 too slow\r\n", b"235 in\r\n"])
+    def test_the_licence_for_a_line_ends_with_the_exchange(self, reply):
+        begun = (*HELLO, client(b"AUTH LOGIN\r\n"), server(b"334 \r\n"))
+        outcome = everyhow(*begun, server(reply), client(b"STARTTLS\r\n"))
+        assert outcome.client.endswith(b"AUTH LOGIN\r\nXXXXXXXX\r\n")
+        outcome = everyhow(*begun, payload(b"RCPT TO:<a@b"), server(reply), payload(b">\r\n"))
+        assert outcome.ended == "DropConnection: early-data: SASL"
+        assert outcome.client.endswith(b"RCPT TO:<a@b")
+
     def test_no_credential_in_anything_that_is_said(self):
         secret = b"AHVzZXIAczNjcjN0"
         for ending in (b"\r\n", b"\n", b"\x00|<\r\n", b"x" * 600 + b"\r\n", b"x" * 13000 + b"\r\n"):

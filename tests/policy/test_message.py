@@ -64,7 +64,18 @@ class TestSmuggling:
     @pytest.mark.parametrize("first", [b"", b"a: b\r\n\r\nbody"])
     @pytest.mark.parametrize("behind", BEHIND)
     @pytest.mark.parametrize("before", BEFORE)
-    @pytest.mark.parametrize(("left", "right"), [(b"", b""), (b"\0", b""), (b"", b"\0"), (b"\0", b"\0")])
+    @pytest.mark.parametrize(
+        ("left", "right"),
+        [
+            (b"", b""),
+            (b"\0", b""),
+            (b"", b"\0"),
+            (b"\0", b"\0"),
+            (b"\0" * 6, b""),
+            (b"", b"\0" * 6),
+            (b"\0" * 2, b"\0" * 9),
+        ],
+    )
     def test_the_matrix(self, first, before, left, right, behind):
         text = first + before + left + b"." + right + behind
         regular = before in (b"\r\n", b"x\r\r\n") and behind == b"\r\n" and not left and not right
@@ -81,7 +92,7 @@ class TestSmuggling:
             decides += 1
         assert released == text[:decides]
 
-    @pytest.mark.parametrize("text", [b".\n", b".\rx", b"\0.\r\n", b".\0\r\n"])
+    @pytest.mark.parametrize("text", [b".\n", b".\rx", b"\0.\r\n", b".\0\r\n", b"\0\0\0.\r\n", b".\0\0\0\0\0\r\n"])
     def test_behind_data_itself(self, text):
         assert everyhow(*IN_MESSAGE, payload(text)).ended.startswith("DropConnection: smuggling-guard")
 

@@ -14,7 +14,9 @@ NUL = b"\0"
 #: Line ends beside the dot, and what stands between them and the dot.
 BEFORE = (CRLF, LF, CR, CRCRLF)
 BEHIND = (CRLF, LF, CR, CRCRLF)
-BESIDE = ((b"", b""), (NUL, b""), (b"", NUL), (NUL, NUL))
+#: The longer run is longer than anything that a reader keeps of a message.
+RUN = NUL * 6
+BESIDE = ((b"", b""), (NUL, b""), (b"", NUL), (NUL, NUL), (RUN, b""), (b"", RUN), (RUN, RUN))
 
 #: Where the sequence stands: as the first octets of a message, further down in it, among the commands.
 FIRST, LATER, OUTSIDE = "first line", "later line", "out of DATA"
