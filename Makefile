@@ -17,7 +17,7 @@ APT_TEST := postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl ethto
 EXIM_DEBS := exim4-base exim4-daemon-light
 EXIM_LIBS := libgnutls-dane0 libidn12 libidn2-0 libpcre2-8-0 libdb5.3
 
-.PHONY: help setup packages accounts venv demo test limits soak lint bench mutants fuzz install uninstall clean
+.PHONY: help setup packages accounts venv demo test limits soak reloads lint bench mutants fuzz install uninstall clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ soak: setup ## the proofs at full length: a crowd of 10,000, killed workers, a m
 	@if [ -z "$(ROOT)" ]; then echo "make soak needs root: sudo make soak" >&2; exit 2; fi
 	@FIXUP_LONG=1 $(VENV)/bin/pytest -q -rP tests/e2e/test_crowd.py tests/e2e/test_killed_workers.py \
 	    tests/e2e/test_impairment.py tests/datapath/test_bounds.py tests/datapath/test_bad_line.py
+
+reloads: setup ## 1,000 mails in flight under 50 reloads, and as many bad files (needs root)
+	@if [ -z "$(ROOT)" ]; then echo "make reloads needs root: sudo make reloads" >&2; exit 2; fi
+	@FIXUP_LONG=1 $(VENV)/bin/pytest -q tests/e2e/test_reload_under_load.py
 
 lint: venv
 	@$(VENV)/bin/ruff check .

@@ -67,6 +67,8 @@ DISPOSITION = Field(8, 3)
 WORKER = Field(11, 5)
 CLASS = Field(16, 10)
 GENERATION = Field(26, 6)
+#: Class and generation in one: which inspection it is, of all that connections may carry.
+DECISION = Field(CLASS.shift, CLASS.width + GENERATION.width)
 
 #: Every bit of ours.
 OURS = DISPOSITION.mask | WORKER.mask | CLASS.mask | GENERATION.mask

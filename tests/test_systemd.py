@@ -13,6 +13,7 @@ INSTALLED = "/opt/fixup/.venv/bin/fixup"
 def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
     text = UNIT.read_text(encoding="ascii")
     assert f"ExecStart={INSTALLED} run /etc/fixup/fixup.cfg\n" in text
+    assert f"ExecReload={INSTALLED} reload\n" in text
     copy = tmp_path / UNIT.name
     copy.write_text(text.replace(INSTALLED, sys.executable), encoding="ascii")  # verify wants a program that is there
     done = subprocess.run(

@@ -18,6 +18,9 @@ from appliance.config.diagnostics import Diagnostic, Severity
 from appliance.config.inspections import inspections
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import Loaded, load
+from appliance.control.client import ask
+from appliance.control.protocol import Applied, Reload, WriteMemory, Written
+from appliance.daemon.startup import Startup
 from appliance.syslog import one_line
 
 if TYPE_CHECKING:
@@ -29,13 +32,45 @@ if TYPE_CHECKING:
 def run(call: Call) -> int:
     """``run CONFIG``: what is wrong with it, to stderr; exit 2 if there is an error."""
     (file,) = call.operands
-    loaded = _load("run", Path(file))
+    startup = Startup(Path(file).absolute())
+    try:
+        loaded = startup.load()
+    except OSError as error:
+        raise UsageError(f"run: cannot read {file}: {error.strerror}") from error
     _print_diagnostics(loaded.diagnostics, file)
     if loaded.config is None:
         return 2
     from appliance.daemon.main import run as run_daemon
 
-    return run_daemon(loaded.config, call.instance)
+    return run_daemon(loaded.config, startup, call.instance)
+
+
+def reload(call: Call) -> int:
+    """``reload``: what the daemon found in its rule file, to stderr; exit 2 if there is an error in it."""
+    outcome = ask(call.instance / "control.sock", Reload())
+    assert isinstance(outcome, Applied)  # the protocol pairs requests and answers; another is our bug
+    _print_diagnostics(outcome.findings, outcome.file)
+    if not outcome.done:
+        print("nothing was changed", file=sys.stderr)
+        return 2
+    print(f"{outcome.file} is in force: new connections go by it, living ones keep what they began with")
+    return 0
+
+
+def write_memory(call: Call) -> int:
+    """``write memory``, ``copy running-config startup-config``"""
+    written = ask(call.instance / "control.sock", WriteMemory())
+    assert isinstance(written, Written)  # as above
+    for line in format.written(written):
+        print(line)
+    return 0
+
+
+def console(call: Call) -> int:
+    """``console``"""
+    from appliance.cli.session import hold
+
+    return hold(call.instance)
 
 
 def check(call: Call) -> int:

@@ -22,7 +22,10 @@ from appliance.control.protocol import (
     ShowNat,
     ShowRunningConfig,
     ShowServicePolicy,
+    ShowStartupConfig,
     ShowTranslations,
+    StartupConfigReport,
+    Told,
 )
 from appliance.show import (
     AccessListsReport,
@@ -32,7 +35,6 @@ from appliance.show import (
     LocalHostsReport,
     LoggingReport,
     NatReport,
-    Report,
     RunningConfigReport,
     ServicePolicyReport,
     TranslationsReport,
@@ -40,7 +42,7 @@ from appliance.show import (
     behind,
 )
 
-R = TypeVar("R", bound=Report)
+R = TypeVar("R", bound=Told)
 
 
 def show_service_policy(call: Call) -> int:
@@ -70,13 +72,30 @@ def show_conn_detail(call: Call) -> int:
 
 
 def show_running_config(call: Call) -> int:
-    """``show running-config``"""
-    return _show(call, ShowRunningConfig(), RunningConfigReport, format.running_config)
+    """``show running-config [SECTION]``"""
+    return _show_configuration(call, ShowRunningConfig())
 
 
 def show_running_config_all(call: Call) -> int:
-    """``show running-config all``"""
-    return _show(call, ShowRunningConfig(everything=True), RunningConfigReport, format.running_config)
+    """``show running-config all [SECTION]``"""
+    return _show_configuration(call, ShowRunningConfig(everything=True))
+
+
+def _show_configuration(call: Call, request: ShowRunningConfig) -> int:
+    show_configuration(call, _asked(call, request, RunningConfigReport))
+    return 0
+
+
+def show_configuration(call: Call, report: RunningConfigReport) -> None:
+    """Print a configuration, or what in it begins with the words of the operands."""
+    shown = RunningConfigReport(tuple(format.section(report.lines, call.operands)))
+    printed(call, shown, format.running_config)
+
+
+def show_startup_config(call: Call) -> int:
+    """``show startup-config``"""
+    printed(call, _asked(call, ShowStartupConfig(), StartupConfigReport), format.startup_config)
+    return 0
 
 
 def show_logging(call: Call) -> int:

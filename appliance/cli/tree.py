@@ -82,6 +82,36 @@ COMMANDS: tuple[Command, ...] = (
         1,
     ),
     Command(
+        ("reload",),
+        "put the rule file in force again: living connections keep what they began with; exit 2 if it is bad",
+        "sudo fixup reload",
+        commands.reload,
+    ),
+    Command(
+        ("console",),
+        "an ASA's prompt: every show and clear, and the configuration changed line by line; or a script on stdin",
+        "sudo fixup console",
+        commands.console,
+    ),
+    Command(
+        ("write", "memory"),
+        "write the configuration in force to the rule file, as an ASA prints it; the old one is kept as FILE.old",
+        "sudo fixup write memory",
+        commands.write_memory,
+    ),
+    Command(
+        ("write", "terminal"),
+        "the configuration in force, as it would be typed",
+        "fixup write terminal",
+        shows.show_running_config,
+    ),
+    Command(
+        ("copy", "running-config", "startup-config"),
+        "the same as write memory",
+        "sudo fixup copy running-config startup-config",
+        commands.write_memory,
+    ),
+    Command(
         ("show", "service-policy"),
         "the inspecting classes, with what they counted",
         "fixup show service-policy",
@@ -188,9 +218,11 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         ("show", "running-config"),
-        "the configuration in force, as it would be typed",
-        "fixup show running-config",
+        "the configuration in force, as it would be typed, or what of it begins with the words of SECTION",
+        "fixup show running-config access-list",
         shows.show_running_config,
+        "[SECTION]",
+        most=None,
         options=(_JSON,),
     ),
     Command(
@@ -198,6 +230,15 @@ COMMANDS: tuple[Command, ...] = (
         "the same with what is at its default",
         "fixup show running-config all",
         shows.show_running_config_all,
+        "[SECTION]",
+        most=None,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "startup-config"),
+        "the rule file that the next start or reload reads",
+        "fixup show startup-config",
+        shows.show_startup_config,
         options=(_JSON,),
     ),
     Command(

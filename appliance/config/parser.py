@@ -33,7 +33,7 @@ class Parsed:
 
 def parse(text: str | bytes) -> Parsed:
     """Read a rule file. Never raises for what the file holds."""
-    parser = _Parser()
+    parser = Parser()
     for each in lines(text):
         if isinstance(each, Diagnostic):
             parser.diagnose(each)
@@ -52,7 +52,9 @@ class _Frame:
     dead: bool  # opened by a statement in error: nothing in it is done
 
 
-class _Parser:
+class Parser:
+    """Reads statements into its `draft`, one after another."""
+
     def __init__(self) -> None:
         self.draft = Draft()
         self.diagnostics: list[Diagnostic] = []
@@ -65,6 +67,20 @@ class _Parser:
     def full(self) -> bool:
         """So many errors that the rest is not read."""
         return self._counts[Severity.ERROR] >= MOST
+
+    @property
+    def mode(self) -> Mode:
+        """Where the next statement stands."""
+        return self._stack[-1].mode
+
+    def typed(self, line: Line) -> tuple[Diagnostic, ...]:
+        """Read and do a statement that somebody types: what is wrong with it. One in error opens no mode."""
+        self.diagnostics.clear()
+        self._counts = dict.fromkeys(Severity, 0)
+        self.line(line)
+        while self._stack[-1].dead:
+            self._stack.pop()
+        return tuple(self.diagnostics)
 
     def diagnose(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic, the last one saying that there were too many."""

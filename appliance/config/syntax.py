@@ -192,3 +192,17 @@ def _step(node: Node, cursor: Cursor) -> tuple[_Element, Any, Node]:
     if begun:
         raise Rejected(word.column, AMBIGUOUS.format(word.text))
     raise furthest
+
+
+def follow(root: Node, cursor: Cursor) -> Node:
+    """The point of the tree behind all words at `cursor`; Rejected where they lead nowhere."""
+    node = root
+    while cursor.peek() is not None:
+        _, _, node = _step(node, cursor)
+    return node
+
+
+def continuations(node: Node) -> tuple[str, ...]:
+    """What may come next: keywords, ``<type>`` for an argument, ``<cr>`` where the statement may end."""
+    values = (f"<{each.type.removeprefix('+')}>" for each in node.values)
+    return (*(keyword.word for keyword, _ in node.keywords.values()), *values, *(("<cr>",) if node.end else ()))

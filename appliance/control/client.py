@@ -13,11 +13,11 @@ from appliance.control.protocol import (
     ProtocolError,
     Refusal,
     Request,
+    Told,
     Whole,
     answer_of,
     request_frame,
 )
-from appliance.show import Report
 
 #: Seconds to wait for each piece of the answer.
 TIMEOUT = 30.0
@@ -27,7 +27,7 @@ class ControlError(Exception):
     """No answer; one sentence for the operator, with what to do."""
 
 
-def ask(path: Path, request: Request) -> Report:
+def ask(path: Path, request: Request) -> Told:
     """The report that the daemon listening on `path` answers `request` with, of one in parts the first.
 
     ControlError without one.
@@ -35,7 +35,7 @@ def ask(path: Path, request: Request) -> Report:
     return next(ask_for_parts(path, request))
 
 
-def ask_for_parts(path: Path, request: Request) -> Iterator[Report]:
+def ask_for_parts(path: Path, request: Request) -> Iterator[Told]:
     """The parts of the answer as they come; ControlError where one is missing."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(TIMEOUT)

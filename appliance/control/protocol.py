@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from appliance.config.diagnostics import Diagnostic
 from appliance.plain import PlainError, from_plain, to_plain
 from appliance.show import (
     AccessListsReport,
@@ -30,8 +31,8 @@ from appliance.show import (
     Wanted,
 )
 
-#: Octets of a request at most (design §4).
-MAX_REQUEST = 64 * 1024
+#: Octets of a request at most: a configuration may be typed that is as long as a file, and JSON escapes some of it.
+MAX_REQUEST = 4 * 1024 * 1024
 #: Octets of an answer, or of a part of one, at most.
 MAX_ANSWER = 64 * 1024 * 1024
 
@@ -107,6 +108,28 @@ class ClearTranslations:
     wanted: TranslationsWanted
 
 
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Ask that the startup configuration be put in force; `Applied` says whether it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Ask that the configuration in force be changed by these lines, all of them or none; `Applied` says whether."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteMemory:
+    """Ask that the configuration in force become the startup configuration; answered with `Written`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStartupConfig:
+    """Ask for a `StartupConfigReport`."""
+
+
 Request = (
     ShowServicePolicy
     | ShowConnections
@@ -118,6 +141,10 @@ Request = (
     | ShowAccessLists
     | ClearConnections
     | ClearTranslations
+    | Reload
+    | Configure
+    | WriteMemory
+    | ShowStartupConfig
 )
 
 
@@ -133,7 +160,36 @@ class Whole:
     """Behind the last part of an answer: that was all of it."""
 
 
-Answer = Report | Refusal | Whole
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of a `Reload` of `file` or of a `Configure`: done, or nothing changed because of an error found."""
+
+    file: str
+    done: bool
+    findings: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The startup configuration was written: its MD5, and how many of the old file's comment lines had no place."""
+
+    file: str
+    octets: int
+    checksum: str
+    comments_lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartupConfigReport:
+    """The rule file that the next start or reload reads, as it stands there."""
+
+    file: str
+    lines: tuple[str, ...]
+
+
+#: What is told, if the request can be met.
+Told = Report | Applied | Written | StartupConfigReport
+Answer = Told | Refusal | Whole
 
 _REQUESTS: Mapping[str, type[Request]] = {
     "show service-policy": ShowServicePolicy,
@@ -146,6 +202,10 @@ _REQUESTS: Mapping[str, type[Request]] = {
     "show access-list": ShowAccessLists,
     "clear conn": ClearConnections,
     "clear xlate": ClearTranslations,
+    "reload": Reload,
+    "configure": Configure,
+    "write memory": WriteMemory,
+    "show startup-config": ShowStartupConfig,
 }
 _ANSWERS: Mapping[str, type[Answer]] = {
     "service-policy": ServicePolicyReport,
@@ -157,6 +217,9 @@ _ANSWERS: Mapping[str, type[Answer]] = {
     "nat": NatReport,
     "access-list": AccessListsReport,
     "cleared": ClearedReport,
+    "applied": Applied,
+    "written": Written,
+    "startup-config": StartupConfigReport,
     "refusal": Refusal,
     "whole": Whole,
 }

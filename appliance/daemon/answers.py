@@ -15,7 +15,9 @@ from appliance.control.protocol import (
     Answer,
     ClearConnections,
     ClearTranslations,
+    Configure,
     Refusal,
+    Reload,
     Request,
     ShowAccessLists,
     ShowConnections,
@@ -24,11 +26,14 @@ from appliance.control.protocol import (
     ShowNat,
     ShowRunningConfig,
     ShowServicePolicy,
+    ShowStartupConfig,
     ShowTranslations,
+    WriteMemory,
 )
 from appliance.control.server import Answers
 from appliance.daemon import clock
 from appliance.daemon.books import Books
+from appliance.daemon.configuration import Configuration
 from appliance.datapath.snapshot import Snapshot
 from appliance.iptables import hits
 from appliance.kernel import conntrack, netfilter
@@ -37,14 +42,24 @@ from appliance.replay.classes import Classes
 
 
 class Operators:
-    """Answers them under one configuration; `snapshot` is taken when it is asked for."""
+    """Answers them; `snapshot` is taken when it is asked for."""
 
-    def __init__(self, config: Config, table: ConnectionTable, books: Books, snapshot: Callable[[], Snapshot]) -> None:
-        self._config = config
+    def __init__(
+        self, configuration: Configuration, table: ConnectionTable, books: Books, snapshot: Callable[[], Snapshot]
+    ) -> None:
+        self._configuration = configuration
         self._table = table
         self._books = books
         self._snapshot = snapshot
+        self.configure(configuration.running)
+
+    def configure(self, config: Config) -> None:
+        """From now on `config` says in which class a connection is."""
         self._classes = Classes(config)
+
+    @property
+    def _config(self) -> Config:
+        return self._configuration.running
 
     def answer(self, request: Request) -> Answers:
         """The answer to `request`."""
@@ -72,6 +87,14 @@ class Operators:
                 return self._clear(wanted)
             case ClearTranslations(wanted=wanted):
                 return self._clear(wanted)
+            case Reload():
+                return self._configuration.reload()
+            case Configure(lines=lines):
+                return self._configuration.change(lines)
+            case WriteMemory():
+                return self._configuration.write()
+            case ShowStartupConfig():
+                return self._configuration.startup_report()
             case _:
                 assert_never(request)
 

@@ -17,8 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.daemon import clock
+from appliance.daemon import clock, policy
 from appliance.daemon.pages import Page
+from appliance.daemon.policy import Policy
+from appliance.kernel.errors import KernelError
 
 #: A worker that lived less than this is not replaced before it is over.
 PATIENCE = clock.SECOND
@@ -83,6 +85,20 @@ class Crew:
             print(f"fixup: worker {hand.number}: {type(error).__name__} at {place}: {error}", file=sys.stderr)
         finally:
             os._exit(1)  # a body that returns has failed too
+
+    def tell(self, news: Policy) -> None:
+        """Every worker goes by `news` when this returns, or ends; KernelError if one does not say so in time."""
+        with contextlib.ExitStack() as open_pipes:
+            asked = []
+            for hand in self.hands:
+                if hand.requests is not None:
+                    with contextlib.suppress(OSError):  # it has just ended
+                        descriptor = policy.send(news, hand.requests)
+                        open_pipes.callback(os.close, descriptor)
+                        asked.append((hand.number, descriptor))
+            for number, descriptor in asked:
+                if not policy.answered(descriptor):
+                    raise KernelError(f"worker {number} did not take the new policy within {policy.PATIENCE:.0f} s")
 
     def losses(self) -> list[Loss]:
         """Workers that ended since the last call. Their channels stay open: what they said last is not lost."""

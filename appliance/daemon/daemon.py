@@ -1,7 +1,7 @@
 """A running firewall: the root process's one loop over signals, workers, the control socket and the clock.
 
-Nothing in it waits for anybody. What comes up leaves its undoing behind, so that a stop, or a start that fails half
-way, takes down just what is there, in the opposite order.
+Nothing in it waits for anybody, but for a reload, which is over when the loop goes on. What comes up leaves its
+undoing behind, so that a stop, or a start that fails half way, takes down just what is there, in the opposite order.
 """
 
 from __future__ import annotations
@@ -21,25 +21,32 @@ from appliance.control.server import ControlServer
 from appliance.daemon import channel, clock, firewall, pages
 from appliance.daemon.answers import Operators
 from appliance.daemon.books import Books
+from appliance.daemon.configuration import Configuration
 from appliance.daemon.crew import Crew, Hand
 from appliance.daemon.denials import Denials
 from appliance.daemon.errands import Errands
 from appliance.daemon.firewall import Firewall
+from appliance.daemon.generations import Generations
 from appliance.daemon.notify import Notifier
+from appliance.daemon.policy import Policy
 from appliance.daemon.rundir import RunDirectory
 from appliance.daemon.sinks import Sinks
+from appliance.daemon.startup import Startup
 from appliance.daemon.worker import QUEUE_BASE, Worker
 from appliance.datapath.snapshot import Snapshot
 from appliance.iptables import LOG_GROUP
-from appliance.kernel import links, privileges, queues
+from appliance.kernel import conntrack, links, privileges, queues
 from appliance.kernel.errors import KernelError
 from appliance.kernel.nflog import Listener
 from appliance.kernel.reset import Resetter
+from appliance.marks import GENERATION
 from appliance.syslog import EngineFault, WorkerRestarted
 
 #: How often the kernel's events are fetched, and how often expired connections are looked for (ns).
 FETCH_EVERY = 50_000_000
 SWEEP_EVERY = clock.SECOND
+#: How often it is asked whether connections still carry an old policy (ns).
+FORGET_EVERY = 10 * clock.SECOND
 #: How long the workers may take to listen (s).
 LISTENING_WITHIN = 10.0
 #: Messages read from one worker before the others have their turn.
@@ -47,27 +54,37 @@ TURN = 256
 
 
 class Daemon:
-    """A firewall of one configuration; `start`, `serve` until a signal, `stop`."""
+    """A firewall; `start`, `serve` until a signal, `stop`. `startup` is where a reload finds its configuration."""
 
     _errands: Errands
     _books: Books
+    _denials: Denials
     _operators: Operators
+    _resetter: Resetter
+    _close_metrics_server: Callable[[], None]
 
-    def __init__(self, config: Config, directory: RunDirectory) -> None:
-        self._config = config
+    def __init__(self, config: Config, startup: Startup, directory: RunDirectory) -> None:
+        self._configuration = Configuration(config, startup, self._change)
         self._directory = directory
-        self._inspections = {each.number: each for each in inspections(config) if each.number}
-        workers = config.workers or max(1, (os.cpu_count() or 1) // 2)
-        self._pages = [pages.Page(len(self._inspections)) for _ in range(workers)]
-        fail_open = any(each.fail_open for each in self._inspections.values())
-        self._crew = Crew(self._pages, Worker(self._inspections, links.indices(config), config.timeouts, fail_open))
-        self._firewall = Firewall(config, directory, workers)
+        self._pages = [pages.Page() for _ in range(_workers(config))]
+        self._generations = Generations(self._pages, _carried)
+        self._generation = self._generations.of(inspections(config))
+        self._worker = Worker(self._policy(config))
+        self._crew = Crew(self._pages, self._worker)
+        self._firewall = Firewall(directory, len(self._pages))
         self._selector = selectors.DefaultSelector()
         self._sinks = Sinks(config.logging, config.hostname, sys.stderr.fileno(), clock.wall)
         self._notifier = Notifier(os.environ)
+        self._metrics_at: MetricsListen | None = None
         self._stopping = False
+        self._reloading = False
         self._ended: dict[int, str] = {}  # how a worker that is missing ended
         self._undo = contextlib.ExitStack()
+
+    @property
+    def _config(self) -> Config:
+        """What is in force."""
+        return self._configuration.running
 
     # --- up and down ----------------------------------------------------------------------------------------------
 
@@ -81,18 +98,18 @@ class Daemon:
         for hand in self._crew.hands:
             self._hire(hand)
         self._wait_for_workers()
+        self._resetter = Resetter(self._config.statics)
+        undo.callback(self._resetter.close)
         undo.callback(firewall.restore, self._directory)
-        self._firewall.up()
-        resetter = Resetter(self._config.statics)
-        undo.callback(resetter.close)
-        self._books = Books(self._config, self._firewall.table, self._sinks, resetter)
+        self._firewall.load()
+        self._books = Books(self._config, self._firewall.table, self._sinks, self._resetter)
         undo.callback(self._books.close)
-        self._errands = Errands(self._config.statics, self._firewall.table, self._sinks, resetter)
-        self._operators = Operators(self._config, self._firewall.table, self._books, self._snapshot)
+        self._errands = Errands(self._config.statics, self._firewall.table, self._sinks, self._resetter)
+        self._operators = Operators(self._configuration, self._firewall.table, self._books, self._snapshot)
+        undo.callback(self._close_metrics)
+        self._enforce(self._config, self._generation)
         self._listen_to_denials()
         self._open_control()
-        if self._config.metrics is not None:
-            self._open_metrics(self._config.metrics)
         self._notifier.send(READY=1, MAINPID=os.getpid(), STATUS=f"{len(self._crew.hands)} workers inspecting")
 
     def stop(self) -> None:
@@ -103,11 +120,10 @@ class Daemon:
     def _listen_to_denials(self) -> None:
         listener = Listener(LOG_GROUP)
         self._undo.callback(listener.close)
-        denials = Denials(self._config, links.indices(self._config))
 
         def hear(_mask: int) -> None:
             for copy in listener.read():
-                record = denials.record(copy)
+                record = self._denials.record(copy)
                 if record is not None:
                     self._sinks.write(record)
 
@@ -122,7 +138,13 @@ class Daemon:
         self._undo.callback(server.close)
         self._expire_clients = server.expire
 
-    def _open_metrics(self, listen: MetricsListen) -> None:
+    def _serve_metrics(self, listen: MetricsListen | None) -> None:
+        """Serve them there, and nowhere else."""
+        if listen == self._metrics_at:
+            return
+        self._close_metrics()
+        if listen is None:
+            return
         from appliance.metrics import MetricsServer  # only who asks for metrics pays for the library
 
         try:
@@ -130,7 +152,12 @@ class Daemon:
         except OSError as error:
             message = f"cannot listen on {listen.address}:{listen.port} for metrics: {error.strerror}"
             raise KernelError(message) from error
-        self._undo.callback(server.close)
+        self._metrics_at, self._close_metrics_server = listen, server.close
+
+    def _close_metrics(self) -> None:
+        if self._metrics_at is not None:
+            self._close_metrics_server()
+            self._metrics_at = None
 
     def _listen_to_signals(self) -> None:
         ours, theirs = socket.socketpair()
@@ -143,11 +170,14 @@ class Daemon:
         self._selector.register(ours, selectors.EVENT_READ, lambda _mask: ours.recv(4096))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, self._ask_to_reload)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # only to wake the loop
 
     def _end(self, _number: int, _frame: object) -> None:
         self._stopping = True
+
+    def _ask_to_reload(self, _number: int, _frame: object) -> None:
+        self._reloading = True
 
     def _wait_for_workers(self) -> None:
         """Until each serves its queue: nothing is put into the kernel for workers that cannot work."""
@@ -173,6 +203,7 @@ class Daemon:
             self._books.fetch: FETCH_EVERY,
             self._expire_clients: FETCH_EVERY,
             self._books.sweep: SWEEP_EVERY,
+            self._forget_generations: FORGET_EVERY,
         }
         if self._notifier.watchdog_interval is not None:
             every[self._feed_watchdog] = self._notifier.watchdog_interval
@@ -182,6 +213,9 @@ class Daemon:
             for key, mask in self._selector.select(wait):
                 key.data(mask)
             self._replace_workers()
+            if self._reloading:
+                self._reloading = False
+                self._configuration.reload_quietly()
             now = clock.monotonic()
             for chore in [each for each, when in due.items() if when <= now]:
                 chore()
@@ -196,6 +230,45 @@ class Daemon:
         for hand in self._crew.missing(clock.monotonic()):
             self._hire(hand)
             self._sinks.write(WorkerRestarted(hand.number, self._ended.pop(hand.number, "unknown"), hand.pid))
+
+    # --- another configuration ------------------------------------------------------------------------------------
+
+    def _change(self, config: Config) -> None:
+        """`config` in force for new connections; KernelError, and everything as it was, if something is refused."""
+        if _workers(config) != len(self._pages):
+            raise KernelError(f"{_workers(config)} workers instead of {len(self._pages)} take a restart of fixup")
+        before, generation = self._config, self._generation
+        try:
+            self._enforce(config, self._generations.of(inspections(config)))
+        except KernelError:
+            # If even this is refused nobody knows what is in force: the firewall ends, and with it all forwarding.
+            self._enforce(before, generation)
+            raise
+
+    def _enforce(self, config: Config, generation: int) -> None:
+        """Every part goes by `config`, from whatever it went by: workers first, so that no mark is unknown to them."""
+        self._tell_workers(self._policy(config))
+        self._serve_metrics(config.metrics)
+        self._firewall.put(config, generation)
+        self._resetter.configure(config.statics)
+        self._books.configure(config)
+        self._errands.configure(config.statics)
+        self._operators.configure(config)
+        self._denials = Denials(config, links.indices(config))
+        self._sinks.configure(config.logging, config.hostname)
+        self._generation = generation
+
+    def _policy(self, config: Config) -> Policy:
+        return self._generations.policy(links.indices(config), config.timeouts)
+
+    def _tell_workers(self, policy: Policy) -> None:
+        if policy != self._worker.policy:
+            self._worker.policy = policy
+            self._crew.tell(policy)
+
+    def _forget_generations(self) -> None:
+        if self._generations.end_one(self._generation):
+            self._tell_workers(self._policy(self._config))
 
     # --- what workers ask -----------------------------------------------------------------------------------------
 
@@ -225,7 +298,10 @@ class Daemon:
         table = self._firewall.table
         return Snapshot(
             now=clock.monotonic(),
-            inspections={number: pages.block_totals(self._pages, number) for number in self._inspections},
+            inspections={
+                number: pages.block_totals(self._pages, block)
+                for number, block in self._generations.blocks(self._generation).items()
+            },
             engine=pages.engine_totals(self._pages),
             in_use=self._books.in_use,
             most_used=self._books.most_used,
@@ -239,3 +315,11 @@ class Daemon:
             events_lost=table.lost_events(),
             refused_full=table.refused_full(),
         )
+
+
+def _workers(config: Config) -> int:
+    return config.workers or max(1, (os.cpu_count() or 1) // 2)
+
+
+def _carried(generation: int) -> bool:
+    return conntrack.carried(GENERATION.put(generation), GENERATION.mask)

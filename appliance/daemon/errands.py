@@ -28,10 +28,14 @@ class Errands:
     """Does what workers ask, with the kernel's table, the resetter and the log."""
 
     def __init__(self, statics: Sequence[Static], table: ConnectionTable, sinks: Sinks, resetter: Resetter) -> None:
-        self._mapped = mapped_addresses(statics)
+        self.configure(statics)
         self._table = table
         self._sinks = sinks
         self._resetter = resetter
+
+    def configure(self, statics: Sequence[Static]) -> None:
+        """From now on these say by which address a host is known."""
+        self._mapped = mapped_addresses(statics)
 
     def run(self, worker: int, message: bytes) -> None:
         """Do what a message of worker `worker` asks; one that may not be done is recorded as that worker's fault."""

@@ -2,8 +2,9 @@
 opposite one.
 
 Up: the BPF programs count, then the rules filter, and only then addresses, routes and forwarding let packets in. Down:
-forwarding ends first. Everything changed is noted in the run directory before it is changed, so that `cleanup` needs
-nothing but that directory.
+forwarding ends first. From one configuration to another: what only the old one lets in ends, then the same as up.
+Everything changed is noted in the run directory before it is changed, so that `cleanup` needs nothing but that
+directory.
 """
 
 from __future__ import annotations
@@ -15,35 +16,48 @@ from appliance.kernel import bpf_pins, links, netfilter
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.found import Filter, Found
 
-#: The policy generation of new connections; a reload would take another.
-GENERATION = 1
-
 
 class Firewall:
-    """A configuration in the kernel. `table` is there from `up` on."""
+    """A configuration in the kernel. `table` is there from `load` on."""
 
     table: ConnectionTable
 
-    def __init__(self, config: Config, run: RunDirectory, workers: int) -> None:
-        self._config = config
+    def __init__(self, run: RunDirectory, workers: int) -> None:
         self._run = run
         self._workers = workers
         self._found = Found(run.found)
 
-    def up(self) -> None:
-        """Bring it up; KernelError, with what was done so far still in place, if something is refused."""
-        config = self._config
-        names = links.indices(config)
-        devices = [each.hardware for each in config.interfaces if each.nameif in names.values() and each.hardware]
+    def load(self) -> None:
+        """Load the programs that count; nothing counts yet. KernelError if the kernel or a package refuses."""
         self.table = ConnectionTable(bpf_pins.mount(self._run.maps))
-        self.table.set_statics(config.statics, {nameif: index for index, nameif in names.items()})
-        self.table.set_timeouts(config.timeouts)
         self.table.set_workers(self._workers)
+
+    def put(self, config: Config, generation: int) -> None:
+        """Make `config` what the kernel goes by, whatever it went by before; new connections are of `generation`.
+
+        KernelError, with what was done so far still in place, if something is refused: putting the old configuration
+        brings back what was.
+        """
+        names = links.indices(config)
+        there = set(names.values())
+        devices = [each.hardware for each in config.interfaces if each.nameif in there and each.hardware]
+        usable = [each for each in config.statics if {each.real_interface, each.mapped_interface} <= there]
+        links.retire(config, self._found)
+        self.table.set_statics(usable, {nameif: index for index, nameif in names.items()})
+        self.table.set_timeouts(config.timeouts)
         for device in devices:
             self._found.note(Filter(device))
         self.table.attach(devices)
-        netfilter.apply(config, self._found, generation=GENERATION, workers=self._workers, queue_base=QUEUE_BASE)
+        netfilter.apply(config, self._found, generation=generation, workers=self._workers, queue_base=QUEUE_BASE)
         links.apply(config, self._found)
+        unused = [each for each in self._found.changes if isinstance(each, Filter) and each.device not in devices]
+        _detach(unused, self._found)
+
+
+def _detach(filters: list[Filter], found: Found) -> None:
+    ConnectionTable.detach(each.device for each in filters)
+    for each in filters:
+        found.forget(each)
 
 
 def restore(run: RunDirectory) -> bool:
@@ -55,10 +69,7 @@ def restore(run: RunDirectory) -> bool:
     there = bool(found.changes) or run.maps.exists()
     links.restore(found)
     there |= netfilter.remove(found)
-    filters = [each for each in found.changes if isinstance(each, Filter)]
-    ConnectionTable.detach(each.device for each in filters)
-    for each in filters:
-        found.forget(each)
+    _detach([each for each in found.changes if isinstance(each, Filter)], found)
     bpf_pins.remove(run.maps)
     bpf_pins.unmount(run.maps)
     if run.maps.is_dir():

@@ -12,6 +12,7 @@ from appliance.config.config import Config
 from appliance.daemon import firewall
 from appliance.daemon.daemon import Daemon
 from appliance.daemon.rundir import RunDirectory
+from appliance.daemon.startup import Startup
 from appliance.daemon.worker import QUEUE_BASE
 from appliance.kernel import privileges, queues
 from appliance.kernel.errors import KernelError
@@ -23,8 +24,8 @@ WORKERS = WORKER.top + 1
 REFUSED = 1
 
 
-def run(config: Config, run_dir: Path) -> int:
-    """Run the firewall of a verified rule file until SIGTERM or SIGINT; the exit code."""
+def run(config: Config, startup: Startup, run_dir: Path) -> int:
+    """Run the firewall of a verified rule file until SIGTERM or SIGINT; the exit code. A reload reads `startup`."""
     directory = RunDirectory(run_dir)
     try:
         privileges.require_root("fixup run")
@@ -32,7 +33,7 @@ def run(config: Config, run_dir: Path) -> int:
     except KernelError as error:
         return _refused(error)
     try:
-        return _run(config, directory)
+        return _run(config, startup, directory)
     except KernelError as error:
         return _refused(error)
     finally:
@@ -64,10 +65,10 @@ def _refused(error: KernelError) -> int:
     return REFUSED
 
 
-def _run(config: Config, directory: RunDirectory) -> int:
+def _run(config: Config, startup: Startup, directory: RunDirectory) -> int:
     queues.require()
     queues.require_free(QUEUE_BASE, WORKERS)
-    daemon = Daemon(config, directory)
+    daemon = Daemon(config, startup, directory)
     try:
         daemon.start()
         daemon.serve()

@@ -1,5 +1,7 @@
 """One inspecting process: its queue, its engine, and the little it may ask of root.
 
+What it goes by is its `policy`: the one it was forked with, until root tells it another.
+
 It runs as an ordinary user with CAP_NET_ADMIN, which verdicts need, and no way to get more. What it closes it drops
 itself from that verdict on; the kernel's table and the log follow as the root process reads the channel.
 """
@@ -12,13 +14,13 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NoReturn, assert_never
 
 from appliance.config.config import Timeouts
-from appliance.config.inspections import Inspection
 from appliance.daemon import channel, clock
 from appliance.daemon.pages import Page
+from appliance.daemon.policy import Policy, answer, receive
 from appliance.datapath.counters import QUEUE_OVERFLOWS, verdict_slot
 from appliance.datapath.datapath import LIFETIMES, Datapath
 from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
@@ -40,15 +42,10 @@ _MILLISECOND = 1_000_000  # ns
 
 
 class Worker:
-    """Worker `number`, as the crew's body; `queues_fail_open` asks the kernel to let pass what finds its queue full."""
+    """Worker `number`, as the crew's body; `policy` is what the next one to be forked begins with."""
 
-    def __init__(
-        self, inspections: Mapping[int, Inspection], interfaces: Mapping[int, str], timeouts: Timeouts, fail_open: bool
-    ) -> None:
-        self._inspections = inspections
-        self._lifetimes = _lifetimes(timeouts)
-        self._interfaces = interfaces
-        self._fail_open = fail_open
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
         self._account = privileges.worker_account()
         self._parent = os.getpid()
         self._unsent: deque[channel.Request] = deque()
@@ -61,19 +58,14 @@ class Worker:
             os._exit(0)  # it ended before it could be asked to take us along
         gc.disable()  # the engine makes no cycles (tests/datapath/test_garbage.py), and looking for them takes long
         self._requests = requests
-        blocks = dict(enumerate(page.blocks, 1))
-        self._datapath = Datapath(
-            self._inspections,
-            self._interfaces,
-            blocks,
-            page.engine,
-            clock.monotonic(),
-            lifetimes=self._lifetimes,
-        )
+        self._page = page
+        self._datapath = Datapath({}, {}, {}, page.engine, clock.monotonic())
+        self._go_by(self.policy)
         watch = {requests.fileno(): self._root_spoke}
         self._engine = page.engine
         self._overflows = page.engine[QUEUE_OVERFLOWS]  # of those before us
-        self._queue = Queue(QUEUE_BASE + number, self._packet, self._tick, watch=watch, fail_open=self._fail_open)
+        fail_open = self.policy.fail_open
+        self._queue = Queue(QUEUE_BASE + number, self._packet, self._tick, watch=watch, fail_open=fail_open)
         self._queue.run()
         os._exit(0)
 
@@ -134,8 +126,19 @@ class Worker:
                 self._unsent.remove(record)
 
     def _root_spoke(self) -> None:
-        """Root says nothing on the channel, so it is readable only when root is gone."""
-        os._exit(0)
+        """Another policy, or root is gone."""
+        told = receive(self._requests)
+        if told is None:
+            os._exit(0)
+        policy, waiting = told
+        self._go_by(policy)
+        self._queue.fail_open(policy.fail_open)
+        answer(waiting)
+
+    def _go_by(self, policy: Policy) -> None:
+        self.policy = policy
+        blocks = {decision: self._page.block(number) for decision, number in policy.blocks.items()}
+        self._datapath.configure(policy.inspections, policy.interfaces, blocks, _lifetimes(policy.timeouts))
 
 
 def _lifetimes(timeouts: Timeouts) -> dict[State, int]:

@@ -1,8 +1,8 @@
 """Packets in, effects out: where stream, inspector and policy of each connection meet.
 
-The mark's class picks the inspection of a connection at its SYN-ACK; from then on the connection keeps it. Here a
-packet finds its connection, or is refused; what it carries is the `reader`'s: a segment becomes octets at offsets,
-octets become actions, actions become edits and effects.
+The mark's class, of the mark's generation, picks the inspection of a connection at its SYN-ACK; from then on the
+connection keeps it, whatever becomes of the configuration. Here a packet finds its connection, or is refused; what
+it carries is the `reader`'s: a segment becomes octets at offsets, octets become actions, actions edits and effects.
 
 Rules:
 
@@ -27,7 +27,7 @@ from appliance.datapath.reader import OF_REFUSAL, Reader
 from appliance.datapath.strangers import Strangers
 from appliance.datapath.waiting import WaitingRoom
 from appliance.flow import Side
-from appliance.marks import CLASS
+from appliance.marks import DECISION
 from appliance.policy.inspector import Inspector
 from appliance.syslog import EngineFault
 from appliance.tcp.connection import State, reverse
@@ -60,8 +60,8 @@ class InjectedFault(Exception):
 class Datapath:
     """The engine of one worker.
 
-    `inspections` are the classes by number, `interfaces` the names by interface index, `blocks` the inspections'
-    counter blocks by number, `engine` the block that `counters.ENGINE` names. Times are ns of a monotonic clock.
+    `inspections` are the classes and `blocks` their counter blocks, both by the mark's DECISION, `interfaces` the
+    names by interface index, `engine` the block that `counters.ENGINE` names. Times are ns of a monotonic clock.
     """
 
     def __init__(
@@ -103,6 +103,18 @@ class Datapath:
         """When `tick` is due (ns). It may be early, never late."""
         due = self._room.due
         return self._sweep_at if due is None else min(due, self._sweep_at)
+
+    def configure(
+        self,
+        inspections: Mapping[int, Inspects],
+        interfaces: Mapping[int, str],
+        blocks: Mapping[int, MutableSequence[int]],
+        lifetimes: Mapping[State, int],
+    ) -> None:
+        """From now on connections begin under these; living ones keep their inspector and their block."""
+        self.inspections, self.interfaces, self._blocks = inspections, interfaces, blocks
+        self._reader.interfaces = interfaces
+        self._table.lifetimes = lifetimes
 
     # --- from outside -------------------------------------------------------------------------------------------
 
@@ -181,7 +193,7 @@ class Datapath:
 
     def _adopt(self, handle: Any, syn_ack: Segment, mark: int, devices: tuple[int, int], now: int) -> None:
         """A connection begins: `devices` are the interfaces of its client and its server."""
-        number = CLASS.get(mark)
+        number = DECISION.get(mark)
         inspection = self.inspections.get(number)
         client, server = (self.interfaces.get(each, NO_NAME) for each in devices)
         rules = inspection.rules(client, server) if inspection is not None else None

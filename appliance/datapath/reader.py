@@ -72,7 +72,7 @@ class Reader:
         self._table = table
         self._room = room
         self._outcome = outcome
-        self._interfaces = interfaces
+        self.interfaces = interfaces
         self._count = count
         self._kept = 0  # octets, of all connections
         self._lingering: dict[Inspected, None] = {}  # over by their FINs, their last octets not acknowledged
@@ -324,7 +324,7 @@ class Reader:
         self._outcome.effects.append(Emit(record))
 
     def flow(self, connection: Inspected) -> Flow:
-        return flow_of(connection.key, connection.devices, self._interfaces)
+        return flow_of(connection.key, connection.devices, self.interfaces)
 
     def _drop_waiting(self, connection: Inspected) -> None:
         while (parcel := self._room.take_oldest(connection)) is not None:

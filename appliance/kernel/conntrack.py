@@ -1,4 +1,4 @@
-"""Taking connections out of the kernel's connection tracking, when they must not come back by themselves.
+"""The kernel's connection tracking: what must not come back by itself is taken out, and marks are looked for.
 
 Many at once is the case that counts (`clear conn all`): requests go to the kernel `_BATCH` in a datagram, made here by
 hand, for a library's way costs most of a millisecond each. Layouts: linux/netlink.h, linux/netfilter/nfnetlink.h and
@@ -33,6 +33,11 @@ _SOURCE, _DESTINATION = struct.pack("=HH", 8, 1), struct.pack("=HH", 8, 2)
 _PROTO = struct.pack("=HH", 28, _NESTED | 2) + struct.pack("=HHBxxx", 5, 1, socket.IPPROTO_TCP)
 _SOURCE_PORT, _DESTINATION_PORT = struct.pack("=HH", 6, 2), struct.pack("=HH", 6, 3)
 _ANSWER = struct.Struct("=IHHIIi")
+
+#: Looking for marks: a dump of what matches.
+_REQUEST_DUMP = 0x1 | 0x300  # NLM_F_REQUEST | NLM_F_DUMP
+_GET, _GET_ANSWER = 1 << 8 | 1, 1 << 8  # IPCTNL_MSG_CT_GET, and _NEW
+_CTA_MARK, _CTA_MARK_MASK = 8, 21
 
 
 def delete(keys: Iterable[Key]) -> int:
@@ -97,3 +102,18 @@ def _forgotten(error: int) -> bool:
     if error not in (0, errno.ENOENT):
         raise KernelError(f"connection tracking refused to forget a connection: {os.strerror(error)}")
     return error == 0
+
+
+def carried(value: int, mask: int) -> bool:
+    """Whether any IPv4 connection's mark holds `value` under `mask`. The kernel looks; of what it finds one is read."""
+    request = struct.pack("=BBH", socket.AF_INET, 0, 0)
+    for attribute, number in ((_CTA_MARK, value), (_CTA_MARK_MASK, mask)):
+        request += struct.pack("=HH", 8, attribute) + struct.pack("!I", number)
+    header = struct.pack("=IHHII", 16 + len(request), _GET, _REQUEST_DUMP, 0, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as asked:
+        asked.send(header + request)
+        answer = asked.recv(65_536)
+    kind = struct.unpack_from("=H", answer, 4)[0]
+    if kind == _ERROR and (code := struct.unpack_from("=i", answer, 16)[0]):
+        raise KernelError(f"connection tracking cannot be read: {os.strerror(-code)}")
+    return int(kind) == _GET_ANSWER

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -22,7 +22,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from appliance.config.config import Config, Interface, Timeouts
 from appliance.kernel import modules
 from appliance.kernel.errors import KernelError
-from appliance.kernel.found import Filter, Found, LinkDown, NoAddress, NoProxy, NoRoute, NoTable, Sysctl
+from appliance.kernel.found import Change, Filter, Found, LinkDown, NoAddress, NoProxy, NoRoute, NoTable, Sysctl
 
 _SYSCTL = Path("/proc/sys")
 _CONNTRACK = "net/netfilter/nf_conntrack_tcp_"
@@ -42,43 +42,79 @@ def indices(config: Config) -> dict[int, str]:
 
 def apply(config: Config, found: Found) -> None:
     """Bring the machine to what `config` says, noting in `found` what was otherwise; KernelError if it can't be."""
-    devices = _devices(config)
     with _netlink() as ipr:
-        for device in devices.values():
+        for device in _devices(config).values():
             _index(ipr, device)  # every device is looked for before the first change
-        for interface in _used(config):
-            _raise(ipr, interface, found)
-        for path, value in _sysctls(config.timeouts, list(devices.values())):
-            _set(path, value, found)
-        for static in config.statics:
-            mapped = str(static.mapped)
-            _add_route(ipr, NoRoute(f"{mapped}/32", devices[static.real_interface], "", 0), found)
-            _add_proxy(ipr, NoProxy(mapped, devices[static.mapped_interface]), found)
-        for route in config.routes:
-            change = NoRoute(str(route.network), devices[route.interface], str(route.gateway), route.metric)
-            _add_route(ipr, change, found)
+        for change in _wanted(config):
+            match change:
+                case LinkDown():
+                    _raise(ipr, change, found)
+                case NoAddress():
+                    _add_address(ipr, change, found)
+                case Sysctl(path, value):
+                    _set(path, value, found)
+                case NoRoute():
+                    _add_route(ipr, change, found)
+                case NoProxy():
+                    _add_proxy(ipr, change, found)
+                case _:
+                    assert_never(change)
+
+
+def retire(config: Config, found: Found) -> None:
+    """Undo what is noted and `config` has no use for; before its rules come, so that what the old ones guard closes."""
+    kept = {_subject(change) for change in _wanted(config)}
+    with _netlink() as ipr:
+        _undo_all(ipr, [change for change in found.changes if _subject(change) not in kept], found)
 
 
 def restore(found: Found) -> None:
     """Undo what is noted, last change first. What is gone already is as good as undone."""
     with _netlink() as ipr:
-        for change in reversed(found.changes):
-            match change:
-                case Sysctl(path, value):
-                    _write_back(path, value)
-                case LinkDown(device):
-                    _undo(ipr, device, partial(_lower, ipr))
-                case NoAddress(device, address):
-                    _undo(ipr, device, partial(_address, ipr, "del", IPv4Interface(address)))
-                case NoRoute(device=device):
-                    _undo(ipr, device, partial(_route, ipr, "del", change))
-                case NoProxy(address, device):
-                    _undo(ipr, device, partial(_proxy, ipr, "del", address))
-                case NoTable() | Filter():
-                    continue  # netfilter's, and the connection table's
-                case _:
-                    assert_never(change)
-            found.forget(change)
+        _undo_all(ipr, found.changes, found)
+
+
+def _undo_all(ipr: Any, changes: Sequence[Change], found: Found) -> None:
+    for change in reversed(changes):
+        match change:
+            case Sysctl(path, value):
+                _write_back(path, value)
+            case LinkDown(device):
+                _undo(ipr, device, partial(_lower, ipr))
+            case NoAddress(device, address):
+                _undo(ipr, device, partial(_address, ipr, "del", IPv4Interface(address)))
+            case NoRoute(device=device):
+                _undo(ipr, device, partial(_route, ipr, "del", change))
+            case NoProxy(address, device):
+                _undo(ipr, device, partial(_proxy, ipr, "del", address))
+            case NoTable() | Filter():
+                continue  # netfilter's, and the connection table's
+            case _:
+                assert_never(change)
+        found.forget(change)
+
+
+def _wanted(config: Config) -> Iterator[LinkDown | NoAddress | Sysctl | NoRoute | NoProxy]:
+    """What `config` makes of the machine, in order: what will not be down or missing, and what settings will be."""
+    devices = _devices(config)
+    for interface in _used(config):
+        yield LinkDown(str(interface.hardware))
+        if interface.address is not None:
+            yield NoAddress(str(interface.hardware), str(interface.address))
+    for path, value in _sysctls(config.timeouts, list(devices.values())):
+        yield Sysctl(path, value)
+    for static in config.statics:
+        if {static.real_interface, static.mapped_interface} <= devices.keys():
+            yield NoRoute(f"{static.mapped}/32", devices[static.real_interface], "", 0)
+            yield NoProxy(str(static.mapped), devices[static.mapped_interface])
+    for route in config.routes:
+        if route.interface in devices:
+            yield NoRoute(str(route.network), devices[route.interface], str(route.gateway), route.metric)
+
+
+def _subject(change: Change) -> object:
+    """What a change is of: a setting's path, whatever its value."""
+    return change.path if isinstance(change, Sysctl) else change
 
 
 def _used(config: Config) -> list[Interface]:
@@ -128,17 +164,17 @@ def _index(ipr: Any, device: str) -> int:
     return found[0]
 
 
-def _raise(ipr: Any, interface: Interface, found: Found) -> None:
-    device = str(interface.hardware)
-    index = _index(ipr, device)
+def _raise(ipr: Any, change: LinkDown, found: Found) -> None:
+    index = _index(ipr, change.device)
     if not ipr.get_links(index)[0]["flags"] & _IFF_UP:
-        found.note(LinkDown(device))
+        found.note(change)
         ipr.link("set", index=index, state="up")
-    address = interface.address
-    if address is not None and not ipr.get_addr(
-        family=2, index=index, address=str(address.ip), prefixlen=address.network.prefixlen
-    ):
-        found.note(NoAddress(device, str(address)))
+
+
+def _add_address(ipr: Any, change: NoAddress, found: Found) -> None:
+    index, address = _index(ipr, change.device), IPv4Interface(change.address)
+    if not ipr.get_addr(family=2, index=index, address=str(address.ip), prefixlen=address.network.prefixlen):
+        found.note(change)
         _address(ipr, "add", address, index)
 
 

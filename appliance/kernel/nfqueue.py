@@ -28,7 +28,7 @@ _RECEIVE_BUFFER = 16 << 20  # octets; beyond it the kernel drops (`lost`)
 _BURST = 64  # packets between two ticks at most
 _LINGER = 10_000  # µs to wait for the next packet of a busy queue: one system call where asking and polling are three
 _CONFIG = 3 << 8 | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
-_REQUEST_ACK = 1 | 4  # NLM_F_REQUEST | NLM_F_ACK
+_REQUEST, _REQUEST_ACK = 1, 1 | 4  # NLM_F_REQUEST, and NLM_F_ACK
 _PARAMS, _MASK, _FLAGS = 2, 4, 5  # NFQA_CFG_*
 _COPY_PACKET = 2
 _FAIL_OPEN, _GSO = 1, 4  # NFQA_CFG_F_*
@@ -67,7 +67,8 @@ class Queue:
         self._poll = select.poll()
         for descriptor in self._watch:
             self._poll.register(descriptor, select.POLLIN)
-        self._configure(number, fail_open)
+        self._number = number
+        self._configure(fail_open)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, _LINGER))
 
     def run(self) -> None:
@@ -77,6 +78,11 @@ class Queue:
     def stop(self) -> None:
         """Make `run` return; for a callback to call."""
         self._stopped = True
+
+    def fail_open(self, wanted: bool) -> None:
+        """From now on packets that find the queue full pass, or are dropped."""
+        if wanted != self._fail_open:
+            self._ask(wanted, _REQUEST)  # an answer could find the socket full; it was not refused before either
 
     def close(self) -> None:
         """Give the queue back; the kernel drops what still waits for a verdict."""
@@ -107,21 +113,26 @@ class Queue:
             self.lost += 1
         return b""
 
-    def _configure(self, number: int, fail_open: bool) -> None:
-        flags = _GSO | (_FAIL_OPEN if fail_open else 0)
-        body = struct.pack("!BBH", 0, 0, number)
-        body += struct.pack("=HH", 9, _PARAMS) + struct.pack("!IB3x", 0xFFFF, _COPY_PACKET)
-        body += b"".join(struct.pack("=HH", 8, kind) + struct.pack("!I", flags) for kind in (_FLAGS, _MASK))
-        self._socket.send(struct.pack("=IHHII", 16 + len(body), _CONFIG, _REQUEST_ACK, 0, 0) + body)
+    def _configure(self, fail_open: bool) -> None:
+        """Whole packets, GSO and, if wanted, FAIL_OPEN; KernelError if the kernel refuses them."""
+        self._ask(fail_open, _REQUEST_ACK)
         while True:
             message = self._socket.recv(_RECV)
             if struct.unpack_from("=H", message, 4)[0] != 2:  # NLMSG_ERROR: the answer, 0 for yes
                 self._early.append(message)
             elif code := struct.unpack_from("=i", message, 16)[0]:
                 reason = os.strerror(-code)
-                raise KernelError(f"NFQUEUE {number}: the kernel refused whole packets and GSO ({reason})")
+                raise KernelError(f"NFQUEUE {self._number}: the kernel refused whole packets and GSO ({reason})")
             else:
                 return
+
+    def _ask(self, fail_open: bool, kind: int) -> None:
+        self._fail_open = fail_open
+        body = struct.pack("!BBH", 0, 0, self._number)
+        body += struct.pack("=HH", 9, _PARAMS) + struct.pack("!IB3x", 0xFFFF, _COPY_PACKET)
+        for attribute, flags in ((_FLAGS, _GSO | (_FAIL_OPEN if fail_open else 0)), (_MASK, _GSO | _FAIL_OPEN)):
+            body += struct.pack("=HH", 8, attribute) + struct.pack("!I", flags)
+        self._socket.send(struct.pack("=IHHII", 16 + len(body), _CONFIG, kind, 0, 0) + body)
 
 
 def _refusal(number: int) -> str:

@@ -28,11 +28,15 @@ class Resetter:
     """Sends RSTs for flows given on real addresses; `statics` say who is known by which address where."""
 
     def __init__(self, statics: Sequence[Static]) -> None:
-        self._mapped = mapped_addresses(statics)
+        self.configure(statics)
         try:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
         except PermissionError as error:
             raise KernelError("sending resets needs a raw socket: run fixup with sudo") from error
+
+    def configure(self, statics: Sequence[Static]) -> None:
+        """From now on these say who is known by which address where."""
+        self._mapped = mapped_addresses(statics)
 
     def reset(self, flow: Flow, to_client: bool, seq: int, ack: int) -> bool:
         """Send one side an RST with these numbers, as that side counts; False if the kernel would not send it."""

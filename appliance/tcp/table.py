@@ -31,7 +31,7 @@ class Table(Generic[C]):
     one whose client was never heard may be."""
 
     def __init__(self, lifetimes: Mapping[State, int], silence: int, limit: int = MAX_CONNECTIONS) -> None:
-        self._lifetimes = lifetimes
+        self.lifetimes = lifetimes
         self._silence = silence
         self._limit = limit
         self._sides: dict[bytes, Found[C]] = {}
@@ -83,5 +83,5 @@ class Table(Generic[C]):
 
     def idle(self, now: int) -> list[C]:
         """The connections that have been idle for too long."""
-        lifetimes, silent, silence = self._lifetimes, self._silent, self._silence
+        lifetimes, silent, silence = self.lifetimes, self._silent, self._silence
         return [each for each in self if now - each.last > (silence if each.key in silent else lifetimes[each.state])]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -18,9 +19,14 @@ from appliance.cli import commands
 from appliance.cli.call import Call
 from appliance.cli.main import main
 from appliance.cli.tree import COMMANDS, Command
+from appliance.config.diagnostics import Diagnostic, Place, Severity
 from appliance.control.protocol import (
+    Applied,
     ClearConnections,
     ClearTranslations,
+    Configure,
+    Refusal,
+    Reload,
     Request,
     ShowAccessLists,
     ShowConnections,
@@ -29,7 +35,11 @@ from appliance.control.protocol import (
     ShowNat,
     ShowRunningConfig,
     ShowServicePolicy,
+    ShowStartupConfig,
     ShowTranslations,
+    StartupConfigReport,
+    WriteMemory,
+    Written,
 )
 from appliance.control.server import Answers, ControlServer
 from appliance.flow import Side
@@ -46,6 +56,10 @@ Out = pytest.CaptureFixture[str]
 
 ENTRY = connection(State.ESTABLISHED, sent=frozenset(Side))
 CONNECTIONS = [show.ConnectionsReport(2, 60, part) for part in ((), *[(show.Reporter(PLAIN, NOW).report(ENTRY),)] * 2)]
+
+
+#: What reloads come to, the last one first.
+OUTCOMES: list[Applied] = []
 
 
 def answer(request: Request) -> Answers:
@@ -71,6 +85,14 @@ def answer(request: Request) -> Answers:
             return show.access_lists(PLAIN, {}, name)
         case ClearConnections() | ClearTranslations():
             return iter((None, show.ClearedReport(2)))
+        case ShowStartupConfig():
+            return StartupConfigReport("/etc/fixup/fixup.cfg", ("hostname fw", "! \x1b[31m"))
+        case WriteMemory():
+            return Written("/etc/fixup/fixup.cfg", 2045, "0123456789abcdef0123456789abcdef", 3)
+        case Reload():
+            return OUTCOMES.pop()
+        case Configure():
+            return Refusal("not here")
         case _:
             assert_never(request)
 
@@ -123,6 +145,9 @@ def test_show_prints_what_asa_prints(run_dir: Path, capsys: Out, line: str, gold
         ("show conn detail", "2 in use, 60 most used"),
         ("show running-config", "!"),
         ("show running-config all", "!"),
+        ("show running-config access-list", "access-list outside_in remark mail from the world"),
+        ("write terminal", "!"),
+        ("show startup-config", "hostname fw"),
         ("show logging", "Syslog logging: enabled"),
     ],
 )
@@ -133,7 +158,7 @@ def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, fir
 
 def test_every_show_speaks_json(run_dir: Path, capsys: Out) -> None:
     shows = [command.words for command in COMMANDS if command.words[0] == "show"]
-    assert len(shows) == 16
+    assert len(shows) == 17
     for words in shows:
         for json_words in (["--json"], ["|", "json"], ["| json"]):
             assert main(["--run-dir", str(run_dir), *words, *json_words]) == 0
@@ -364,3 +389,48 @@ def test_connections_in_parts_are_one_document(run_dir: Path, capsys: Out) -> No
     told = json.loads(capsys.readouterr().out)
     assert told.keys() == {"in_use", "most_used", "connections"}
     assert [each["flags"] for each in told["connections"]] == ["UIOB", "UIOB"]
+
+
+# --- the configuration ------------------------------------------------------------------------------------------
+
+
+def test_a_section_is_what_begins_so_with_what_is_in_it(run_dir: Path, capsys: Out) -> None:
+    assert main(["--run-dir", str(run_dir), "show", "running-config", "policy-map"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "policy-map global_policy"
+    assert lines[1:]
+    assert all(line.startswith(" ") for line in lines[1:])
+    assert main(["--run-dir", str(run_dir), "show", "running-config", "policy-map", "nope"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_the_startup_configuration_cannot_write_to_the_terminal(run_dir: Path, capsys: Out) -> None:
+    assert main(["--run-dir", str(run_dir), "show", "startup-config"]) == 0
+    assert capsys.readouterr().out == "hostname fw\n! \\033[31m\n"
+
+
+@pytest.mark.parametrize("line", ["write memory", "copy running-config startup-config"])
+def test_writing_says_what_an_asa_says(run_dir: Path, capsys: Out, line: str) -> None:
+    assert main(["--run-dir", str(run_dir), *line.split()]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Building configuration...",
+        "Cryptochecksum: 01234567 89abcdef 01234567 89abcdef",
+        "",
+        "2045 bytes copied to /etc/fixup/fixup.cfg",
+        "INFO: 3 comment lines have no place in it; the file of before is beside it, .old",
+        "[OK]",
+    ]
+
+
+def test_a_reload_says_what_it_found_and_whether_it_is_in_force(run_dir: Path, capsys: Out) -> None:
+    warning = Diagnostic(Severity.WARNING, Place(3, 2), "WARNING: so and so", " nameif dmz")
+    OUTCOMES.append(Applied("/etc/fixup/fixup.cfg", True, (warning,)))
+    assert main(["--run-dir", str(run_dir), "reload"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("/etc/fixup/fixup.cfg is in force")
+    assert err == "/etc/fixup/fixup.cfg:3:2: WARNING: so and so\n   nameif dmz\n   ^\n"
+    OUTCOMES.append(Applied("/etc/fixup/fixup.cfg", False, (replace(warning, severity=Severity.ERROR),)))
+    assert main(["--run-dir", str(run_dir), "reload"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("nothing was changed\n")

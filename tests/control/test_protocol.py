@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.config.diagnostics import INVALID, Diagnostic, Place, Severity
 from appliance.control import protocol
 from appliance.control.protocol import (
     MAX_REQUEST,
@@ -42,6 +43,10 @@ REQUESTS = [
     ShowRunningConfig(),
     ShowRunningConfig(everything=True),
     ShowLogging(),
+    protocol.Reload(),
+    protocol.Configure(("hostname fw", "! caf\udce9")),
+    protocol.WriteMemory(),
+    protocol.ShowStartupConfig(),
 ]
 INSPECTION = InspectionReport(
     "_default_esmtp_map", 7, 1, 0, {"mask-banner": 2}, (MatchCount("cmd line length gt 512", "log", 3),), {"packet": 7}
@@ -52,6 +57,9 @@ ANSWERS = [
     ConnectionsReport(0, 5, ()),
     RunningConfigReport(("hostname fw",)),
     LoggingReport(True, False, 20, None, "fw", (LogUse("buffered", 6, 3),), ("%ASA-6-302013: …",)),
+    protocol.Applied("/etc/fixup/fixup.cfg", False, (Diagnostic(Severity.ERROR, Place(3, 7), INVALID, "host fw"),)),
+    protocol.Written("/etc/fixup/fixup.cfg", 12, "0" * 32, 3),
+    protocol.StartupConfigReport("/etc/fixup/fixup.cfg", ("hostname fw",)),
     Refusal("no"),
 ]
 
@@ -85,7 +93,7 @@ def test_frames_come_out_whole_however_they_are_cut(bodies: list[bytes], data: s
 
 def test_a_frame_over_the_limit_is_refused_at_its_length() -> None:
     assert Framing(MAX_REQUEST).receive(MAX_REQUEST.to_bytes(4, "big")) == []
-    with pytest.raises(ProtocolError, match="65537 octets; 65536 is the most"):
+    with pytest.raises(ProtocolError, match=f"{MAX_REQUEST + 1} octets; {MAX_REQUEST} is the most"):
         Framing(MAX_REQUEST).receive((MAX_REQUEST + 1).to_bytes(4, "big"))
 
 

@@ -9,22 +9,26 @@ from pathlib import Path
 
 import pytest
 
+from appliance.config.config import Timeouts
+from appliance.daemon import policy
 from appliance.daemon.crew import PATIENCE, Crew, Loss
 from appliance.daemon.pages import Page, block_totals, engine_totals
+from appliance.daemon.policy import Policy
 from appliance.datapath.counters import ENGINE, PACKETS
+from appliance.kernel.errors import KernelError
 from appliance.policy.counters import BLOCK, Slot
 
 
 def count_and_wait(number: int, channel: socket.socket, page: Page) -> None:
     page.engine[PACKETS] += 1
-    page.blocks[0][Slot.PACKET] += 10
+    page.block(0)[Slot.PACKET] += 10
     channel.send(b"here")
     signal.pause()
 
 
 @pytest.fixture
 def crew() -> Iterator[Crew]:
-    made = Crew([Page(1), Page(1)], count_and_wait)
+    made = Crew([Page(), Page()], count_and_wait)
     yield made
     made.stop()
 
@@ -80,7 +84,7 @@ def test_counters_go_on_where_the_last_worker_stopped(crew: Crew) -> None:
         crew.stop()
     pages = [hand.page for hand in crew.hands]
     assert engine_totals(pages) == dict.fromkeys(ENGINE, 0) | {"packets": 4}
-    totals = block_totals(pages, 1)
+    totals = block_totals(pages, 0)
     assert (len(totals), totals[Slot.PACKET], sum(totals)) == (BLOCK, 40, 40)
 
 
@@ -89,9 +93,53 @@ def test_a_worker_has_no_descriptor_of_ours_but_its_channel() -> None:
         channel.send(" ".join(str(each) for each in range(3, 1024) if Path(f"/proc/self/fd/{each}").exists()).encode())
         signal.pause()
 
-    crew = Crew([Page(0)], tell)
+    crew = Crew([Page()], tell)
     with Path("/dev/null").open() as ours:
         crew.start(crew.hands[0])
         descriptors = heard(crew, 0).split()
         assert len(descriptors) == 1, f"{descriptors} with ours {ours.fileno()}"
     crew.stop()
+
+
+def policy_at(interfaces: dict[int, str]) -> Policy:
+    return Policy({}, {}, interfaces, Timeouts())
+
+
+def test_every_worker_goes_by_a_new_policy_when_telling_it_returns() -> None:
+    def listen(number: int, channel: socket.socket, page: Page) -> None:
+        channel.setblocking(True)
+        while told := policy.receive(channel):
+            page.engine[PACKETS] = len(told[0].interfaces)
+            policy.answer(told[1])
+        os._exit(0)
+
+    crew = Crew([Page(), Page()], listen)
+    for hand in crew.hands:
+        crew.start(hand)
+    crew.tell(policy_at({1: "outside", 2: "inside"}))
+    assert [hand.page.engine[PACKETS] for hand in crew.hands] == [2, 2]
+    large = policy_at(dict.fromkeys(range(20000), "x" * 48))
+    crew.tell(large)
+    assert [hand.page.engine[PACKETS] for hand in crew.hands] == [20_000, 20_000], "longer than any message"
+    crew.stop()
+
+
+def test_a_worker_that_ends_instead_of_answering_holds_nobody_up() -> None:
+    def end(number: int, channel: socket.socket, page: Page) -> None:
+        channel.setblocking(True)
+        policy.receive(channel)
+        os._exit(0)
+
+    brief = Crew([Page()], end)
+    brief.start(brief.hands[0])
+    brief.tell(policy_at({}))
+    brief.tell(policy_at({}))  # it is gone by now, and its successor is born with the policy
+    brief.stop()
+
+
+def test_a_worker_that_does_not_answer_is_named(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "PATIENCE", 0.0)
+    for hand in crew.hands:
+        crew.start(hand)
+    with pytest.raises(KernelError, match="worker 0 did not take the new policy"):
+        crew.tell(policy_at({}))

@@ -176,13 +176,14 @@ def test_without_root_one_line_says_what_to_do(lab: Lab, tmp_path: Path) -> None
     assert state(lab) == before
 
 
-def test_a_missing_device_is_one_line_and_changes_nothing(lab: Lab) -> None:
+def test_a_missing_device_is_refused_at_its_line_and_changes_nothing(lab: Lab) -> None:
     other = lab.directory.parent / "other.cfg"
     other.write_text(EXAMPLE.read_text().replace("hardware inside0", "hardware nosuch0"))
     before = state(lab)
     done = fixup(lab, "--run-dir", str(lab.directory), "run", str(other))
-    assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("fixup: no such device: nosuch0")
+    assert done.returncode == 2
+    line = next(number for number, line in enumerate(other.read_text().splitlines(), 1) if "nosuch0" in line)
+    assert f"other.cfg:{line}:11: ERROR: no such device: nosuch0 (see ip link)\n   hardware nosuch0\n" in done.stderr
     assert state(lab) == before
 
 

@@ -53,3 +53,21 @@ def test_without_privilege_one_line_says_so(routed: Ground) -> None:
         return str(refused.value)
 
     assert "sudo" in routed.beside("firewall", unprivileged).result()
+
+
+def test_what_connections_carry_is_found_by_its_mark(routed: Ground) -> None:
+    mark = "-A FORWARD -p tcp --syn -j CONNMARK --set-xmark 0x14000025/0xffffffff"
+    routed.run("firewall", "iptables-restore", "--noflush", text=f"*mangle\n{mark}\nCOMMIT\n")
+    with routed.within("firewall"):
+        assert not conntrack.carried(0, 0)
+    with routed.within("inside"):
+        listener = socket.create_server((str(SERVER), 2526))
+    with routed.within("outside"):
+        client = socket.create_connection((str(SERVER), 2526), 5)
+    with routed.within("firewall"):
+        assert conntrack.carried(5 << 26, 63 << 26)
+        assert conntrack.carried(0x25, 0xFF)
+        assert not conntrack.carried(4 << 26, 63 << 26)
+        assert not conntrack.carried(0x24, 0xFF)
+    client.close()
+    listener.close()

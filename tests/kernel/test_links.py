@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
@@ -88,6 +88,32 @@ def test_a_stop_puts_back_exactly_what_was_found(bare: Ground, tmp_path: Path) -
     restore(bare, tmp_path / "found.json")
     assert state(bare) == before
     assert not (tmp_path / "found.json").exists()
+
+
+def test_another_configuration_leaves_nothing_of_the_first(bare: Ground, tmp_path: Path) -> None:
+    before = state(bare)
+    outside, inside = ROUTER.interfaces
+    moved = replace(outside, address=IPv4Interface("203.0.113.2/24"))
+    other = replace(
+        ROUTER,
+        interfaces=(moved, replace(inside, shutdown=True)),
+        routes=(Route("outside", IPv4Network("198.51.100.0/24"), IPv4Address("203.0.113.8")),),
+        timeouts=Timeouts(conn=600),
+    )
+    record = tmp_path / "found.json"
+    for config in (MAIL, other):
+        with bare.within("firewall"):
+            links.retire(config, Found(record))
+            links.apply(config, Found(record))
+    told = state(bare)
+    assert "203.0.113.1/" not in told["-o -4 addr show"]
+    assert "203.0.113.2/24" in told["-o -4 addr show"]
+    assert "via 203.0.113.8" in told["route show table all"]
+    assert "via 203.0.113.9" not in told["route show table all"]
+    assert MAPPED_SERVER.compressed not in told["route show table all"] + told["neigh show proxy"]
+    assert [told[path] for path in SETTINGS] == ["0", "1", "0", "0", "0", "24", "24", "600", "600", "600"]
+    restore(bare, record)
+    assert state(bare) == before
 
 
 def test_what_was_there_already_stays(bare: Ground, tmp_path: Path) -> None:

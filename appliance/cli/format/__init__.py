@@ -1,7 +1,7 @@
 """Reports as ASA prints them: data in, lines out; nothing is looked up. A module for each family of commands."""
 
 from appliance.cli.format.access_lists import access_list, access_lists
-from appliance.cli.format.configuration import running_config
+from appliance.cli.format.configuration import running_config, section, startup_config, written
 from appliance.cli.format.connections import cleared, conn, conn_count, conn_detail, span
 from appliance.cli.format.local_hosts import local_host, local_host_brief, local_host_detail
 from appliance.cli.format.logs import logging
@@ -23,9 +23,12 @@ __all__ = [
     "nat",
     "replay",
     "running_config",
+    "section",
     "service_policy",
     "service_policy_esmtp",
     "span",
+    "startup_config",
+    "written",
     "xlate",
     "xlate_count",
 ]

@@ -1,0 +1,87 @@
+"""The configuration in force: where it comes from, how it is changed, where it is kept.
+
+It is replaced whole or not at all. Whoever asks for a change is told what is wrong with it, or which part of the
+machine refused it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+
+from appliance.config.comments import as_remarks
+from appliance.config.config import Config
+from appliance.config.diagnostics import Severity
+from appliance.config.editor import Editor
+from appliance.config.load import Loaded
+from appliance.config.render import running_config
+from appliance.control.protocol import Applied, Refusal, StartupConfigReport, Written
+from appliance.daemon.startup import Startup, load_here
+from appliance.kernel.errors import KernelError
+
+
+class Configuration:
+    """`running` is in force. `enforce` puts another one there: KernelError, and all as it was, if it can't be."""
+
+    def __init__(self, config: Config, startup: Startup, enforce: Callable[[Config], None]) -> None:
+        self.running = config
+        self._startup = startup
+        self._enforce = enforce
+
+    def reload(self) -> Applied | Refusal:
+        """Put the startup configuration in force."""
+        path = self._startup.path
+        try:
+            loaded = self._startup.load()
+        except OSError as error:
+            return Refusal(f"cannot read {path}: {error.strerror}")
+        return self._apply(str(path), loaded)
+
+    def reload_quietly(self) -> None:
+        """The same for who sent a signal and gets no answer: stderr says what came of it."""
+        outcome = self.reload()
+        if isinstance(outcome, Refusal):
+            print(f"fixup: {outcome.message}", file=sys.stderr)
+            return
+        for each in outcome.findings:
+            print(each.render(outcome.file), file=sys.stderr)
+        print(f"fixup: {outcome.file} is {'in force' if outcome.done else 'refused'}", file=sys.stderr)
+
+    def change(self, lines: tuple[str, ...]) -> Applied | Refusal:
+        """Do what was typed, all of it or nothing."""
+        editor = Editor(self.running)
+        findings = tuple(each for line in lines for each in editor.line(line))
+        if any(each.severity is Severity.ERROR for each in findings):
+            return Applied("", False, findings)
+        return self._apply("", load_here(editor.text().encode("utf-8", "surrogateescape")))
+
+    def write(self) -> Written | Refusal:
+        """Keep what is in force as startup configuration; comments of the old one that have a place become remarks."""
+        path = self._startup.path
+        try:
+            config, lost = as_remarks(self.running, self._startup.text())
+            text = running_config(config).encode("utf-8", "surrogateescape")
+            self._startup.save(text)
+        except OSError as error:
+            return Refusal(f"cannot write {path}: {error.strerror}")
+        self.running = config  # remarks decide nothing: there is nothing to enforce
+        return Written(str(path), len(text), hashlib.md5(text, usedforsecurity=False).hexdigest(), lost)
+
+    def startup_report(self) -> StartupConfigReport | Refusal:
+        """The startup configuration as it stands in its file."""
+        path = self._startup.path
+        try:
+            lines = self._startup.text().decode("utf-8", "surrogateescape").splitlines()
+        except OSError as error:
+            return Refusal(f"cannot read {path}: {error.strerror}")
+        return StartupConfigReport(str(path), tuple(lines))
+
+    def _apply(self, file: str, loaded: Loaded) -> Applied | Refusal:
+        if loaded.config is not None:
+            try:
+                self._enforce(loaded.config)
+            except KernelError as error:
+                return Refusal(f"{error}; the configuration in force is the one before")
+            self.running = loaded.config
+        return Applied(file, loaded.config is not None, loaded.diagnostics)

@@ -1,0 +1,100 @@
+"""A configuration changed line by line: what is refused changes nothing, and what comes of it is a rule file."""
+
+from dataclasses import fields
+
+import pytest
+
+from appliance.config.config import Config
+from appliance.config.diagnostics import INCOMPLETE, INVALID
+from appliance.config.editor import SECTIONS, Editor
+from appliance.config.load import load
+from appliance.config.render import running_config
+from appliance.config.syntax import Mode
+from appliance.lab.lab import EXAMPLE
+
+MAIL = load(EXAMPLE.read_bytes()).config
+assert MAIL is not None
+
+
+@pytest.fixture
+def editor() -> Editor:
+    assert MAIL is not None
+    return Editor(MAIL)
+
+
+def typed(editor: Editor, *texts: str) -> list[tuple[int, str]]:
+    return [(each.place.column, each.message) for text in texts for each in editor.line(text)]
+
+
+def test_what_nobody_changed_is_what_it_was(editor: Editor) -> None:
+    assert editor.config == MAIL
+    assert load(editor.text()).config == MAIL
+
+
+def test_lines_stand_in_the_mode_that_the_last_one_left(editor: Editor) -> None:
+    assert editor.mode is Mode.CONFIGURE
+    assert typed(editor, "interface Ethernet0/1") == []
+    assert editor.mode is Mode.INTERFACE
+    assert typed(editor, "description the servers", "policy-map global_policy", "class inspection_default") == []
+    assert editor.mode is Mode.CLASS
+    assert typed(editor, "exit", "exit") == []
+    assert editor.mode is Mode.CONFIGURE
+    inside = editor.config.interface("inside")
+    assert inside is not None
+    assert inside.description == "the servers"
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("hostnam", 8, INCOMPLETE),
+        ("nonsense", 1, INVALID),
+        ("policy-map type inspect esmtp", 30, INCOMPLETE),
+        ("clear configure", 16, INCOMPLETE),
+        ("clear configure nonsense", 17, INVALID),
+        ("clear configure static 203.0.113.125", 24, "ERROR: static <203.0.113.125> does not exist"),
+        ("clear configure access-list nope", 29, "ERROR: access-list <nope> does not exist"),
+        ("clear configure access-list outside_in now", 40, INVALID),
+        ("interface Ethernet0/2 now", 23, INVALID),
+    ],
+)
+def test_a_line_in_error_changes_nothing_and_opens_no_mode(
+    editor: Editor, text: str, column: int, message: str
+) -> None:
+    assert typed(editor, text) == [(column, message)]
+    assert editor.mode is Mode.CONFIGURE
+    assert editor.config == MAIL
+    assert typed(editor, "hostname edge") == []
+    assert editor.config.hostname == "edge"
+
+
+def test_names_may_come_after_those_who_use_them(editor: Editor) -> None:
+    assert typed(editor, "access-group later in interface inside", "access-list later permit ip any any") == []
+    assert load(editor.text()).config is not None
+
+
+def test_a_hundred_errors_are_not_the_last_that_is_said(editor: Editor) -> None:
+    for _ in range(150):
+        assert typed(editor, "nonsense") == [(1, INVALID)]
+
+
+def test_a_section_is_cleared_or_one_thing_of_it(editor: Editor) -> None:
+    assert typed(editor, "clear configure access-list outside_in") == []
+    assert [each.name for each in editor.config.access_lists] == ["ironport_esa_internal"]
+    assert typed(editor, "clear configure access-list") == []
+    assert editor.config.access_lists == ()
+    assert editor.config.statics != ()
+    assert typed(editor, "clear configure all") == []
+    assert editor.config == Config()
+
+
+def test_every_section_is_a_part_of_a_configuration() -> None:
+    names = {each.name for each in fields(Config)}
+    assert {part for parts in SECTIONS.values() for part in parts} == names
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_cleared_section_is_as_at_first(editor: Editor, section: str) -> None:
+    typed(editor, f"clear configure {section}")
+    assert all(getattr(editor.config, part) == getattr(Config(), part) for part in SECTIONS[section])
+    assert load(running_config(editor.config)).diagnostics is not None, "what names it is for the whole to say"

@@ -1,0 +1,275 @@
+"""Another configuration under living connections: new ones go by it, old ones by their own, and a bad one by nobody."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from appliance.control.client import ask
+from appliance.control.protocol import ShowServicePolicy
+from appliance.lab.lab import Lab
+from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER, Network
+from appliance.show import ServicePolicyReport
+from tests.e2e.box import eventually, fixup, workspace
+from tests.e2e.test_life import state
+from tests.ground import Ground
+
+pytestmark = pytest.mark.root
+
+CONFIGURATION = f"""\
+interface Ethernet0/0
+ hardware outside0
+ nameif outside
+ ip address 203.0.113.1 255.255.255.0
+interface Ethernet0/1
+ hardware inside0
+ nameif inside
+ ip address 192.0.2.1 255.255.255.0
+access-list outside_in extended permit tcp any host {MAPPED_SERVER} eq smtp
+access-list outside_in extended permit tcp any host {MAPPED_SERVER} eq 587
+access-list outside_in extended permit tcp any host {MAPPED_EXEMPT} eq smtp
+access-list exempt extended permit ip any host {MAPPED_EXEMPT}
+access-group outside_in in interface outside
+static (inside,outside) {MAPPED_SERVER} {SERVER}
+static (inside,outside) {MAPPED_EXEMPT} {EXEMPT}
+logging enable
+logging buffered informational
+class-map relay
+ match port tcp eq smtp
+class-map submission
+ match port tcp eq 587
+class-map exempt
+ match access-list exempt
+policy-map type inspect esmtp no-noop
+ match cmd verb NOOP
+  mask
+policy-map type inspect esmtp no-vrfy
+ match cmd verb VRFY
+  mask
+policy-map global_policy
+ class relay
+  inspect esmtp no-noop
+ class submission
+  inspect esmtp no-vrfy
+ class exempt
+  no inspect esmtp
+service-policy global_policy global
+"""
+SWAPPED = CONFIGURATION.replace("no-noop\n class sub", "no-vrfy\n class sub").replace(
+    "inspect esmtp no-vrfy\n class exempt", "inspect esmtp no-noop\n class exempt"
+)
+BAD = CONFIGURATION + "servce-policy global_policy inside\n"
+#: Fine as a text; the gateway is in no network of the firewall's.
+REFUSED = SWAPPED + "route outside 198.51.100.0 255.255.255.0 192.0.2.77\n"
+
+
+def echo() -> None:
+    """A server on each address and port that says back what it was told, until it is killed."""
+
+    def converse(connection: socket.socket) -> None:
+        connection.sendall(b"220 mail.inside.example ESMTP\r\n")
+        with contextlib.suppress(OSError):
+            while line := connection.recv(1000):
+                connection.sendall(b"250 " + line)
+
+    def serve(address: IPv4Address, port: int) -> None:
+        with socket.create_server((str(address), port)) as listener:
+            while True:
+                threading.Thread(target=converse, args=(listener.accept()[0],), daemon=True).start()
+
+    for place in ((SERVER, 25), (SERVER, 587), (EXEMPT, 25)):
+        threading.Thread(target=serve, args=place, daemon=True).start()
+    signal.pause()
+
+
+class Client:
+    """A connection from outside."""
+
+    def __init__(self, ground: Ground, server: IPv4Address, port: int = 25) -> None:
+        with ground.within("outside"):
+            self._socket = socket.create_connection((str(server), port), 10)
+        self.banner = self._socket.recv(1000)
+
+    def arrives(self, line: bytes) -> bytes:
+        """How a command line reaches the server."""
+        self._socket.sendall(line + b"\r\n")
+        return self._socket.recv(1000).removeprefix(b"250 ").removesuffix(b"\r\n")
+
+    @property
+    def masked(self) -> set[bytes]:
+        """Which of two commands its inspect map masks."""
+        return {each for each in (b"NOOP", b"VRFY") if self.arrives(each) == b"XXXX"}
+
+
+@dataclass
+class Firewall:
+    """A firewall with a rule file that may be exchanged."""
+
+    lab: Lab
+    ground: Ground
+    file: Path
+    pid: int
+
+    def reload(self, text: str) -> tuple[int, str]:
+        """The exit code of `fixup reload` with another text in the file, and what it said on stderr."""
+        self.file.write_text(text, encoding="utf-8")
+        done = fixup(self.lab, "--run-dir", str(self.lab.directory), "reload")
+        return done.returncode, done.stderr
+
+    def client(self, server: IPv4Address, port: int = 25) -> Client:
+        return Client(self.ground, server, port)
+
+    def packets(self) -> dict[tuple[str, str], int]:
+        """By class and inspect map, the packets that were inspected."""
+        report = ask(self.lab.directory / "control.sock", ShowServicePolicy())
+        assert isinstance(report, ServicePolicyReport)
+        return {
+            (each.name, each.inspection.map): each.inspection.packet
+            for policy in report.policies
+            for each in policy.classes
+            if each.inspection
+        }
+
+
+@pytest.fixture(scope="module")
+def firewall() -> Iterator[Firewall]:
+    with workspace() as home:
+        file = home / "box.cfg"
+        file.write_text(CONFIGURATION, encoding="utf-8")
+        lab = Lab(Network(f"fxr{os.getpid()}"), home / "run")
+        pid = lab.up(file)
+        ground = Ground(lab.network)
+        try:
+            ground.beside("inside", echo)
+            yield Firewall(lab, ground, file, pid)
+        finally:
+            ground.end()
+            lab.down()
+
+
+@pytest.fixture(autouse=True)
+def _as_at_first(firewall: Firewall) -> None:
+    assert firewall.reload(CONFIGURATION)[0] == 0
+    assert eventually(lambda: firewall.client(MAPPED_SERVER).banner)
+
+
+def test_each_connection_is_under_its_own_map_also_when_a_reload_swaps_them(firewall: Firewall) -> None:
+    def connect() -> tuple[Client, Client, Client]:
+        return firewall.client(MAPPED_SERVER), firewall.client(MAPPED_SERVER, 587), firewall.client(MAPPED_EXEMPT)
+
+    def masked(clients: tuple[Client, Client, Client]) -> list[set[bytes]]:
+        return [each.masked for each in clients]
+
+    before = [{b"NOOP"}, {b"VRFY"}, set()]
+    after = [{b"VRFY"}, {b"NOOP"}, set()]
+    old = connect()
+    assert masked(old) == before
+    assert firewall.reload(SWAPPED)[0] == 0
+    new = connect()
+    assert (masked(old), masked(new)) == (before, after)
+    assert firewall.reload(CONFIGURATION)[0] == 0
+    newest = connect()
+    assert (masked(old), masked(new), masked(newest)) == (before, after, before)
+    assert b"inside" in old[2].banner, "the exempt host's is untouched"
+    assert b"inside" not in old[0].banner
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (BAD, 2, "ERROR: % Invalid input detected at '^' marker."),
+        (CONFIGURATION.replace("hardware inside0", "hardware nosuch0"), 2, "ERROR: no such device: nosuch0"),
+        (CONFIGURATION.replace(" hardware inside0\n", ""), 2, 'interface Ethernet0/1 ("inside") has no hardware'),
+        (REFUSED, 1, "no way to the gateway 192.0.2.77"),
+        (CONFIGURATION + "metrics listen 198.51.100.1:9137\n", 1, "cannot listen on 198.51.100.1:9137 for metrics"),
+        (CONFIGURATION + "inspection-workers 7\n", 1, "7 workers instead of 1 take a restart of fixup"),
+    ],
+    ids=["syntax", "no device", "no hardware", "no gateway", "no port", "workers"],
+)
+def test_a_refused_configuration_changes_nothing(firewall: Firewall, text: str, code: int, said: str) -> None:
+    living = firewall.client(MAPPED_SERVER)
+    before = state(firewall.lab)
+    done, told = firewall.reload(text)
+    assert (done, said in told) == (code, True), told
+    assert state(firewall.lab) == before
+    assert living.masked == {b"NOOP"}
+    assert firewall.client(MAPPED_SERVER).masked == {b"NOOP"}
+    assert firewall.client(MAPPED_SERVER, 587).masked == {b"VRFY"}
+
+
+def test_an_error_is_said_with_its_place(firewall: Firewall) -> None:
+    line = BAD.count("\n")
+    assert f"{firewall.file}:{line}:1: ERROR: % Invalid input" in firewall.reload(BAD)[1]
+
+
+def test_a_signal_reloads_too(firewall: Firewall) -> None:
+    firewall.file.write_text(SWAPPED, encoding="utf-8")
+    os.kill(firewall.pid, signal.SIGHUP)
+    assert eventually(lambda: firewall.client(MAPPED_SERVER).masked == {b"VRFY"})
+    firewall.file.write_text(BAD, encoding="utf-8")
+    os.kill(firewall.pid, signal.SIGHUP)
+    assert eventually(lambda: f"fixup: {firewall.file} is refused" in firewall.lab.log.read_text())
+    assert firewall.client(MAPPED_SERVER).masked == {b"VRFY"}
+
+
+def test_a_class_left_as_it_was_counts_on(firewall: Firewall) -> None:
+    firewall.client(MAPPED_SERVER).arrives(b"NOOP")
+    firewall.client(MAPPED_SERVER, 587).arrives(b"NOOP")
+    before = firewall.packets()
+    assert min(before.values()) > 0
+    assert (
+        firewall.reload(CONFIGURATION.replace("class submission\n  inspect esmtp no-vrfy", "class submission"))[0] == 0
+    )
+    assert firewall.packets() == {("relay", "no-noop"): before["relay", "no-noop"]}
+    living = firewall.client(MAPPED_SERVER)
+    more = firewall.packets()["relay", "no-noop"]
+    assert more > before["relay", "no-noop"]
+    assert firewall.reload(CONFIGURATION)[0] == 0
+    living.arrives(b"NOOP")
+    assert firewall.packets()["relay", "no-noop"] > more
+
+
+def test_addresses_statics_and_access_lists_follow(firewall: Firewall) -> None:
+    living = firewall.client(MAPPED_SERVER)
+    without = CONFIGURATION.replace(f"permit tcp any host {MAPPED_SERVER} eq smtp", "deny tcp any any eq smtp")
+    without = without.replace(f"static (inside,outside) {MAPPED_EXEMPT} {EXEMPT}\n", "")
+    at_first = state(firewall.lab)
+    assert (
+        firewall.reload(without + "timeout conn 0:10:00\nroute inside 198.51.100.0 255.255.255.0 192.0.2.77\n")[0] == 0
+    )
+    now = state(firewall.lab)
+    assert str(MAPPED_EXEMPT) in at_first["proxies"]
+    assert str(MAPPED_EXEMPT) not in now["proxies"] + now["routes"]
+    assert str(EXEMPT) not in now["iptables-save"]
+    assert "198.51.100.0/24 via 192.0.2.77" in now["routes"]
+    assert "nf_conntrack_tcp_timeout_established = 600" in now["settings"]
+    assert living.arrives(b"HELP") == b"HELP", "it was let in and stays"
+    with firewall.ground.within("outside"), pytest.raises(TimeoutError):
+        socket.create_connection((str(MAPPED_SERVER), 25), 1)
+    assert firewall.reload(CONFIGURATION)[0] == 0
+    assert state(firewall.lab) == at_first
+    assert firewall.client(MAPPED_EXEMPT).banner
+
+
+def test_a_stop_after_reloads_puts_back_what_was_found(firewall: Firewall) -> None:
+    network = Network(f"fxs{os.getpid()}")
+    lab = Lab(network, firewall.file.parent / "other")
+    network.build()
+    try:
+        before = state(lab)
+        pid = lab.start(firewall.file)
+        other = Firewall(lab, Ground(network), firewall.file, pid)
+        assert other.reload(CONFIGURATION + "route inside 198.51.100.0 255.255.255.0 192.0.2.77\n")[0] == 0
+        assert other.reload(CONFIGURATION.replace("203.0.113.1 ", "203.0.113.2 "))[0] == 0
+        os.kill(pid, signal.SIGTERM)
+        assert eventually(lambda: not (lab.directory / "control.sock").exists())
+        assert eventually(lambda: state(lab) == before)
+    finally:
+        lab.down()
