@@ -16,6 +16,7 @@ from appliance.control.protocol import (
     ClearTranslations,
     Request,
     ShowAccessLists,
+    ShowAttacks,
     ShowConnections,
     ShowLocalHosts,
     ShowLogging,
@@ -29,6 +30,7 @@ from appliance.control.protocol import (
 )
 from appliance.show import (
     AccessListsReport,
+    AttacksReport,
     Behind,
     ClearedReport,
     ConnectionsReport,
@@ -155,6 +157,26 @@ def show_access_list(call: Call) -> int:
     if not call.operands:
         return _show(call, ShowAccessLists(), AccessListsReport, format.access_lists)
     return _show(call, ShowAccessLists(call.operands[0]), AccessListsReport, format.access_list)
+
+
+def show_attacks(call: Call) -> int:
+    """``show threat-detection statistics top tcp-intercept``"""
+    return _show(call, ShowAttacks(), AttacksReport, format.attacks)
+
+
+def show_attacks_detail(call: Call) -> int:
+    """``show threat-detection statistics top tcp-intercept detail``"""
+    return _show(call, ShowAttacks(), AttacksReport, partial(format.attacks, detailed=True))
+
+
+def show_attacks_all(call: Call) -> int:
+    """``show threat-detection statistics top tcp-intercept all``"""
+    return _show(call, ShowAttacks(everything=True), AttacksReport, format.attacks)
+
+
+def show_attacks_all_detail(call: Call) -> int:
+    """``show threat-detection statistics top tcp-intercept all detail``"""
+    return _show(call, ShowAttacks(everything=True), AttacksReport, partial(format.attacks, detailed=True))
 
 
 def clear_conn(call: Call) -> int:

@@ -94,6 +94,15 @@ class Logging:
 
 
 @dataclass(frozen=True, slots=True)
+class TcpInterceptStatistics:
+    """``threat-detection statistics tcp-intercept``: the window in minutes, the thresholds in SYNs a second."""
+
+    rate_interval: int = 30
+    burst_rate: int = 400
+    average_rate: int = 200
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsListen:
     """``metrics listen ADDRESS:PORT`` (ours)."""
 
@@ -119,6 +128,7 @@ class Config:
     service_policies: tuple[ServicePolicy, ...] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
     logging: Logging = field(default_factory=Logging)
+    tcp_intercept: TcpInterceptStatistics | None = None
     metrics: MetricsListen | None = None
     workers: int | None = None  # `inspection-workers N` (ours); None: half the cores, at least one
 

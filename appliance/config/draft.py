@@ -21,6 +21,7 @@ from appliance.config.config import (
     MetricsListen,
     Route,
     ServicePolicy,
+    TcpInterceptStatistics,
     Timeouts,
 )
 from appliance.config.diagnostics import INVALID
@@ -61,6 +62,9 @@ class _Entries:
 
     ordered: list[Ace | Remark] = field(default_factory=list)
     aces: set[Ace] = field(default_factory=set)
+
+
+_STATISTICS = TcpInterceptStatistics()
 
 
 class Draft(InspectMaps):
@@ -121,6 +125,18 @@ class Draft(InspectMaps):
 
     def metrics_listen(self, listen: tuple[IPv4Address, int]) -> None:
         self._box = replace(self._box, metrics=MetricsListen(*listen))
+
+    def tcp_intercept_statistics(
+        self,
+        rate_interval: int = _STATISTICS.rate_interval,
+        burst_rate: int = _STATISTICS.burst_rate,
+        average_rate: int = _STATISTICS.average_rate,
+    ) -> None:
+        statistics = TcpInterceptStatistics(rate_interval, burst_rate, average_rate)
+        self._box = replace(self._box, tcp_intercept=statistics)
+
+    def no_tcp_intercept_statistics(self) -> None:
+        self._box = replace(self._box, tcp_intercept=None)
 
     def inspection_workers(self, workers: int) -> None:
         self._box = replace(self._box, workers=workers)

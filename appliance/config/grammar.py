@@ -75,6 +75,12 @@ CONFIGURE = (
     Statement("logging host <interface:nameif> <address:address> [<port:udp-port>]", Draft.logging_host),
     Statement("logging message <message:100000-999999>", Draft.logging_message),
     Statement("no logging message <message:100000-999999>", Draft.no_logging_message),
+    Statement(
+        "threat-detection statistics tcp-intercept [rate-interval <rate_interval:1-1440>]"
+        " [burst-rate <burst_rate:25-2147483647>] [average-rate <average_rate:25-2147483647>]",
+        Draft.tcp_intercept_statistics,
+    ),
+    Statement("no threat-detection statistics tcp-intercept", Draft.no_tcp_intercept_statistics),
     Statement("metrics listen <listen:listen>", Draft.metrics_listen),
     Statement("inspection-workers <workers:1-32>", Draft.inspection_workers),
     EXIT,

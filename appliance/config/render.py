@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from appliance.config.config import Config, Interface, Logging, Timeouts
+from appliance.config.config import Config, Interface, Logging, TcpInterceptStatistics, Timeouts
 from appliance.config.names import LEVELS, clock_text, network_text, ports_text
 from appliance.nat.static import Static
 from appliance.policy.acl import AccessList, Ace, Remark
@@ -52,6 +52,7 @@ def _lines(config: Config, everything: bool) -> Iterator[str]:
         network = f"{route.network.network_address} {route.network.netmask}"
         yield f"route {route.interface} {network} {route.gateway} {route.metric}"
     yield from _timeouts(config.timeouts, everything)
+    yield from _statistics(config.tcp_intercept, everything)
     if config.metrics is not None:
         yield f"metrics listen {config.metrics.address}:{config.metrics.port}"
     if config.workers is not None:
@@ -72,6 +73,15 @@ def _lines(config: Config, everything: bool) -> Iterator[str]:
     for service in config.service_policies:
         where = "global" if service.interface is None else f"interface {service.interface}"
         yield f"service-policy {service.policy_map} {where}"
+
+
+def _statistics(statistics: TcpInterceptStatistics | None, everything: bool) -> Iterator[str]:
+    line = "threat-detection statistics tcp-intercept"
+    if statistics is not None:
+        rates = f"burst-rate {statistics.burst_rate} average-rate {statistics.average_rate}"
+        yield f"{line} rate-interval {statistics.rate_interval} {rates}"
+    elif everything:
+        yield f"no {line}"
 
 
 def _interface(interface: Interface) -> Iterator[str]:

@@ -18,6 +18,7 @@ from appliance.config.diagnostics import Diagnostic
 from appliance.plain import PlainError, from_plain, to_plain
 from appliance.show import (
     AccessListsReport,
+    AttacksReport,
     ClearedReport,
     ConnectionsReport,
     LocalHostsReport,
@@ -95,6 +96,13 @@ class ShowAccessLists:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowAttacks:
+    """Ask for an `AttacksReport`, of the top ten or of `everything`; refused where the statistics are off."""
+
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ClearConnections:
     """End connections; a `ClearedReport`, in one part."""
 
@@ -139,6 +147,7 @@ Request = (
     | ShowTranslations
     | ShowNat
     | ShowAccessLists
+    | ShowAttacks
     | ClearConnections
     | ClearTranslations
     | Reload
@@ -200,6 +209,7 @@ _REQUESTS: Mapping[str, type[Request]] = {
     "show xlate": ShowTranslations,
     "show nat": ShowNat,
     "show access-list": ShowAccessLists,
+    "show threat-detection statistics top tcp-intercept": ShowAttacks,
     "clear conn": ClearConnections,
     "clear xlate": ClearTranslations,
     "reload": Reload,
@@ -216,6 +226,7 @@ _ANSWERS: Mapping[str, type[Answer]] = {
     "xlate": TranslationsReport,
     "nat": NatReport,
     "access-list": AccessListsReport,
+    "tcp-intercept": AttacksReport,
     "cleared": ClearedReport,
     "applied": Applied,
     "written": Written,

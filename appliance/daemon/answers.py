@@ -20,6 +20,7 @@ from appliance.control.protocol import (
     Reload,
     Request,
     ShowAccessLists,
+    ShowAttacks,
     ShowConnections,
     ShowLocalHosts,
     ShowLogging,
@@ -83,6 +84,9 @@ class Operators:
                 return show.nat(self._config, hits.translations(self._config, netfilter.counters("nat")))
             case ShowAccessLists(name=name):
                 return self._access_lists(name)
+            case ShowAttacks(everything=everything):
+                off = Refusal("no threat-detection statistics tcp-intercept is configured")
+                return show.attacks(self._config, self._snapshot(), everything) or off
             case ClearConnections(wanted=wanted):
                 return self._clear(wanted)
             case ClearTranslations(wanted=wanted):

@@ -11,7 +11,7 @@ import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from appliance.config.config import Config
+from appliance.config.config import Config, TcpInterceptStatistics
 from appliance.daemon import clock
 from appliance.daemon.records import ConnectionRecords
 from appliance.daemon.sinks import Sinks
@@ -20,9 +20,10 @@ from appliance.kernel import conntrack
 from appliance.kernel.bpf import EVENTS, ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
-from appliance.nat.connection import Built, Connection, Ending, Key, State, Stranded, TornDown
+from appliance.nat.attacks import Attack, Attacks
+from appliance.nat.connection import Built, Connection, Ending, Key, Refused, State, Stranded, TornDown
 from appliance.nat.static import Static
-from appliance.syslog import EventsLost, TableFull
+from appliance.syslog import AverageRateExceeded, BurstRateExceeded, EventsLost, TableFull
 
 #: Endings of which connection tracking has not seen the packets.
 _BY_CLOCK = frozenset({Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT})
@@ -48,12 +49,17 @@ class Books:
         #: Connections, what is DEAD not among them; and how many there were at once, at most, since the start.
         self.in_use = self.most_used = 0
         self.translations = Translations()
+        self._statistics: TcpInterceptStatistics | None = None
+        self._attacks: Attacks | None = None
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """From now on `config` says what is translated, and where an address is."""
         self._records.configure(config)
         self._translate(config.statics)
+        if config.tcp_intercept != self._statistics:
+            self._statistics = config.tcp_intercept
+            self._attacks = _attacks(config.tcp_intercept)
 
     def close(self) -> None:
         """Nothing is translated any more."""
@@ -71,6 +77,8 @@ class Books:
                 self._resetter.turn_away(event)
                 self._stale.appendleft(event.key)  # before it can come again
                 continue
+            if isinstance(event, Refused) and self._attacks is not None:
+                self._attacks.hear(event)
             for record in self._records.records(event):
                 self._sinks.write(record)
             if isinstance(event, Built):
@@ -104,6 +112,21 @@ class Books:
             self._sinks.write(TableFull(full - self._full))
             self._full = full
 
+        self._count_attacks()
+
+    @property
+    def attacks(self) -> tuple[Attack, ...]:
+        """The servers whose SYNs TCP Intercept answered, if that is counted."""
+        return self._attacks.attacks() if self._attacks is not None else ()
+
+    def _count_attacks(self) -> None:
+        if self._attacks is None:
+            return
+        intercepted = {each.static.mapped: each.refused_embryonic for each in self._table.counts()}
+        for flood in self._attacks.count(intercepted, clock.monotonic()):
+            server, kind = flood.server, BurstRateExceeded if flood.burst else AverageRateExceeded
+            self._sinks.write(kind(server.mapped, server.real, server.port, flood.rate, flood.threshold))
+
     def _recount(self) -> None:
         """Set right by the table what events tell."""
         self._astray = False
@@ -118,3 +141,10 @@ class Books:
                 if each.state not in _NO_CONNECTION:
                     self.in_use += 1
                     yield each
+
+
+def _attacks(statistics: TcpInterceptStatistics | None) -> Attacks | None:
+    if statistics is None:
+        return None
+    window = statistics.rate_interval * 60
+    return Attacks(window, statistics.burst_rate, statistics.average_rate, clock.monotonic())

@@ -312,6 +312,7 @@ class Daemon:
             queues=tuple(each for each in queues.uses() if 0 <= each.number - QUEUE_BASE < len(self._pages)),
             logs=self._sinks.uses(),
             log_lines=self._sinks.lines(),
+            attacks=self._books.attacks,
             events_lost=table.lost_events(),
             refused_full=table.refused_full(),
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from appliance.nat.attacks import Attack
 from appliance.nat.static import Static
 
 
@@ -72,5 +73,7 @@ class Snapshot:
     queues: tuple[QueueUse, ...] = ()
     logs: tuple[LogUse, ...] = ()
     log_lines: tuple[str, ...] = ()  # the memory buffer, oldest first
+    #: servers whose SYNs TCP Intercept answered, the highest average first
+    attacks: tuple[Attack, ...] = ()
     events_lost: int = 0  # kernel events that found the ring full
     refused_full: int = 0  # SYNs for which the kernel's table had no room

@@ -37,6 +37,7 @@ from appliance.show.policies import (
     ServicePolicyReport,
     service_policy,
 )
+from appliance.show.threats import TOP, AttackReport, AttacksReport, attacks
 from appliance.show.translations import (
     NatReport,
     NatRuleReport,
@@ -48,9 +49,12 @@ from appliance.show.translations import (
 )
 
 __all__ = [
+    "TOP",
     "AccessListReport",
     "AccessListsReport",
     "AddressRange",
+    "AttackReport",
+    "AttacksReport",
     "Behind",
     "Choice",
     "ClassReport",
@@ -80,6 +84,7 @@ __all__ = [
     "TranslationsWanted",
     "Wanted",
     "access_lists",
+    "attacks",
     "behind",
     "flags",
     "local_hosts",
@@ -100,4 +105,5 @@ Report = (
     | NatReport
     | ClearedReport
     | AccessListsReport
+    | AttacksReport
 )

@@ -57,6 +57,7 @@ from appliance.syslog.record import (
     one_line,
     printable,
 )
+from appliance.syslog.threats import AverageRateExceeded, BurstRateExceeded
 from appliance.syslog.translations import LocalHostBuilt, LocalHostTornDown, TranslationBuilt, TranslationTornDown
 
 __all__ = [
@@ -67,6 +68,8 @@ __all__ = [
     "AccessDenied",
     "ActionClass",
     "ActionTaken",
+    "AverageRateExceeded",
+    "BurstRateExceeded",
     "ConnectionBuilt",
     "ConnectionLimitExceeded",
     "ConnectionTornDown",
@@ -137,6 +140,8 @@ CATALOGUE: Mapping[int, type[Record]] = {
         NoConnection,
         AccessDenied,
         FlowTerminated,
+        AverageRateExceeded,
+        BurstRateExceeded,
         EngineFault,
         WorkerRestarted,
         EventsLost,

@@ -131,6 +131,19 @@ def test_access_lists() -> None:
     assert printed(format.access_list(one)).splitlines()[0].startswith("access-list ironport_esa_internal; 2 elements;")
 
 
+def test_attacks() -> None:
+    address, other = IPv4Address("192.0.2.25"), IPv4Address("203.0.113.10")
+    samples = (9500, *range(1, 30))
+    servers = (
+        show.AttackReport(1, address, 25, "inside", 1249, 9503, 2249245, other, True, 0, samples),
+        show.AttackReport(2, address, 587, "inside", 10, 10, 6080, other, False, 200, samples),
+    )
+    report = show.AttacksReport(30, 60, False, servers)
+    assert printed(format.attacks(report)) == golden("tcp-intercept")
+    detailed = printed(format.attacks(replace(report, everything=True, servers=servers[:1]), detailed=True))
+    assert detailed == golden("tcp-intercept-all-detail")
+
+
 def test_what_was_cleared() -> None:
     assert printed(format.cleared(show.ClearedReport(3))) == "3 connection(s) deleted.\n"
 

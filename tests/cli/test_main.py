@@ -29,6 +29,7 @@ from appliance.control.protocol import (
     Reload,
     Request,
     ShowAccessLists,
+    ShowAttacks,
     ShowConnections,
     ShowLocalHosts,
     ShowLogging,
@@ -83,6 +84,8 @@ def answer(request: Request) -> Answers:
             return show.nat(PLAIN, [(0, 0)] * len(PLAIN.statics))
         case ShowAccessLists(name=name):
             return show.access_lists(PLAIN, {}, name)
+        case ShowAttacks():
+            return show.AttacksReport(30, 60, False, ())
         case ClearConnections() | ClearTranslations():
             return iter((None, show.ClearedReport(2)))
         case ShowStartupConfig():
@@ -158,7 +161,7 @@ def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, fir
 
 def test_every_show_speaks_json(run_dir: Path, capsys: Out) -> None:
     shows = [command.words for command in COMMANDS if command.words[0] == "show"]
-    assert len(shows) == 17
+    assert len(shows) == 21
     for words in shows:
         for json_words in (["--json"], ["|", "json"], ["| json"]):
             assert main(["--run-dir", str(run_dir), *words, *json_words]) == 0

@@ -15,6 +15,7 @@ from appliance.config.config import (
     MetricsListen,
     Route,
     ServicePolicy,
+    TcpInterceptStatistics,
     Timeouts,
 )
 from appliance.nat.static import Static
@@ -43,6 +44,7 @@ from appliance.policy.regex import Regex, RegexClass
 
 NAMES = st.text(ascii_letters + digits + "_-./", min_size=1, max_size=12)
 TEXTS = st.text(ascii_letters + "äß €!() ^|", min_size=1, max_size=20).map(str.strip)
+MINUTES, RATES = st.integers(1, 1440), st.integers(25, 2147483647)
 ADDRESSES = st.integers(0, (1 << 32) - 1).map(IPv4Address)
 NETWORKS = st.builds(lambda a, p: IPv4Network((a, p), strict=False), ADDRESSES, st.integers(0, 32))
 LEVELS = st.none() | st.integers(0, 7)
@@ -256,6 +258,7 @@ def configs(draw: st.DrawFn) -> Config:
         service_policies=tuple(services),
         timeouts=Timeouts(*(draw(st.integers(300, 86400)) for _ in range(4))),
         logging=draw(loggings(nameifs)),
+        tcp_intercept=draw(st.none() | st.builds(TcpInterceptStatistics, MINUTES, RATES, RATES)),
         metrics=draw(st.none() | st.builds(MetricsListen, ADDRESSES, st.integers(1, 65535))),
         workers=draw(st.none() | st.integers(1, 32)),
     )

@@ -140,6 +140,16 @@ SENTENCES = [
         "engine, reason - inspector disconnected, dropped packet.",
     ),
     (
+        syslog.AverageRateExceeded(MAPPED.address, SERVER.address, 25, 300, 200),
+        "%ASA-4-733104: TCP Intercept SYN flood attack detected to 203.0.113.125/25 (192.0.2.25/25). "
+        "Average rate of 300 SYNs/sec exceeded the threshold of 200.",
+    ),
+    (
+        syslog.BurstRateExceeded(MAPPED.address, SERVER.address, 25, 500, 400),
+        "%ASA-4-733105: TCP Intercept SYN flood attack detected to 203.0.113.125/25 (192.0.2.25/25). "
+        "Burst rate of 500 SYNs/sec exceeded the threshold of 400.",
+    ),
+    (
         syslog.EngineFault("outside:203.0.113.10/40000", "ValueError", "session.py:9 feed", "0123456789ab"),
         "%FIXUP-3-900001: Inspection engine fault on outside:203.0.113.10/40000: ValueError at session.py:9 feed, "
         "digest 0123456789ab",

@@ -7,11 +7,13 @@ from appliance.cli.format.local_hosts import local_host, local_host_brief, local
 from appliance.cli.format.logs import logging
 from appliance.cli.format.policies import service_policy, service_policy_esmtp
 from appliance.cli.format.replays import replay
+from appliance.cli.format.threats import attacks
 from appliance.cli.format.translations import nat, xlate, xlate_count
 
 __all__ = [
     "access_list",
     "access_lists",
+    "attacks",
     "cleared",
     "conn",
     "conn_count",
