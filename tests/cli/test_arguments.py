@@ -11,7 +11,10 @@ from appliance.cli.call import Call, UsageError
 from appliance.cli.tree import COMMANDS, GLOBAL, Command
 
 FIRST = "run, check, reload, console, write, copy, show, clear, replay, lab or cleanup"
-SHOWN = "service-policy, conn, local-host, xlate, nat, access-list, threat-detection, running-config, startup-config or logging"
+SHOWN = (
+    "service-policy, conn, local-host, xlate, nat, access-list, threat-detection, running-config, "
+    "startup-config or logging"
+)
 
 
 def call(line: str) -> tuple[str, Call]:
