@@ -49,7 +49,7 @@ _ROUTE = re.compile(rb"@(?:\[[^\]]*+\]|[^\[:])*+:")
 #: What leads on from a mailbox to a host: before the last, behind the others.
 _LEADS_ON = re.compile(rb"([@%!])")
 #: What a path may have that a server takes out of it.
-_TAKEN_OUT = re.compile(rb'[\0-\x20"()\\\x7f]')
+_TAKEN_OUT = re.compile(rb'[\0-\x20"()<>\\\x7f]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +270,10 @@ def regular(line: bytes, longest: int) -> bool:
 
 
 def mailbox(path: bytes) -> bytes:
-    """What a server keeps of `path`: no source route, no comments, no blanks, its quoting undone (RFC 822 3.1.4)."""
+    """What a server keeps of `path`: no source route, no comments, no blanks, its quoting undone (RFC 822 3.1.4).
+
+    A bracket is among the blanks, because it was replaced by one.
+    """
     route = _ROUTE.match(path)
     text = path[route.end() :] if route else path
     if not _TAKEN_OUT.search(text):
@@ -288,7 +291,7 @@ def mailbox(path: bytes) -> bytes:
             kept.append(octet)
         elif octet == _OPEN or (octet == _CLOSE and depth):
             depth += 1 if octet == _OPEN else -1
-        elif not depth and octet > _SP and octet != _DEL:
+        elif not depth and octet > _SP and octet not in (_DEL, _LESS, _GREATER):
             kept.append(octet)
     return bytes(kept)
 

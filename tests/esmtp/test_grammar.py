@@ -108,6 +108,8 @@ def test_every_host_that_a_path_leads_to(path, found):
         (b'"(a)"@b', b"(a)@b"),
         (b"a\x00b\x7f@c", b"ab@c"),
         (b"a)@b", b"a)@b"),
+        (b"<a@b", b"a@b"),
+        (b'"<a>"@b', b"<a>@b"),
     ],
 )
 def test_what_a_server_keeps_of_a_path(path, kept):
