@@ -194,7 +194,9 @@ class ReplyLines:
         self._expected = expectation is Expectation.EXPECTED
         if not self._expected:
             facts.append(Odd(Oddity.UNEXPECTED_REPLY, start, detail=f"{code:03}"))
-        elif code == 220 and oldest == GREETING:
+            return True
+        self._dialogue.began(code)
+        if code == 220 and oldest == GREETING:
             self._text = Text.GREETING
             facts.append(Greeted(start))
         elif code == 250 and oldest == "EHLO":

@@ -10,7 +10,8 @@ time the server is making an unexpected transition (row 7):
     334 to AUTH      → SASL       one line, and AUTH stays the oldest
     220 to STARTTLS  → TLS        a TLS record
 
-The licence for a SASL line ends with the exchange: behind any other reply the next line is a command again.
+The licence for a SASL line ends where any other reply begins: the line it was for is none any more, and the client has
+to wait.
 
 Behind DATA, AUTH, a SASL line, STARTTLS and an X-ed BDAT the client has to wait (`Phase.WAITING`); whatever reaches
 us from it before the reply is early data (row 7a). The command waited for is then always the last in the queue.
@@ -21,7 +22,7 @@ counts for both (row 13).
 
 A size that MAIL declared holds, and refused recipients count, for the transaction that its 2xx begins.
 
-Rule: this state changes here alone, by `sent`, `sent_sasl`, `recipient`, `replied` and `began_tls`.
+Rule: this state changes here alone, by `sent`, `sent_sasl`, `recipient`, `began`, `replied` and `began_tls`.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ BEHIND: dict[tuple[str, int], Phase] = {
     ("AUTH", 334): Phase.SASL,
     ("STARTTLS", 220): Phase.TLS,
 }
+#: The codes that license a SASL line.
+_CHALLENGES = frozenset(code for (_, code), phase in BEHIND.items() if phase is Phase.SASL)
 #: "Service not available, closing": at any time.
 CLOSING = 421
 
@@ -150,6 +153,11 @@ class Dialogue:
             return Expectation.UNEXPECTED
         return Expectation.EXPECTED
 
+    def began(self, code: int) -> None:
+        """A reply to the oldest command has begun with `code`."""
+        if self.phase is Phase.SASL and code not in _CHALLENGES:
+            self.phase, self.awaited = Phase.WAITING, "SASL"
+
     def replied(self, code: int, pipelining: bool) -> bool:
         """The oldest command's reply is whole; `pipelining`: it was an EHLO reply that offers it.
 
@@ -161,10 +169,9 @@ class Dialogue:
         phase = BEHIND.get((entry, code), Phase.COMMAND)
         if phase is not Phase.SASL:
             self._queue.popleft()
+        self.began(code)
         if self.phase is Phase.WAITING and (phase is Phase.SASL or not self._queue):
             self.phase = phase
-        elif self.phase is Phase.SASL and phase is not Phase.SASL:
-            self.phase = phase  # the exchange is over, and the line it was to have is none of it
         accepted = 200 <= code < 300
         if entry == "RCPT":
             self.refused += not accepted

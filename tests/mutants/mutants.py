@@ -69,8 +69,8 @@ MUTANTS = (
     Mutant(
         "1: a refusal passes",
         REPLIES,
-        "elif code == 220 and oldest == GREETING:",
-        "elif oldest == GREETING:",
+        "if code == 220 and oldest == GREETING:",
+        "if oldest == GREETING:",
         OF_REPLIES,
     ),
     Mutant("1: the CR before the LF", REPLIES, 'if text.endswith(b"\\r"):', "if False:", OF_REPLIES),
@@ -322,9 +322,8 @@ MUTANTS = (
     Mutant("11: two octets", SESSION, "octets[: 2 - len(seen)]", "octets[: 1 - len(seen)]", OF_DIALOGUE),
     # --- row 12: AUTH -------------------------------------------------------------------------------------------
     Mutant("12: AUTH stays the oldest", STATES, "if phase is not Phase.SASL:", "if True:", OF_DIALOGUE),
-    Mutant(
-        "12: the licence ends", STATES, "elif self.phase is Phase.SASL and phase", "elif False and phase", OF_DIALOGUE
-    ),
+    Mutant("12: the licence ends", STATES, "if self.phase is Phase.SASL and code", "if False and code", OF_DIALOGUE),
+    Mutant("12: and where the reply begins", REPLIES, "self._dialogue.began(code)", "pass", OF_DIALOGUE),
     Mutant(
         "12: in the middle of a line",
         SESSION,

@@ -172,6 +172,11 @@ class TestAuth:
         begun = (*HELLO, client(b"AUTH LOGIN\r\n"), server(b"334 \r\n"))
         outcome = everyhow(*begun, server(reply), client(b"STARTTLS\r\n"))
         assert outcome.client.endswith(b"AUTH LOGIN\r\nXXXXXXXX\r\n")
+        for half in (b"535-no\r\n", b"535 n", b"421-too slow\r\n42", b"535-"):
+            outcome = everyhow(*begun, server(half), payload(b"STARTTLS\r\n"))
+            assert outcome.ended == "DropConnection: early-data: SASL"
+            assert outcome.client.endswith(b"AUTH LOGIN\r\n")
+        assert everyhow(*begun, server(b"334-x\r\n334 y\r\n"), payload(b"AA==\r\n")).ended == ""
         outcome = everyhow(*begun, payload(b"RCPT TO:<a@b"), server(reply), payload(b">\r\n"))
         assert outcome.ended == "DropConnection: early-data: SASL"
         assert outcome.client.endswith(b"RCPT TO:<a@b")
