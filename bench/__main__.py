@@ -17,12 +17,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from appliance.kernel.errors import KernelError
 from bench import engine, report, ways
-from bench.loads import FAR, NEAR, Load, Mails, Measured
+from bench.loads import FAR, NEAR, Load, Measured
 from bench.report import Row
 from bench.ways import Way
 
@@ -43,7 +42,7 @@ def main() -> int:
     if os.geteuid() != 0:
         print("bench needs root for its network namespaces: sudo make bench", file=sys.stderr)
         return 2
-    where, rows, missing = report.machine(), list[Row](), list[str]()
+    where, rows, missing, parsed = report.machine(), list[Row](), list[str](), 0
     rounds = max(1, given.rounds)
     print(f"{where}\nmedian of {rounds} rounds in turns [least-most]\n\n{report.HEAD}")
     try:
@@ -61,10 +60,14 @@ def main() -> int:
                             print(row.line(), flush=True)
                         for name in missing if loads is NEAR else ():
                             print(f"{load.name:30}{name:10}{'not installed':>16}")
+                    for way in found:
+                        if way.tells:
+                            parsed = way.sessions()
+                            print(f"{way.name} parsed {parsed} SMTP sessions")
     except (KernelError, TimeoutError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    report.write(given.out, where, missing, rows)
+    report.write(given.out, where, missing, parsed, rows)
     print(f"\n{given.out}/bench.json, {given.out}/bench.svg")
     return 0
 
@@ -72,8 +75,7 @@ def main() -> int:
 def measured(load: Load, found: Sequence[Way], rounds: int) -> Iterator[Row]:
     """A row for each way; the first is direct."""
     for way in found:
-        warm = replace(load, count=load.parallel) if isinstance(load, Mails) else load
-        warm.measure(way)  # caches warm, neighbours known
+        load.warm().measure(way)
     results: dict[str, list[Measured]] = {way.name: [] for way in found}
     for number in range(rounds):
         turn = number % len(found)

@@ -36,7 +36,7 @@ HEAD = f"{'load':30}{'way':10}{'median':>16}   {'of direct':20}{'sent again':>8}
 
 
 def machine() -> str:
-    """What it was measured on, and by which interpreter."""
+    """What it was measured on: its congestion control (bulk over a bad line hangs on that) and interpreter too."""
     processors = [
         line.partition(": ")[2]
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -45,13 +45,19 @@ def machine() -> str:
     model = processors[0] if processors else platform.machine()
     load = " ".join(f"{each:.1f}" for each in os.getloadavg())
     python = f"{sys.executable} {platform.python_version()}"
-    return f"{os.cpu_count()} x {model}, Linux {platform.release()}, {python}, load {load}"
+    control = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="ascii").strip()
+    return f"{os.cpu_count()} x {model}, Linux {platform.release()} ({control}), {python}, load {load}"
 
 
-def write(directory: Path, where: str, missing: Sequence[str], rows: Sequence[Row]) -> None:
-    """`bench.json` and `bench.svg` into `directory`."""
+def write(directory: Path, where: str, missing: Sequence[str], parsed: int, rows: Sequence[Row]) -> None:
+    """`bench.json` and `bench.svg` into `directory`; `parsed` is how many SMTP sessions Suricata says it parsed."""
     directory.mkdir(parents=True, exist_ok=True)
-    found = {"machine": where, "not installed": list(missing), "rows": [asdict(each) for each in rows]}
+    found = {
+        "machine": where,
+        "not installed": list(missing),
+        "suricata parsed": parsed,
+        "rows": [asdict(each) for each in rows],
+    }
     (directory / "bench.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (directory / "bench.svg").write_text(picture(where, rows), encoding="utf-8")
 
