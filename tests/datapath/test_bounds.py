@@ -113,9 +113,7 @@ def test_connections_that_ended_leave_nothing() -> None:
         assert (len(datapath), datapath.waiting, datapath._reader._kept) == (0, 0, 0)
         gc.collect()
         sizes.append(sys.getallocatedblocks())
-    print(
-        f"blocks of memory after {IN_A_ROUND}, {2 * IN_A_ROUND}, {ROUNDS * IN_A_ROUND}: {sizes[0]}, {sizes[1]}, {sizes[-1]}"
-    )
+    print(f"blocks of memory after each {IN_A_ROUND} connections: {sizes[0]}, {sizes[1]}, …, {sizes[-1]}")
     assert max(sizes[1:]) - min(sizes[1:]) < 1_000, sizes  # 1,500 connections would be 30,000 and more
 
 
