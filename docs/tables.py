@@ -1,4 +1,4 @@
-"""Writes the tables of `docs/inspection.md` from the tables in the code: ``python docs/tables.py``.
+"""Writes the tables of the documents from the tables in the code: ``python docs/tables.py``.
 
 Between ``<!-- table: NAME -->`` and ``<!-- end -->`` stands what `TABLES[NAME]` says; a test holds the file to it.
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from appliance.cli.tree import COMMANDS
 from appliance.esmtp import commands
 from appliance.esmtp.commands import BDAT, PARAMETERS, STARTTLS, Verb
 from appliance.esmtp.events import Oddity, Rule
@@ -18,7 +19,7 @@ from appliance.policy.maps import Deed
 from appliance.policy.matches import CONDITIONS, EVERYWHERE, Condition, Operand
 from appliance.syslog import CATALOGUE
 
-DOCUMENT = Path(__file__).parent / "inspection.md"
+DOCUMENTS = tuple(Path(__file__).parent / name for name in ("inspection.md", "monitoring.md"))
 _MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Row = Sequence[str]
@@ -91,14 +92,34 @@ def _rules() -> Iterable[Row]:
 
 def _records() -> Iterable[Row]:
     yield "message", "severity", "when"
+    yield from _messages_if(lambda number: number // 1000 in _OF_INSPECTION)
+
+
+def _messages() -> Iterable[Row]:
+    yield "message", "severity", "when"
+    yield from _messages_if(lambda number: number // 1000 not in _OF_INSPECTION)
+
+
+_OF_INSPECTION = (108, 507)
+
+
+def _messages_if(wanted: Callable[[int], bool]) -> Iterable[Row]:
     for number, record in sorted(CATALOGUE.items()):
-        if number // 1000 in (108, 507):
+        if wanted(number):
             yield f"`%{record.product}-{record.severity}-{number}`", str(record.severity), _sentence(record)
 
 
 def _sentence(record: type) -> str:
     text = " ".join((record.__doc__ or "").split("\n\n")[0].split())
     return re.split(r"[:;] |\. |\.$", text)[0]
+
+
+def _shows() -> Iterable[Row]:
+    yield "command", "what it does"
+    for each in COMMANDS:
+        if each.words[0] in ("show", "clear"):
+            words = " ".join(part for part in (*each.words, each.operands) if part).replace("|", "\\|")
+            yield f"`{words}`", each.help
 
 
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
@@ -108,6 +129,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "oddities": _oddities,
     "rules": _rules,
     "records": _records,
+    "messages": _messages,
+    "shows": _shows,
 }
 
 
@@ -122,4 +145,5 @@ def current(document: str) -> str:
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(current(DOCUMENT.read_text()))
+    for document in DOCUMENTS:
+        document.write_text(current(document.read_text()))

@@ -42,6 +42,8 @@ def understood(arguments: Sequence[str]) -> Invocation | Help | Version:
     options, words, foreign = _split(_without_pipe(arguments))
     if HELP in options:
         return Help(_known(words))
+    if words[-1:] == ("?",):
+        return Help(_known(words[:-1]))
     if words[:1] == ("help",):
         return Help(_known(words[1:]))
     if VERSION in options:

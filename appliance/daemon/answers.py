@@ -35,8 +35,8 @@ from appliance.control.server import Answers
 from appliance.daemon import clock
 from appliance.daemon.books import Books
 from appliance.daemon.configuration import Configuration
+from appliance.daemon.hits import Hits
 from appliance.datapath.snapshot import Snapshot
-from appliance.iptables import hits
 from appliance.kernel import conntrack, netfilter
 from appliance.kernel.bpf import ConnectionTable
 from appliance.replay.classes import Classes
@@ -52,11 +52,16 @@ class Operators:
         self._table = table
         self._books = books
         self._snapshot = snapshot
+        self._hits = Hits(netfilter.counters)
         self.configure(configuration.running)
 
     def configure(self, config: Config) -> None:
         """From now on `config` says in which class a connection is."""
         self._classes = Classes(config)
+
+    def settle(self, config: Config) -> None:
+        """The rules are about to become those of `config`."""
+        self._hits.settle(config)
 
     @property
     def _config(self) -> Config:
@@ -81,7 +86,7 @@ class Operators:
             case ShowTranslations(wanted=wanted):
                 return show.translations(self._config, self._snapshot(), wanted)
             case ShowNat():
-                return show.nat(self._config, hits.translations(self._config, netfilter.counters("nat")))
+                return show.nat(self._config, self._hits.translations())
             case ShowAccessLists(name=name):
                 return self._access_lists(name)
             case ShowAttacks(everything=everything):
@@ -106,9 +111,7 @@ class Operators:
         config = self._config
         if name is not None and config.access_list(name) is None:
             return Refusal(f"there is no access list {name}")
-        filtered = netfilter.counters("filter")
-        found = {each.name: hits.entries(config, each, filtered) for each in config.access_lists}
-        return show.access_lists(config, found, name)
+        return show.access_lists(config, self._hits.entries(), name)
 
     def _connections(self, wanted: show.Wanted) -> Iterator[Answer | None]:
         """A part without any first, which says how many there are."""

@@ -249,6 +249,7 @@ class Daemon:
         """Every part goes by `config`, from whatever it went by: workers first, so that no mark is unknown to them."""
         self._tell_workers(self._policy(config))
         self._serve_metrics(config.metrics)
+        self._operators.settle(config)
         self._firewall.put(config, generation)
         self._resetter.configure(config.statics)
         self._books.configure(config)

@@ -27,7 +27,7 @@ class AverageRateExceeded(Record):
 
 @dataclass(frozen=True, slots=True)
 class BurstRateExceeded(Record):
-    """The same, in the last sample."""
+    """SYNs to a server that TCP Intercept answered, a second, in the last sample."""
 
     id = 733105
     severity = 4

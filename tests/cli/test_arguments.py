@@ -80,6 +80,8 @@ def test_the_run_directory(line: str) -> None:
     [
         ("--help", ()),
         ("show --help", ("show",)),
+        ("show ?", ("show",)),
+        ("show conn ?", ("show", "conn")),
         ("-h show conn", ("show", "conn")),
         ("show conn nonsense --help", ("show", "conn")),
         ("replay x.pcap --help", ("replay",)),
