@@ -58,7 +58,7 @@ class Disposition(enum.IntEnum):
     """What the BPF program allows for one packet; QUEUE, all bits clear, is what anyone else's packet gets."""
 
     QUEUE = 0
-    SKIP = 1  # need not be inspected: a plain SYN, a pure ACK, or a flow in BYPASS
+    SKIP = 1  # need not be inspected: a plain SYN, a pure ACK, an end in its turn, or a flow in BYPASS
     INTERCEPT = 2  # a SYN at the embryonic limit: SYNPROXY answers it
     FULL = 3  # an ACK without an entry while max_conns is reached: reset the client
 

@@ -335,6 +335,13 @@ static __always_inline int obeyed(struct conn *conn, struct packet *packet, u32 
 	return packet->seq == conn->next[side] || packet->seq == conn->acked[!side];
 }
 
+/* Octets behind the FIN: the worker need not have seen that one, so they are stopped here (design row 21). */
+static __always_inline int behind_fin(struct conn *conn, struct packet *packet, u32 side)
+{
+	return conn->flags & FIN_FROM << side && packet->payload &&
+	       ahead(packet->seq + packet->payload + 1, conn->next[side]) > 0;
+}
+
 /* Books numbers, octets and FIN of a packet of `side` on an established connection; → FINS when both are acknowledged. */
 static __always_inline u32 book_data(struct conn *conn, struct packet *packet, u32 side)
 {
@@ -404,11 +411,13 @@ static __always_inline int follow(struct conn *conn, struct place *at, struct pa
 	struct conn was = {};
 	u32 ending = GOES_ON;
 	u8 state = CLOSED;
+	int beyond = 0;
 
 	bpf_spin_lock(&conn->lock);
 	if (conn->tag == (u16)at->hash) {
 		state = was.state = conn->state;
-		if (state != CLOSED && state != DEAD && state != WAITING) {
+		beyond = behind_fin(conn, packet, side);
+		if (!beyond && state != CLOSED && state != DEAD && state != WAITING) {
 			ending = book(conn, packet, side, now >> TICK_SHIFT);
 			state = conn->state;
 			was.started = conn->started;
@@ -419,7 +428,7 @@ static __always_inline int follow(struct conn *conn, struct place *at, struct pa
 		}
 	}
 	bpf_spin_unlock(&conn->lock);
-	if (was.state == DEAD)
+	if (was.state == DEAD || beyond)
 		return DROP;
 	if (embryonic(was.state) && !embryonic(state)) {
 		give_back(counts.lookup(&at->key.mapped), 0, 1);
@@ -516,16 +525,32 @@ static __always_inline u32 worker(u32 hash, struct settings *set)
 	return (set->workers ? hash % set->workers : 0) << WORKER_SHIFT;
 }
 
+/*
+ * A FIN or RST with nothing to inspect, right behind what was forwarded: the worker holds nothing that goes before it.
+ * It learns of the end from user space, which hears of it by an event.
+ */
+static __always_inline int ends_in_order(struct conn *conn, struct packet *packet, u32 side)
+{
+	u8 flags = packet->flags & (FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK | FLAG_URG);
+
+	if (packet->payload || conn->state < ESTABLISHED || packet->seq != conn->next[side])
+		return 0;
+	return flags == (FLAG_FIN | FLAG_ACK) || flags == FLAG_RST || flags == (FLAG_RST | FLAG_ACK);
+}
+
 /* The mark's disposition for a packet of `side` on an entry: MARK_SKIP where it need not be inspected. */
 static __always_inline u32 permission(struct conn *conn, struct packet *packet, u32 side)
 {
 	u8 state = conn->state;
+	int same = packet->ack >> ACK_SHIFT == conn->acked[side] >> ACK_SHIFT;
 
-	if (state < SYN_ACK || state > CLOSING || !packet->whole || packet->flags & (FLAG_SYN | FLAG_FIN | FLAG_RST))
+	if (state < SYN_ACK || state > CLOSING || !packet->whole || packet->flags & FLAG_SYN)
 		return 0;
+	if (packet->flags & (FLAG_FIN | FLAG_RST))
+		return ends_in_order(conn, packet, side) && (same || packet->flags & FLAG_RST) ? MARK_SKIP : 0;
 	if (conn->flags & BYPASS)
 		return MARK_SKIP;
-	return pure_ack(packet) && packet->ack >> ACK_SHIFT == conn->acked[side] >> ACK_SHIFT ? MARK_SKIP : 0;
+	return pure_ack(packet) && same ? MARK_SKIP : 0;
 }
 
 /* A SYN towards a static, before the rules: it is only looked at. `allowed` is its mark. */

@@ -417,7 +417,7 @@ def what_synproxy_opens_is_a_connection_like_any_other(box: Subject) -> None:
         (server(ACK | FIN, 531, 111), to_client(ACK | FIN, 531, 111)),
         (client(ACK | FIN, 111, 532 + SHIFT), client(ACK | FIN, 111, 532)),
     ):
-        assert box.arrives(arriving) is PASS
+        assert box.arrives(arriving) is (SKIP if arriving.flags & FIN else PASS)
         assert box.leaves(leaving) is PASS
     assert box.states()[key()] is State.CLOSING
     assert box.leaves(to_client(ACK, 532, 112)) is PASS
@@ -740,7 +740,7 @@ def a_reset_ends_it_and_says_whose(box: Subject) -> None:
         (State.CLOSING, client(RST, 102), Ending.RESET_BY_CLIENT),
     ):
         bring(box, state)
-        assert crosses(box, packet) is PASS  # never SKIP
+        assert crosses(box, packet) is (PASS if state in (State.SYN, State.SYN_ACK) else SKIP)
         assert (box.states(), box.use()) == ({}, (0, 0)), state
         event = only(box.events())
         assert isinstance(event, TornDown)
@@ -964,9 +964,6 @@ def pure_acks_of_a_known_connection_are_skipped(box: Subject) -> None:
         (client(ACK, payload=1), PASS),
         (server(ACK, payload=1), PASS),
         (client(ACK | URG), PASS),
-        (client(ACK | FIN), PASS),
-        (client(RST), PASS),
-        (client(RST | ACK), PASS),
         (server(SYN | ACK, 500, 101), PASS),
         (client(0), PASS),
         (client(ACK, payload=8, whole=False), PASS),
@@ -1014,11 +1011,48 @@ def a_released_connection_is_skipped_but_for_its_end(box: Subject) -> None:
         (client(ACK, payload=5), SKIP),
         (server(ACK, payload=5), SKIP),
         (client(ACK | URG), SKIP),
-        (client(ACK | FIN), PASS),
-        (server(RST), PASS),
+        (client(ACK | FIN, 102), PASS),
+        (server(RST, 502), PASS),
         (client(ACK, payload=8, whole=False), PASS),
     ):
         assert box.arrives(packet) is verdict, packet
+
+
+@rule
+def an_end_behind_all_that_was_forwarded_is_skipped(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    crosses(box, client(ACK, payload=5))
+    for flags in (ACK | FIN, RST, RST | ACK):
+        for packet, verdict in (
+            (client(flags, 106), SKIP),
+            (server(flags, 501, 106), SKIP),
+            (client(flags, 105), PASS),
+            (client(flags, 107), PASS),
+            (client(flags, 106, payload=1), PASS),
+            (client(flags | URG, 106), PASS),
+            (client(flags | SYN, 106), PASS),
+        ):
+            assert box.arrives(packet) is verdict, packet
+    assert box.arrives(client(FIN, 106)) is PASS
+    assert box.arrives(client(FIN | RST, 106)) is PASS
+    assert box.arrives(server(ACK | FIN, 501, 106 + 65536)) is PASS, "the worker has to hear that much acknowledged"
+
+
+@rule
+def octets_behind_a_fin_go_no_further(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    crosses(box, client(ACK, payload=5))
+    crosses(box, client(ACK | FIN, 106))
+    for packet, verdict in (
+        (client(ACK, 101, payload=5), PASS),
+        (client(ACK, 101, payload=6), DROP),
+        (client(ACK, 106, payload=1), DROP),
+        (client(ACK, 107, payload=1), DROP),
+        (client(ACK | FIN, 101, payload=5), PASS),
+        (client(ACK, 107), PASS),
+        (server(ACK, 501, 107, payload=9), PASS),
+    ):
+        assert box.leaves(packet) is verdict, packet
 
 
 @rule

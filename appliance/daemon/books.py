@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from appliance.config.config import Config, TcpInterceptStatistics
 from appliance.daemon import clock
@@ -35,9 +35,17 @@ _WAITING = 65_536
 
 
 class Books:
-    """Keeps them for one table."""
+    """Keeps them for one table; `over` is called with the connections that have ended, at each turn."""
 
-    def __init__(self, config: Config, table: ConnectionTable, sinks: Sinks, resetter: Resetter) -> None:
+    def __init__(
+        self,
+        config: Config,
+        table: ConnectionTable,
+        sinks: Sinks,
+        resetter: Resetter,
+        over: Callable[[Iterable[TornDown]], None],
+    ) -> None:
+        self._over = over
         self._table = table
         self._sinks = sinks
         self._resetter = resetter
@@ -87,6 +95,7 @@ class Books:
             self.most_used = max(self.most_used, self.in_use)
             if isinstance(event, TornDown) and event.ending in _BY_CLOCK:
                 self._stale.append(event.key)
+        self._over(each for each in events if isinstance(each, TornDown))
         if self._astray and len(events) < EVENTS:  # else some of what was counted would be heard of once more
             self._recount()
         stale = [self._stale.popleft() for _ in range(min(len(self._stale), _AT_A_TURN))]

@@ -13,8 +13,9 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.daemon import clock, policy
@@ -24,6 +25,9 @@ from appliance.kernel.errors import KernelError
 
 #: A worker that lived less than this is not replaced before it is over.
 PATIENCE = clock.SECOND
+
+#: Messages that wait for a worker which does not read; beyond it the oldest is given up: the clock will tell.
+UNREAD = 256
 
 #: What a worker process runs: its number, its end of the channel, its counters. It does not return.
 Body = Callable[[int, socket.socket, Page], None]
@@ -38,9 +42,19 @@ class Hand:
     pid: int = 0
     requests: socket.socket | None = None  # the root process's end
     born: int = 0
+    unread: deque[bytes] = field(default_factory=lambda: deque(maxlen=UNREAD))
+
+    def inform(self, messages: Iterable[bytes]) -> None:
+        """Send the worker what waits and these messages, as far as it reads."""
+        self.unread.extend(messages)
+        with contextlib.suppress(OSError):  # it is busy, or gone
+            while self.unread and self.requests is not None:
+                self.requests.send(self.unread[0])
+                self.unread.popleft()
 
     def hang_up(self) -> None:
         """Close our end of the channel."""
+        self.unread.clear()
         if self.requests is not None:
             self.requests.close()
             self.requests = None

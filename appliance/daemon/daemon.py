@@ -13,12 +13,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from appliance.config.config import Config, MetricsListen
 from appliance.config.inspections import inspections
 from appliance.control.server import ControlServer
-from appliance.daemon import channel, clock, firewall, pages
+from appliance.daemon import channel, clock, firewall, over, pages
 from appliance.daemon.answers import Operators
 from appliance.daemon.books import Books
 from appliance.daemon.configuration import Configuration
@@ -40,6 +40,7 @@ from appliance.kernel.errors import KernelError
 from appliance.kernel.nflog import Listener
 from appliance.kernel.reset import Resetter
 from appliance.marks import GENERATION
+from appliance.nat.connection import TornDown
 from appliance.syslog import EngineFault, WorkerRestarted
 
 #: How often the kernel's events are fetched, and how often expired connections are looked for (ns).
@@ -102,7 +103,7 @@ class Daemon:
         undo.callback(self._resetter.close)
         undo.callback(firewall.restore, self._directory)
         self._firewall.load()
-        self._books = Books(self._config, self._firewall.table, self._sinks, self._resetter)
+        self._books = Books(self._config, self._firewall.table, self._sinks, self._resetter, self._tell_over)
         undo.callback(self._books.close)
         self._errands = Errands(self._config.statics, self._firewall.table, self._sinks, self._resetter)
         self._operators = Operators(self._configuration, self._firewall.table, self._books, self._snapshot)
@@ -270,6 +271,11 @@ class Daemon:
     def _forget_generations(self) -> None:
         if self._generations.end_one(self._generation):
             self._tell_workers(self._policy(self._config))
+
+    def _tell_over(self, torn_down: Iterable[TornDown]) -> None:
+        messages = over.encode(torn_down)
+        for hand in self._crew.hands:
+            hand.inform(messages)
 
     # --- what workers ask -----------------------------------------------------------------------------------------
 

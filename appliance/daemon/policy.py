@@ -1,4 +1,4 @@
-"""What workers go by, and how a living worker gets another: the one thing the root process ever tells it.
+"""What workers go by, and how a living worker gets another.
 
 The channel's messages are short and a policy need not be, so it travels as a file without a name, together with a
 pipe on which the worker answers. A worker that ends instead of answering closes the pipe; its successor is born with
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from appliance.config.config import Timeouts
 from appliance.config.inspections import Inspection
+from appliance.daemon import over
 
 #: How long a worker may take to answer (s): it looks up after 64 packets at most.
 PATIENCE = 5.0
@@ -63,11 +64,11 @@ def answered(descriptor: int) -> bool:
     return bool(select.select([descriptor], [], [], PATIENCE)[0])
 
 
-def receive(channel: socket.socket) -> tuple[Policy, int] | None:
-    """What root tells, and where to say ``answer``; None if root is gone."""
-    news, descriptors, _, _ = socket.recv_fds(channel, len(_NEWS), 2)
-    if not news:
-        return None
+def receive(channel: socket.socket) -> tuple[Policy, int] | bytes:
+    """A policy and where to say ``answer``; or another message of root's, empty if root is gone."""
+    message, descriptors, _, _ = socket.recv_fds(channel, over.MAX_MESSAGE, 2)
+    if not descriptors:
+        return message
     file, answer = descriptors
     with os.fdopen(file, "rb") as told:
         told.seek(0)

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import NoReturn, assert_never
 
 from appliance.config.config import Timeouts
-from appliance.daemon import channel, clock
+from appliance.daemon import channel, clock, over
 from appliance.daemon.pages import Page
 from appliance.daemon.policy import Policy, answer, receive
 from appliance.datapath.counters import QUEUE_OVERFLOWS, verdict_slot
@@ -126,10 +126,15 @@ class Worker:
                 self._unsent.remove(record)
 
     def _root_spoke(self) -> None:
-        """Another policy, or root is gone."""
+        """Another policy, or connections that are over, or root is gone."""
         told = receive(self._requests)
-        if told is None:
+        if not told:
             os._exit(0)
+        if isinstance(told, bytes):
+            now = clock.monotonic()
+            for key, when, by_fins in over.decode(told):
+                self._perform(self._datapath.ended(key, when, by_fins, now))
+            return
         policy, waiting = told
         self._go_by(policy)
         self._queue.fail_open(policy.fail_open)

@@ -168,6 +168,19 @@ class Datapath:
         self._room.look_ahead()
         return self._outcome.take()
 
+    def ended(self, key: bytes, when: int, by_fins: bool, now: int) -> list[Effect]:
+        """The kernel saw at `when` (ns) that the connection whose client writes `key` was over, if there is one so old.
+
+        An end right behind everything that went on is not queued; of one by the clock or by hand nobody sees anything.
+        """
+        found = self._find(key)
+        if found is not None and found[1] is Side.CLIENT and found[0].began < when:
+            try:
+                self._reader.end(found[0], by_fins, now)
+            except Exception as error:  # as in `packet`
+                self._fail(error, found[0], None)
+        return self._outcome.take()
+
     def inject_fault(self, after: int = 0) -> None:
         """For tests: the engine raises InjectedFault at the packet that comes after so many more."""
         self._fault_in = after + 1

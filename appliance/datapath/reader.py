@@ -216,6 +216,20 @@ class Reader:
             self._lingering[connection] = None
         return True
 
+    def end(self, connection: Inspected, by_fins: bool, now: int) -> None:
+        """Neither side sends anything new; FINs that nobody saw were right behind what went on."""
+        if connection.state not in (State.OPEN, State.BYPASS):
+            return
+        if by_fins and connection.state is State.OPEN:
+            for side in Side:
+                stream = connection.stream(side)
+                if stream.fin is None:
+                    stream.fin = stream.next
+                    if not self._act(connection, side, stream, None, connection.inspector.finish(side), now):
+                        return
+        self._table.end(connection, State.CLOSED)
+        self.let_go(connection)
+
     def _make_room(self, octets: int) -> bool:
         """At the cap, connections that are over give up what their last acknowledgments would have freed."""
         while self._lingering and self._kept + octets > MAX_KEPT_IN_ALL:

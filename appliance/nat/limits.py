@@ -181,8 +181,9 @@ class Table:
             if packet.side is Side.SERVER and entry.delta is not None:
                 packet = renumbered(packet, entry) if packet.flags & RST else packet
                 packet = _as_server_counts(packet, entry.delta)
-            self._follow(packet, entry, now)
-            passes = True
+            passes = not _behind_fin(entry, packet)
+            if passes:
+                self._follow(packet, entry, now)
         return Verdict.PASS if passes else Verdict.DROP
 
     def kill(self, key: Key, now: int) -> bool:
@@ -420,12 +421,26 @@ def _obeyed(packet: Packet, entry: Entry) -> bool:
 
 
 def _skips(entry: Entry, packet: Packet) -> bool:
-    """A packet that need not be inspected. An RST, a FIN and a SYN-ACK always are."""
-    if entry.state not in OPEN or not packet.whole or packet.flags & (SYN | FIN | RST):
+    """A packet that need not be inspected. A SYN-ACK always is."""
+    if entry.state not in OPEN or not packet.whole or packet.flags & SYN:
         return False
-    if entry.bypass:
-        return True
-    return packet.pure_ack and packet.ack >> ACK_SHIFT == entry.acked[packet.side] >> ACK_SHIFT
+    same = packet.ack >> ACK_SHIFT == entry.acked[packet.side] >> ACK_SHIFT
+    if packet.flags & (FIN | RST):
+        return _ends_in_order(entry, packet) and (same or bool(packet.flags & RST))
+    return entry.bypass or (packet.pure_ack and same)
+
+
+def _ends_in_order(entry: Entry, packet: Packet) -> bool:
+    """A FIN or RST with nothing to inspect, right behind what was forwarded: the worker holds nothing before it."""
+    if packet.payload or entry.state in EMBRYONIC or packet.seq != entry.next[packet.side]:
+        return False
+    return packet.flags & (SYN | FIN | RST | ACK | URG) in (FIN | ACK, RST, RST | ACK)
+
+
+def _behind_fin(entry: Entry, packet: Packet) -> bool:
+    """Octets behind the FIN, which the worker need not have seen (row 21)."""
+    end = to_seq(packet.payload + 1, packet.seq)
+    return packet.side in entry.fin and packet.payload > 0 and _ahead(end, entry.next[packet.side]) > 0
 
 
 def _expiry(state: State) -> Ending:

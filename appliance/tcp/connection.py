@@ -49,16 +49,16 @@ class Refusal(enum.Enum):
 
 
 class Connection:
-    """Two streams. `key` is the client's addresses and ports, `last` when a packet came (ns)."""
+    """Two streams. `key`: the client's addresses and ports; `began`, `last`: when it was adopted, last heard (ns)."""
 
-    __slots__ = ("client", "kept", "key", "last", "server", "state", "waiting", "waiting_octets")
+    __slots__ = ("began", "client", "kept", "key", "last", "server", "state", "waiting", "waiting_octets")
 
     def __init__(self, key: bytes, client: Stream, server: Stream, now: int) -> None:
         self.key = key
         self.client = client
         self.server = server
         self.state = State.OPEN
-        self.last = now
+        self.began = self.last = now
         self.kept = 0  # octets of both streams that are kept
         self.waiting = 0
         self.waiting_octets = 0

@@ -11,7 +11,7 @@ import pytest
 
 from appliance.config.config import Timeouts
 from appliance.daemon import policy
-from appliance.daemon.crew import PATIENCE, Crew, Loss
+from appliance.daemon.crew import PATIENCE, UNREAD, Crew, Hand, Loss
 from appliance.daemon.pages import Page, block_totals, engine_totals
 from appliance.daemon.policy import Policy
 from appliance.datapath.counters import ENGINE, PACKETS
@@ -108,7 +108,7 @@ def policy_at(interfaces: dict[int, str]) -> Policy:
 def test_every_worker_goes_by_a_new_policy_when_telling_it_returns() -> None:
     def listen(number: int, channel: socket.socket, page: Page) -> None:
         channel.setblocking(True)
-        while told := policy.receive(channel):
+        while isinstance(told := policy.receive(channel), tuple):
             page.engine[PACKETS] = len(told[0].interfaces)
             policy.answer(told[1])
         os._exit(0)
@@ -143,3 +143,29 @@ def test_a_worker_that_does_not_answer_is_named(crew: Crew, monkeypatch: pytest.
         crew.start(hand)
     with pytest.raises(KernelError, match="worker 0 did not take the new policy"):
         crew.tell(policy_at({}))
+
+
+def test_a_busy_worker_hears_later_what_it_was_told_meanwhile() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    hand = Hand(0, Page(), requests=ours)
+    told = [bytes([number]) * 4_000 for number in range(1, 101)]
+    hand.inform(told)
+    assert hand.unread, "more than the channel holds"
+    heard_so_far = []
+    while hand.unread:
+        heard_so_far.append(theirs.recv(5_000))
+        hand.inform([])
+    while len(heard_so_far) < len(told):
+        heard_so_far.append(theirs.recv(5_000))
+    assert heard_so_far == told
+    theirs.close()
+    hand.inform([b"to nobody"])
+    hand.hang_up()
+    assert not hand.unread
+
+
+def test_what_a_worker_never_reads_is_bounded() -> None:
+    hand = Hand(0, Page())
+    hand.inform(bytes([number % 256]) for number in range(10_000))
+    assert len(hand.unread) == UNREAD

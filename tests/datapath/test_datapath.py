@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.datapath.datapath import InjectedFault
-from appliance.datapath.effects import Accept, Drop, Emit, Kill, Modify, Release, SendReset, SendSack
+from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
 from appliance.flow import Side
 from appliance.marks import CLASS
 from appliance.policy.counters import Slot
@@ -728,3 +728,59 @@ class TestFaults:
         wire.open()
         assert verdict(wire) == Drop(1)
         assert len(wire.datapath) == 0
+
+
+class TestOverByTheKernelsTable:
+    """Ends that nobody queued, or of which there is no packet."""
+
+    @pytest.fixture
+    def wire(self) -> Wire:
+        return Wire(engine(Double), now=1_000).open().talk([(SERVER, b"220\n"), (CLIENT, b"ab")])
+
+    def over(self, wire: Wire, when: int = 2_000, by_fins: bool = True) -> list[Effect]:
+        return wire.book(wire.datapath.ended(wire.make(CLIENT)[12:24], when, by_fins, wire.now))
+
+    def test_its_inspector_sees_the_fins(self, wire: Wire) -> None:
+        wire.close(SERVER, 4)
+        self.over(wire)
+        assert Double.made[-1].finished == [SERVER, CLIENT]
+        assert wire.datapath._reader._kept == 0
+
+    def test_another_end_is_no_fin(self, wire: Wire) -> None:
+        self.over(wire, by_fins=False)
+        assert Double.made[-1].finished == []
+
+    def test_another_connection_may_begin_on_the_tuple(self, wire: Wire) -> None:
+        wire.client_isn += 77
+        assert isinstance(wire.open().verdicts[wire.handle], Drop)
+        self.over(wire)
+        assert isinstance(wire.open().verdicts[wire.handle], Accept)
+
+    def test_one_that_began_since_goes_on(self, wire: Wire) -> None:
+        self.over(wire, when=1_000)
+        wire.send(CLIENT, 2, b"c")
+        assert wire.got(CLIENT) == b"abc"
+        assert Double.made[-1].finished == []
+
+    def test_what_waits_is_dropped(self, wire: Wire) -> None:
+        wire.send(CLIENT, 9, b"z")
+        self.over(wire, by_fins=False)
+        assert isinstance(wire.verdicts[wire.handle], Drop)
+        assert wire.datapath.waiting == 0
+
+    def test_what_inspection_killed_stays_dead(self, wire: Wire) -> None:
+        wire.send(CLIENT, 2, b"!")
+        assert self.over(wire) == []
+        wire.send(CLIENT, 2, b"c")
+        assert isinstance(wire.verdicts[wire.handle], Drop)
+
+    def test_what_is_found_at_its_end_is_told(self, wire: Wire) -> None:
+        wire.send(SERVER, 4, b"h")
+        self.over(wire)
+        assert isinstance(wire.verdicts[wire.handle], Modify)
+
+    def test_of_a_stranger_nothing_is_done(self, wire: Wire) -> None:
+        assert wire.datapath.ended(wire.make(SERVER)[12:24], 2_000, True, wire.now) == []
+        assert wire.datapath.ended(bytes(12), 2_000, True, wire.now) == []
+        wire.send(CLIENT, 2, b"c")
+        assert wire.got(CLIENT) == b"abc"
