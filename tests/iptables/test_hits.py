@@ -65,3 +65,23 @@ def test_an_entry_is_hit_by_its_own_rule(number: int, real: str) -> None:
     expected = [0, 0, 0, 3]
     expected[number] = 5
     assert hits.entries(CONFIG, access_list, filtered) == expected
+
+
+def test_an_entry_that_names_a_mapped_address_of_two_hosts_is_hit_by_either_rule() -> None:
+    text = (
+        EXAMPLE
+        + """
+interface Ethernet0/2
+ hardware dmz0
+ nameif dmz
+ security-level 50
+ ip address 198.51.100.1 255.255.255.0
+static (dmz,inside) 203.0.113.125 198.51.100.25 netmask 255.255.255.255
+"""
+    )
+    config = configured(text)
+    access_list = config.access_list("outside_in")
+    assert access_list is not None
+    assert len(iptables.expanded(access_list.aces[0], config.statics)) == 2
+    chain = {"FIXUP_IN_outside0": (1, 2, 4, 8, 16)}
+    assert hits.entries(config, access_list, chain) == [3, 4, 8]

@@ -35,6 +35,15 @@ RATES = "appliance/policy/rates.py"
 REGEX = "appliance/policy/regex.py"
 TRANSCRIPT = "appliance/replay/transcript.py"
 
+CONNECTIONS = "appliance/show/connections.py"
+TRANSLATIONS = "appliance/show/translations.py"
+LOCAL_HOSTS = "appliance/show/local_hosts.py"
+HITS = "appliance/iptables/hits.py"
+RULES = "appliance/iptables/__init__.py"
+ATTACKS = "appliance/nat/attacks.py"
+RECORDS = "appliance/daemon/records.py"
+DENIALS = "appliance/daemon/denials.py"
+
 OF_COMMANDS = ("tests/policy/test_commands.py",)
 OF_DIALOGUE = ("tests/policy/test_dialogue.py",)
 OF_REPLIES = ("tests/policy/test_replies.py",)
@@ -48,6 +57,7 @@ OF_SMUGGLING = ("tests/smuggling/test_readings.py",)
 OF_SESSION = ("tests/esmtp/test_session.py", "tests/esmtp/test_states.py")
 OF_DATAPATH = ("tests/datapath/test_datapath.py", "tests/tcp")
 OF_BAD_LINE = ("tests/datapath/test_bad_line.py",)
+OF_SHOW = ("tests/show",)
 OF_STRANGERS = ("tests/datapath/test_strangers.py",)
 
 
@@ -805,4 +815,104 @@ MUTANTS = (
         OF_CRITERIA,
     ),
     Mutant("what a regex looks at", REGEX, "TEXT = READ", "TEXT = READ - 1", ("tests/policy/test_regex.py",)),
+    # what is shown, ended and logged of connections
+    Mutant(
+        "show conn: each address is one end's",
+        CONNECTIONS,
+        "and all(each.holds(ends) for each in self.addresses)",
+        "and (not self.addresses or any(each.holds(ends) for each in self.addresses))",
+        OF_SHOW,
+    ),
+    Mutant(
+        "show conn: DEAD only where asked for",
+        CONNECTIONS,
+        "return Progress.DEAD in self.states",
+        "return True",
+        OF_SHOW,
+    ),
+    Mutant(
+        "show conn: WAITING is no connection",
+        CONNECTIONS,
+        "frozenset({State.CLOSED, State.WAITING})",
+        "frozenset({State.CLOSED})",
+        OF_SHOW,
+    ),
+    Mutant("show conn: M", CONNECTIONS, "not connection.bypass and self._inspected(ends)", "True", OF_SHOW),
+    Mutant(
+        "show conn: r and R",
+        CONNECTIONS,
+        '("r", outside.peer in connection.acknowledged)',
+        '("r", outside in connection.acknowledged)',
+        OF_SHOW,
+    ),
+    Mutant(
+        "clear xlate: what is translated alone",
+        TRANSLATIONS,
+        "if real.address != mapped.address",
+        "if True",
+        OF_SHOW,
+    ),
+    Mutant(
+        "show local-host: places without connections",
+        LOCAL_HOSTS,
+        "for place, use in uses.items() if use.connections",
+        "for place, use in uses.items() if False",
+        OF_SHOW,
+    ),
+    Mutant(
+        "show access-list: an entry may be several rules",
+        HITS,
+        "len(expanded(ace, config.statics))",
+        "1",
+        ("tests/iptables/test_hits.py",),
+    ),
+    Mutant(
+        "show nat: what was intercepted is untranslated too",
+        HITS,
+        "came_in + intercepted",
+        "came_in",
+        ("tests/iptables/test_hits.py",),
+    ),
+    Mutant(
+        "106015 before 106023",
+        RULES,
+        '_DENIED: [["-p", "tcp", "!", "--syn", "-g", _STRAY], *said[_DENIED]]',
+        "_DENIED: said[_DENIED]",
+        ("tests/iptables/test_rules.py",),
+    ),
+    Mutant(
+        "no copy where no log takes it",
+        RULES,
+        "if config.logging.takes(kind.id, kind.severity):",
+        "if True:",
+        ("tests/iptables/test_rules.py",),
+    ),
+    Mutant(
+        "106023 names the real address",
+        DENIALS,
+        "self._translated(sender, receiver))",
+        "receiver)",
+        ("tests/daemon/test_denials.py",),
+    ),
+    Mutant(
+        "609001 once a host",
+        RECORDS,
+        "if self.hosts.enter(end, event.time):",
+        "if self.hosts.enter(end, event.time) or True:",
+        ("tests/daemon/test_records.py",),
+    ),
+    Mutant(
+        "733105: strictly more than the threshold",
+        ATTACKS,
+        "if burst > self._burst:",
+        "if burst >= self._burst:",
+        ("tests/nat/test_attacks.py",),
+    ),
+    Mutant(
+        "what was counted before is no attack",
+        ATTACKS,
+        "self._counted.setdefault(mapped, count)",
+        "self._counted.setdefault(mapped, 0)",
+        ("tests/nat/test_attacks.py",),
+    ),
 )
