@@ -164,7 +164,7 @@ class Address:
         """Whether an address begins with `octet` though no colon has come: a second word, or what is no keyword."""
         if octet in b"\t :" or control(octet):
             return False
-        return self._place is Place.GAP or not (chr(octet).isalpha() or octet == _PIPE)
+        return self._place is Place.GAP or not (bytes((octet,)).isalpha() or octet == _PIPE)
 
     def _find(self, path: bytes, whole: bool, at: int) -> None:
         self.found.append((Path(path, whole), at))

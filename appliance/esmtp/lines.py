@@ -35,6 +35,7 @@ from appliance.esmtp.states import EMPTY, MASKED, Dialogue
 _OFFSET = attrgetter("offset")
 
 _SP = 0x20
+_CR = 0x0D
 _BLANK_OR_END = (b" ", b"")
 _NO_LIMIT = 1 << 62
 
@@ -113,10 +114,12 @@ class CommandLines:
         Returns where the next line begins, or the end of `octets`; behind a Breach nothing is to be fed any more.
         """
         line_feed = octets.find(b"\n", pos)
+        if self._fresh and line_feed > pos and octets[line_feed - 1] == _CR:
+            text = octets[pos : line_feed - 1]
+            if b"\r" not in text and self._usual(text, base + pos, facts):
+                return line_feed + 1
         stop = len(octets) if line_feed < 0 else line_feed
         text_end, wrong = _text_end(octets, pos, stop, line_feed >= 0, self._carriage_return)
-        if self._fresh and wrong < 0 <= line_feed and self._usual(octets[pos:text_end], base + pos, facts):
-            return line_feed + 1
         self._carriage_return = self._carriage_return or text_end < stop
         ended = line_feed >= 0 and wrong < 0
         if text_end > pos or ended:
@@ -306,7 +309,7 @@ class CommandLines:
     def _sent(self, entry: str, awaited: str, size: int, offset: int, facts: list[Fact]) -> None:
         """The line goes into the queue of those that are answered; its LF is at `offset`."""
         dialogue = self._dialogue
-        if dialogue.oldest is not None and not dialogue.pipelining:
+        if not dialogue.pipelining and dialogue.oldest is not None:
             facts.append(Odd(Oddity.PIPELINED, offset, detail=entry))
         dialogue.sent(entry, awaited, size)
         if dialogue.overflowing:

@@ -83,7 +83,9 @@ class Session:
                 self._client(octets, 0, offset, facts)
             else:
                 end = message.feed(octets, offset, facts)
-                self._look_at_nuls(octets if end < 0 else octets[:end], offset, facts)
+                decides = self._nuls.feed(octets if end < 0 else octets[:end])
+                if decides >= 0:
+                    self._state_look_alike(offset + decides, facts)
                 if end >= 0:
                     self._end_message()
                     self._client(octets, end, offset, facts)
@@ -159,14 +161,12 @@ class Session:
         self._message = Message(settings, dialogue.declared if SizeViolation in settings.wanted else 0)
         facts.append(MessageBegun(self._client_end))
 
-    def _look_at_nuls(self, octets: bytes, offset: int, facts: list[Fact]) -> None:
-        """State a look-alike of the message's end where a server that drops NULs would see one."""
-        decides = self._nuls.feed(octets)
-        if decides >= 0:
-            breach = Breach(Rule.SMUGGLING, "look-alike of the end of data", offset + decides)
-            if breach not in facts:
-                facts.append(breach)
-                facts.sort(key=_OFFSET)
+    def _state_look_alike(self, offset: int, facts: list[Fact]) -> None:
+        """A server that drops NULs would see the message's end at `offset`; the message may have said so itself."""
+        breach = Breach(Rule.SMUGGLING, "look-alike of the end of data", offset)
+        if breach not in facts:
+            facts.append(breach)
+            facts.sort(key=_OFFSET)
 
     def _end_message(self) -> None:
         self._message = None

@@ -169,7 +169,8 @@ class Dialogue:
         phase = BEHIND.get((entry, code), Phase.COMMAND)
         if phase is not Phase.SASL:
             self._queue.popleft()
-        self.began(code)
+        if self.phase is Phase.SASL:
+            self.began(code)
         if self.phase is Phase.WAITING and (phase is Phase.SASL or not self._queue):
             self.phase = phase
         accepted = 200 <= code < 300

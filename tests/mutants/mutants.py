@@ -185,14 +185,14 @@ MUTANTS = (
     Mutant(
         "7: pipelining offered",
         LINES,
-        "if dialogue.oldest is not None and not dialogue.pipelining:",
+        "if not dialogue.pipelining and dialogue.oldest is not None:",
         "if dialogue.oldest is not None:",
         OF_DIALOGUE,
     ),
     Mutant(
         "7: pipelining not offered",
         LINES,
-        "if dialogue.oldest is not None and not dialogue.pipelining:",
+        "if not dialogue.pipelining and dialogue.oldest is not None:",
         "if False:",
         OF_DIALOGUE,
     ),

@@ -345,6 +345,7 @@ SPELLINGS: dict[str, list[tuple[bytes, str]]] = {
         (b"MAIL a@example.com", "MAIL, from <a@example.com>"),
         (b"RCPT TO b@example.net", "RCPT, to <b@example.net> in example.net"),
         (b"MAIL FROM a|b@example.com", "MAIL, pipe at 11"),
+        (b"MAIL FROM\xe9|a@example.com", "MAIL, 8-bit command, pipe at 10"),
         (b"MAIL FROM `a@example.com", "MAIL, special at 10, from <`a@example.com>"),
         (b"MAIL FROM a@[IPv6:2001:db8::1]", "MAIL, from <a@[IPv6:2001:db8::1]>, from <2001:db8::1]>"),
         (b"RCPT TO:<b@example.net", "RCPT, to <b@example.net> in example.net"),
