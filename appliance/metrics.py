@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from appliance.config.config import Config, MetricsListen
+from appliance.datapath.counters import waiting
 from appliance.datapath.snapshot import QueueUse, Snapshot, StaticUse
 from appliance.show import InspectionReport, service_policy
 
@@ -168,6 +169,11 @@ def _engine(snapshot: Snapshot) -> Iterator[Metric]:
     for event, count in snapshot.engine.items():
         engine.add_metric((event,), count)
     yield engine
+    yield GaugeMetricFamily(
+        "fixup_engine_waiting_packets",
+        "Packets that wait behind a gap, or for a decision: they are in the queue's length too.",
+        waiting(snapshot.engine),
+    )
     yield CounterMetricFamily(
         "fixup_kernel_events_lost", "Connection events that found the kernel's ring full.", snapshot.events_lost
     )

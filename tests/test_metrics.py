@@ -102,6 +102,8 @@ def test_engine_events_and_logs() -> None:
     snapshot = replace(SEED, engine={"packets": 4}, events_lost=9, logs=(LogUse("trap", 6, 6, (host,)),))
     assert value(snapshot, "fixup_engine_events_total", event="packets") == 4
     assert value(snapshot, "fixup_kernel_events_lost_total") == 9
+    held = replace(SEED, engine={"early": 7, "undecided": 2, "waited": 6})
+    assert value(held, "fixup_engine_waiting_packets") == 3
     assert value(snapshot, "fixup_log_messages_total", destination="trap") == 6
     for result, count in (("sent", 3), ("error", 2), ("dropped", 1)):
         labels = {"interface": "inside", "address": "192.0.2.88", "result": result}

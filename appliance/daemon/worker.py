@@ -21,7 +21,7 @@ from appliance.config.config import Timeouts
 from appliance.daemon import channel, clock, over
 from appliance.daemon.pages import Page
 from appliance.daemon.policy import Policy, answer, receive
-from appliance.datapath.counters import QUEUE_OVERFLOWS, verdict_slot
+from appliance.datapath.counters import EARLY, QUEUE_OVERFLOWS, UNDECIDED, WAITED, verdict_slot
 from appliance.datapath.datapath import LIFETIMES, Datapath
 from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
 from appliance.kernel import privileges
@@ -64,6 +64,7 @@ class Worker:
         watch = {requests.fileno(): self._root_spoke}
         self._engine = page.engine
         self._overflows = page.engine[QUEUE_OVERFLOWS]  # of those before us
+        page.engine[WAITED] = page.engine[EARLY] + page.engine[UNDECIDED]  # what waited with them is gone
         fail_open = self.policy.fail_open
         self._queue = Queue(QUEUE_BASE + number, self._packet, self._tick, watch=watch, fail_open=fail_open)
         self._queue.run()

@@ -6,6 +6,8 @@ invariant of design §2 as three numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 ENGINE = (
     "packets",  # that the queue gave
     "modified",  # that went on changed
@@ -16,6 +18,7 @@ ENGINE = (
     "retransmitted",  # packets without an octet that was not seen before
     "early",  # packets that waited behind a gap
     "undecided",  # packets that waited for a decision
+    "waited",  # packets of both kinds that wait no more, whatever became of them
     "expired",  # packets that waited too long
     "evicted",  # packets that made room for others
     "no_room",  # packets that found no room to wait
@@ -61,6 +64,7 @@ ENGINE = (
     RETRANSMITTED,
     EARLY,
     UNDECIDED,
+    WAITED,
     EXPIRED,
     EVICTED,
     NO_ROOM,
@@ -89,6 +93,11 @@ ENGINE = (
     *_,
     _SLOWEST,
 ) = range(len(ENGINE))
+
+
+def waiting(engine: Mapping[str, int]) -> int:
+    """How many packets wait now, by the counters' names."""
+    return engine.get("early", 0) + engine.get("undecided", 0) - engine.get("waited", 0)
 
 
 def verdict_slot(took: int) -> int:

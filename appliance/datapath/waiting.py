@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence
 
-from appliance.datapath.counters import EARLY, EVICTED, EXPIRED, NO_ROOM, UNDECIDED
+from appliance.datapath.counters import EARLY, EVICTED, EXPIRED, NO_ROOM, UNDECIDED, WAITED
 from appliance.datapath.inspected import Inspected
 from appliance.datapath.outcome import Outcome
 from appliance.flow import Side
@@ -89,6 +89,7 @@ class WaitingRoom:
         if parcel is not None:
             self._outcome.owe(parcel.handle)
             self._packets -= 1
+            self._count[WAITED] += 1
             if not connection.waiting:
                 del self._connections[connection]
         return parcel

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance.datapath.counters import ENGINE, waiting
 from appliance.datapath.effects import Drop, Emit, Kill
 from appliance.flow import Side
 from appliance.syslog import EngineFault
@@ -90,6 +91,7 @@ def test_the_released_stream_is_the_oracles(
     assert count(wire.datapath, "octets_inspected") == count(wire.datapath, "octets_released")
     assert count(wire.datapath, "octets_inspected") == sum(len(oracles[side].stream) for side in SIDES)
     assert len(wire.verdicts) + len(wire.datapath._room) == len(wire.sent)
+    assert len(wire.datapath._room) == waiting(dict(zip(ENGINE, wire.datapath._count, strict=True)))
     wire.tick(60_000 * MS)
     assert wire.verdicts.keys() == wire.sent.keys()
 
