@@ -20,8 +20,8 @@ from appliance.cli.call import UsageError
 from appliance.cli.console_words import may_follow, meant, piped, statement_may_follow, words_of
 from appliance.cli.shows import show_configuration
 from appliance.cli.tree import COMMANDS, Command
-from appliance.config.arguments import Rejected
 from appliance.config.config import Config
+from appliance.config.cursor import Rejected
 from appliance.config.diagnostics import INVALID, Diagnostic, Severity, escaped
 from appliance.config.editor import Editor
 from appliance.config.grammar import TREES

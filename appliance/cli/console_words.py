@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from appliance.config.arguments import Cursor, Rejected
+from appliance.config.cursor import Cursor, Rejected
 from appliance.config.diagnostics import AMBIGUOUS, INCOMPLETE, INVALID, Diagnostic
 from appliance.config.lexer import Word, lines
 from appliance.config.syntax import Node, continuations, follow

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from appliance.cli.console import Console
-from appliance.config.arguments import Rejected
+from appliance.config.cursor import Rejected
 
 
 def hold(run_dir: Path) -> int:

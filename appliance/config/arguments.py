@@ -1,86 +1,23 @@
 """The arguments of statements: each type reads one or more words and gives a value, or says where it can't.
 
-A type is a function of a `Cursor`; ``ARGUMENTS`` names them for `grammar`'s syntax strings. A type that names a
-thing defined elsewhere (an access list, a nameif) leaves a `Reference`, which `verify` resolves at the end.
+A type is a function of a `Cursor`; ``ARGUMENTS`` names them for `syntax`. A type that names a thing defined elsewhere
+(an access list, a nameif) leaves a `Reference`, which `verify` resolves at the end. Which traffic is meant, `traffic`
+reads.
 """
 
 from __future__ import annotations
 
-import enum
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from typing import Any
 
-from appliance.config.diagnostics import INCOMPLETE, INVALID
-from appliance.config.lexer import Line, Word
-from appliance.config.names import LEVELS, PORTS, PROTOCOLS
-from appliance.policy.acl import ANY, Ports
+from appliance.config import traffic
+from appliance.config.cursor import Argument, Cursor, Kind, Reference, Rejected, decimal, number
+from appliance.config.names import PORTS
+from appliance.config.nat import ANYWHERE, Trailer
+from appliance.nat.translation import PortMap
+from appliance.policy.acl import Ports
 from appliance.policy.regex import PatternError, check
-
-
-class Rejected(Exception):
-    """The words don't fit: `message` at `column`."""
-
-    def __init__(self, column: int, message: str = INVALID) -> None:
-        super().__init__(column, message)
-        self.column = column
-        self.message = message
-
-
-class Kind(enum.Enum):
-    """What a name may name, in ASA's words."""
-
-    NAMEIF = "interface"
-    ACCESS_LIST = "access-list"
-    CLASS_MAP = "class-map"
-    POLICY_MAP = "policy-map"
-    INSPECT_MAP = "policy-map type inspect esmtp"
-    REGEX = "regex"
-    REGEX_CLASS = "class-map type regex"
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A statement used a name."""
-
-    kind: Kind
-    name: str
-    line: Line
-    column: int
-
-
-@dataclass(slots=True)
-class Cursor:
-    """A statement being read: its words, how far it is read, and what was noticed on the way."""
-
-    line: Line
-    at: int = 0
-    references: list[Reference] = field(default_factory=list)
-    warnings: list[tuple[int, str]] = field(default_factory=list)  # (column, message)
-
-    def peek(self, ahead: int = 0) -> Word | None:
-        """The next word, or the one `ahead` of it; None behind the line's end."""
-        index = self.at + ahead
-        return self.line.words[index] if index < len(self.line.words) else None
-
-    def take(self) -> Word:
-        """The next word, read; Rejected as incomplete at the line's end."""
-        word = self.peek()
-        if word is None:
-            raise Rejected(self.end, INCOMPLETE)
-        self.at += 1
-        return word
-
-    @property
-    def end(self) -> int:
-        """The column behind the last word."""
-        last = self.line.words[-1]
-        return last.column + len(last.text)
-
-
-Argument = Callable[[Cursor], Any]
 
 #: The longest name, an ASA's for access lists. With `TEXT_OCTETS` it keeps every line we print within a line's length.
 NAME_OCTETS = 241
@@ -91,6 +28,8 @@ _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,14}")  # IFNAMSIZ - 1; no iptables wildcard
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _CLOCK = re.compile(r"(\d{1,4}):(\d{1,2}):(\d{1,2})", re.ASCII)
+_INTERFACE = re.compile(r"\([ \t]*([!-~]+?)[ \t]*\)")
+_NAT_OPTIONS = ("dns", "net-to-net", "no-proxy-arp", "route-lookup", "unidirectional", "inactive")
 _INTERFACES = re.compile(r"\([ \t]*([!-~]+?)[ \t]*,[ \t]*([!-~]+?)[ \t]*\)")
 
 
@@ -108,33 +47,15 @@ def _matching(pattern: re.Pattern[str], longest: int = 512) -> Argument:
 
 def _naming(kind: Kind) -> Argument:
     def read(cursor: Cursor) -> str:
-        column = cursor.take().column
-        cursor.at -= 1
-        name = str(_name(cursor))
-        cursor.references.append(Reference(kind, name, cursor.line, column))
-        return name
+        word = cursor.peek()
+        _name(cursor)
+        assert word is not None, "a name was read"
+        return cursor.name(kind, word)
 
     return read
 
 
 _name = _matching(_NAME, NAME_OCTETS)
-
-
-def number(low: int, high: int) -> Argument:
-    """A decimal number from `low` to `high`."""
-
-    def read(cursor: Cursor) -> int:
-        word = cursor.take()
-        value = _decimal(word.text)
-        if value is None or not low <= value <= high:
-            raise Rejected(word.column)
-        return value
-
-    return read
-
-
-def _decimal(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
 def some(words: tuple[str, ...]) -> Argument:
@@ -163,6 +84,13 @@ def _text(cursor: Cursor) -> str:
     return text
 
 
+def _rest(cursor: Cursor) -> str:
+    """The rest of the line, whatever it says."""
+    start = cursor.take().column - 1
+    cursor.at = len(cursor.line.words)
+    return cursor.line.text[start:].rstrip(" \t")
+
+
 def _pattern(cursor: Cursor) -> str:
     """A regular expression: the rest of the line, which quotes may enclose to keep its spaces (asa.md §2.6)."""
     start = cursor.take().column - 1
@@ -186,107 +114,6 @@ def _escaped(text: str, at: int) -> bool:
     return (len(before) - len(before.rstrip("\\"))) % 2 == 1
 
 
-def _address_of(text: str) -> IPv4Address | None:
-    try:
-        return IPv4Address(text)
-    except AddressValueError:
-        return None
-
-
-def _address(cursor: Cursor) -> IPv4Address:
-    word = cursor.take()
-    address = _address_of(word.text)
-    if address is None:
-        raise Rejected(word.column)
-    return address
-
-
-def _prefix_of(text: str) -> int | None:
-    """The length of a netmask, None where `text` isn't one; ``0.0.0.255`` is no netmask."""
-    mask = _address_of(text)
-    if mask is None:
-        return None
-    inverse = ~int(mask) & 0xFFFFFFFF
-    return 32 - inverse.bit_length() if inverse & (inverse + 1) == 0 else None
-
-
-def _mask(cursor: Cursor) -> int:
-    word = cursor.take()
-    prefix = _prefix_of(word.text)
-    if prefix is None:
-        raise Rejected(word.column)
-    return prefix
-
-
-def _network(cursor: Cursor) -> IPv4Network:
-    """``10.0.0.0 255.0.0.0``; the address has no bits beyond its mask."""
-    column = cursor.take().column
-    cursor.at -= 1
-    address, prefix = _address(cursor), _mask(cursor)
-    return _paired(address, prefix, column)
-
-
-def _paired(address: IPv4Address, prefix: int, column: int) -> IPv4Network:
-    network = IPv4Network((address, prefix), strict=False)
-    if network.network_address != address:
-        raise Rejected(column, f"ERROR: IP address,mask <{address},{network.netmask}> doesn't pair")
-    return network
-
-
-def _endpoint(cursor: Cursor) -> IPv4Network:
-    """``any``, ``host A``, ``A MASK``; a bare A is a host, with a warning (row 18)."""
-    word = cursor.take()
-    if word.text.lower() in ("any", "any4"):
-        return ANY
-    if word.text.lower() == "host":
-        return IPv4Network(_address(cursor))
-    address = _address_of(word.text)
-    if address is None:
-        raise Rejected(word.column)
-    following = cursor.peek()
-    prefix = _prefix_of(following.text) if following else None
-    if prefix is None:
-        cursor.warnings.append((word.column, f"WARNING: {address} without a mask is taken as host {address}"))
-        return IPv4Network(address)
-    cursor.at += 1
-    return _paired(address, prefix, word.column)
-
-
-def _protocol(cursor: Cursor) -> str:
-    word = cursor.take()
-    text = word.text.lower()
-    if text in PROTOCOLS:
-        return text
-    value = _decimal(text)
-    if value is None or value > 255:
-        raise Rejected(word.column)
-    return next((name for name, known in PROTOCOLS.items() if known == value), str(value))
-
-
-def _ports(protocol: str) -> Argument:
-    """A port operator; the port's name is one of `protocol`'s."""
-    # No port is below 0 or above 65535: `lt 0` and `gt 65535` could match nothing.
-    ranges = {"eq": (0, 65535), "neq": (0, 65535), "lt": (1, 65535), "gt": (0, 65534), "range": (0, 65535)}
-
-    def port(cursor: Cursor, low: int, high: int) -> int:
-        word = cursor.peek()
-        known = PORTS[protocol].get(word.text.lower()) if word else None
-        if known is not None:
-            cursor.at += 1
-            return known
-        return int(number(low, high)(cursor))
-
-    def read(cursor: Cursor) -> Ports:
-        word = cursor.take()
-        operator = word.text.lower()
-        if operator not in ranges:
-            raise Rejected(word.column)
-        first = port(cursor, *ranges[operator])
-        return Ports(operator, first, port(cursor, first, 65535) if operator == "range" else first)
-
-    return read
-
-
 def _clock(cursor: Cursor) -> int:
     """``h:mm:ss`` in seconds, up to ASA's 1193:00:00."""
     word = cursor.take()
@@ -300,33 +127,55 @@ def _clock(cursor: Cursor) -> int:
 
 
 #: What ``timeout`` sets and the least it takes, in seconds (asa.md §5.3, §6.6); ``embryonic`` here is ours.
-TIMEOUTS = {"xlate": 60, "conn": 300, "half-closed": 30, "embryonic": 5}
+TIMEOUTS = {"xlate": 60, "conn": 300, "half-closed": 30, "udp": 60, "icmp": 2, "embryonic": 5}
+#: What it sets besides, and a word that may stand behind the time.
+OTHER_TIMEOUTS = {
+    **dict.fromkeys(("conn-holddown", "floating-conn", "h225", "h323", "mgcp", "mgcp-pat", "pat-xlate"), ""),
+    **dict.fromkeys(("rpc", "sctp", "sip", "sip-disconnect", "sip-invite", "sip-provisional-media", "sip_media"), ""),
+    **dict.fromkeys(("sunrpc", "tcp-proxy-reassembly"), ""),
+    "igp stale-route": "",
+    "uauth": " absolute",
+}
 
 
 def _timeouts(cursor: Cursor) -> dict[str, int]:
     """``conn 1:00:00 half-closed 0:10:00``: pairs up to the line's end, at least one, in any order."""
     found: dict[str, int] = {}
     while not found or cursor.peek() is not None:
-        name = cursor.take()
-        if name.text.lower() not in TIMEOUTS:
-            raise Rejected(name.column)
+        word = cursor.take()
+        name = word.text.lower()
+        if name == "igp":
+            name = f"igp {cursor.take().text.lower()}"
+        if name not in TIMEOUTS and name not in OTHER_TIMEOUTS:
+            raise Rejected(word.column)
         value = cursor.peek()
-        found[name.text.lower()] = _clock(cursor)
-        if value is not None and found[name.text.lower()] < TIMEOUTS[name.text.lower()]:
+        found[name] = _clock(cursor)
+        if value is not None and found[name] < TIMEOUTS.get(name, 0):
             raise Rejected(value.column)
+        following = cursor.peek()
+        if name == "uauth" and following is not None and following.text.lower() in ("absolute", "inactivity"):
+            cursor.at += 1
     return found
 
 
-def _level(cursor: Cursor) -> int:
-    word = cursor.take()
-    value = _decimal(word.text)
-    if value is not None and value < len(LEVELS):
-        return value
-    # The first letters say which level: ASA takes abbreviations here as everywhere.
-    found = [at for at, name in enumerate(LEVELS) if name.startswith(word.text.lower())]
-    if len(found) != 1:
-        raise Rejected(word.column)
-    return found[0]
+def _timeout_names(cursor: Cursor) -> tuple[str, ...]:
+    """The same behind ``no``, with the times or without."""
+    found: list[str] = []
+    while not found or cursor.peek() is not None:
+        word = cursor.take()
+        if word.text.lower() in TIMEOUTS or word.text.lower() in OTHER_TIMEOUTS:
+            found.append(word.text.lower())
+        elif not found or not _CLOCK.fullmatch(word.text):
+            raise Rejected(word.column)
+    return tuple(found)
+
+
+def _any_interfaces(cursor: Cursor) -> tuple[str, str]:
+    """The same; ``any`` may stand for either."""
+    known = len(cursor.references)
+    found = _interfaces(cursor)
+    cursor.references[known:] = [each for each in cursor.references[known:] if each.name != ANYWHERE]
+    return found
 
 
 def _interfaces(cursor: Cursor) -> tuple[str, str]:
@@ -341,11 +190,100 @@ def _interfaces(cursor: Cursor) -> tuple[str, str]:
     return found.group(1), found.group(2)
 
 
+def _in_brackets(cursor: Cursor) -> str:
+    """``(inside)``"""
+    word = cursor.take()
+    found = _INTERFACE.fullmatch(word.text)
+    if found is None:
+        raise Rejected(word.column)
+    name = found.group(1)
+    cursor.references.append(Reference(Kind.NAMEIF, name, cursor.line, word.column + found.start(1)))
+    return name
+
+
+def _trailer(cursor: Cursor) -> Trailer:
+    """``dns norandomseq tcp MAX EMBRYONIC udp MAX`` in any order; without ``tcp``, PIX 6's."""
+    found: dict[str, Any] = {}
+    while not found or cursor.peek() is not None:
+        word = cursor.take()
+        text = word.text.lower()
+        if text in found or (text != "udp" and text.isdigit() and "tcp" in found):
+            raise Rejected(word.column)
+        match text:
+            case "dns" | "norandomseq":
+                found[text] = True
+            case "udp":
+                found["udp"] = number(0, 65535)(cursor)
+            case _:
+                if text != "tcp":
+                    cursor.at -= 1
+                found["tcp"] = number(0, 65535)(cursor)
+                following = cursor.peek()
+                if following is not None and decimal(following.text) is not None:
+                    found["embryonic"] = number(0, 65536)(cursor)
+    return Trailer(**found)
+
+
+def _nat_options(cursor: Cursor) -> dict[str, Any]:
+    """What a `nat` of 8.3 ends with; ``service tcp REAL MAPPED`` among it."""
+    words: dict[str, None] = {}
+    found: dict[str, Any] = {}
+    while cursor.peek() is not None:
+        word = cursor.take()
+        text = word.text.lower()
+        if text in _NAT_OPTIONS and text not in words:
+            words[text] = None
+        elif text == "service" and not found:
+            found |= _nat_service(cursor)
+        elif text == "description":
+            found["description"] = _text(cursor)
+        else:
+            raise Rejected(word.column)
+    return {"words": tuple(words), **found}
+
+
+def _nat_service(cursor: Cursor) -> dict[str, Any]:
+    protocol = cursor.take().text.lower()
+    if protocol not in ("tcp", "udp"):
+        cursor.take()  # two objects
+        return {"services": True}
+    port = traffic.port(protocol)
+    return {"ports": PortMap(protocol, port(cursor), port(cursor))}
+
+
+def _place(cursor: Cursor) -> str:
+    """An object or a group of addresses by name, or ``any``."""
+    word = cursor.peek()
+    name = str(_name(cursor))
+    if name == ANYWHERE or word is None:
+        return name
+    return cursor.name(Kind.PLACE, word)
+
+
+def _security(cursor: Cursor) -> int:
+    """``security50``, PIX 6's."""
+    word = cursor.take()
+    value = decimal(word.text[8:])
+    if not word.text.lower().startswith("security") or value is None or value > 100:
+        raise Rejected(word.column)
+    return value
+
+
+def _port_span(cursor: Cursor) -> Ports:
+    """``25``, ``smtp``, ``25-26``"""
+    word = cursor.take()
+    first, dash, last = word.text.lower().partition("-")
+    ends = [PORTS["tcp"].get(each, decimal(each)) for each in (first, last if dash else first)]
+    if ends[0] is None or ends[1] is None or not 1 <= ends[0] <= ends[1] <= 65535:
+        raise Rejected(word.column)
+    return Ports("eq" if ends[0] == ends[1] else "range", ends[0], ends[1])
+
+
 def _listen(cursor: Cursor) -> tuple[IPv4Address, int]:
     """``127.0.0.1:9137``"""
     word = cursor.take()
     host, colon, port = word.text.partition(":")
-    address, value = _address_of(host), _decimal(port)
+    address, value = traffic.address_of(host), decimal(port)
     if address is None:
         raise Rejected(word.column)
     if not colon or value is None or not 1 <= value <= 65535:
@@ -357,7 +295,7 @@ def _udp_port(cursor: Cursor) -> int:
     """``udp/514``; ASA's own ``17/514`` alike."""
     word = cursor.take()
     protocol, _, port = word.text.lower().partition("/")
-    value = _decimal(port)
+    value = decimal(port)
     if protocol not in ("udp", "17") or value is None or not 1 <= value <= 65535:
         raise Rejected(word.column)
     return value
@@ -370,18 +308,35 @@ ARGUMENTS: dict[str, Argument] = {
     "device": _matching(_DEVICE),
     "hostname": _matching(_HOSTNAME),
     "text": _text,
+    "rest": _rest,
+    "release": _matching(re.compile(r"\d{1,2}\.\d{1,2}\(\S+")),  # 8.2(5), 9.1(7)16
     "pattern": _pattern,
     "domain": _matching(_DOMAIN, 253),
-    "address": _address,
-    "mask": _mask,
-    "network": _network,
-    "endpoint": _endpoint,
-    "protocol": _protocol,
-    "tcp-ports": _ports("tcp"),
-    "udp-ports": _ports("udp"),
+    "address": traffic.address,
+    "mask": traffic.mask,
+    "network": traffic.network,
+    "range": traffic.address_range,
+    "pool": traffic.pool,
+    "endpoint": traffic.endpoint,
+    "protocol": traffic.protocol,
+    "plain-protocol": traffic.plain_protocol,
+    **{f"{each}-ports": traffic.ports(each) for each in PORTS},
+    **{f"{each}-operator": traffic.plain_ports(each) for each in PORTS},
+    **{f"{each}-port": traffic.port(each) for each in PORTS},
+    "icmp": traffic.icmp,
+    "icmp-type": traffic.plain_icmp,
+    "ace-options": traffic.ace_options,
     "timeouts": _timeouts,
-    "level": _level,
+    "timeout-names": _timeout_names,
+    "level": traffic.level,
     "interfaces": _interfaces,
+    "any-interfaces": _any_interfaces,
+    "in-brackets": _in_brackets,
+    "trailer": _trailer,
+    "nat-options": _nat_options,
+    "place": _place,
+    "security": _security,
+    "port-span": _port_span,
     "listen": _listen,
     "udp-port": _udp_port,
     "nameif": _naming(Kind.NAMEIF),
@@ -389,6 +344,12 @@ ARGUMENTS: dict[str, Argument] = {
     "class-map": _naming(Kind.CLASS_MAP),
     "policy-map": _naming(Kind.POLICY_MAP),
     "inspect-map": _naming(Kind.INSPECT_MAP),
+    "network-object": _naming(Kind.NETWORK),
+    "service-object": _naming(Kind.SERVICE),
+    "network-group": _naming(Kind.GROUP_NETWORK),
+    "service-group": _naming(Kind.GROUP_SERVICE),
+    "protocol-group": _naming(Kind.GROUP_PROTOCOL),
+    "icmp-group": _naming(Kind.GROUP_ICMP_TYPE),
     "regex": _naming(Kind.REGEX),
     "regex-class": _naming(Kind.REGEX_CLASS),
 }

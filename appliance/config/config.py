@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from appliance.config.nat import TranslationStatement
+from appliance.config.versions import SEED, Version, named, of_release
 from appliance.nat.static import Static
 from appliance.policy.acl import AccessList
 from appliance.policy.maps import ClassMap, InspectMap, PolicyMap
+from appliance.policy.objects import Group, NetworkObject, ServiceObject
 from appliance.policy.regex import Regex, RegexClass
 
 
@@ -23,6 +26,8 @@ class Interface:
     shutdown: bool = False
     description: str = ""
     line: int = field(default=0, compare=False)  # of the rule file, for errors
+    standby: IPv4Address | None = None  # of the failover's other unit: kept, not used
+    accepted: tuple[str, ...] = ()  # what is kept and not acted on: ``duplex full``
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,30 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class AccessGroup:
-    """``access-group ID in interface IFC``"""
+    """``access-group ID {in | out} interface IFC``; `interface` None is ``access-group ID global``."""
 
     access_list: str
-    interface: str
+    interface: str | None
     direction: str = "in"
+    option: str = ""
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """``name ADDRESS NAME``"""
+
+    name: str
+    address: IPv4Address
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """``time-range NAME`` and its lines, as they are written."""
+
+    name: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +74,7 @@ class ServicePolicy:
 
     policy_map: str
     interface: str | None = None
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +85,9 @@ class Timeouts:
     half_closed: int = 600
     embryonic: int = 30  # not in `timeout conn` on an ASA; `set connection timeout embryonic` there
     xlate: int = 10800
+    udp: int = 120
+    icmp: int = 2
+    others: tuple[tuple[str, int], ...] = ()  # of protocols that are not looked into: kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +113,7 @@ class Logging:
     device_id: str | None = None  # "hostname" or a string
     hosts: tuple[LoggingHost, ...] = ()
     disabled: frozenset[int] = frozenset()  # `no logging message ID`
+    levels: tuple[tuple[int, int], ...] = ()  # `logging message ID level LEVEL`
 
     def takes(self, message: int, severity: int) -> bool:
         """Whether any destination takes this message."""
@@ -111,15 +140,39 @@ class MetricsListen:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """A statement that is kept and not acted on, and the lines of the block it opens, set in."""
+
+    text: str
+    section: int  # where `show running-config` has it (`statements.accepted.Section`)
+    block: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A whole rule file. Tuples keep the file's order; lookups by name go through the methods."""
 
     hostname: str = "ciscoasa"
+    head: str = ""  # ``ASA Version 8.2(5)``, as the file begins
+    compatibility: str = ""  # `compatibility NAME` (ours)
+    accepted: tuple[Accepted, ...] = ()
     interfaces: tuple[Interface, ...] = ()
+    names_shown: bool = False
+    names: tuple[Name, ...] = ()
+    objects: tuple[NetworkObject, ...] = ()
+    service_objects: tuple[ServiceObject, ...] = ()
+    groups: tuple[Group, ...] = ()
+    time_ranges: tuple[TimeRange, ...] = ()
     routes: tuple[Route, ...] = ()
     access_lists: tuple[AccessList, ...] = ()
     access_groups: tuple[AccessGroup, ...] = ()
-    statics: tuple[Static, ...] = ()
+    translations: tuple[TranslationStatement, ...] = ()
+    inter_interface: bool = False  # `same-security-traffic permit …`
+    intra_interface: bool = False
+    tcpmss: int = 1380  # `sysopt connection tcpmss`, ASA's default; 0 clamps nothing
+    nat_control: bool | None = None  # None: as the version has it
+    no_proxy_arp: frozenset[str] = frozenset()  # `sysopt noproxyarp NAMEIF`
+    statics: tuple[Static, ...] = ()  # every host translated whole, whichever statement says so
     class_maps: tuple[ClassMap, ...] = ()
     regexes: tuple[Regex, ...] = ()
     regex_classes: tuple[RegexClass, ...] = ()
@@ -131,6 +184,13 @@ class Config:
     tcp_intercept: TcpInterceptStatistics | None = None
     metrics: MetricsListen | None = None
     workers: int | None = None  # `inspection-workers N` (ours); None: half the cores, at least one
+
+    @property
+    def defaults(self) -> Version:
+        """What is so where the file says nothing: the row of its version."""
+        if self.compatibility:
+            return named(self.compatibility)
+        return of_release(self.head.split()[2]) if self.head else SEED
 
     def interface(self, nameif: str) -> Interface | None:
         """The interface called `nameif`."""

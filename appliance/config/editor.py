@@ -14,6 +14,7 @@ from typing import Any
 from appliance.config.config import Config
 from appliance.config.diagnostics import INCOMPLETE, INVALID, Diagnostic, Place, Severity
 from appliance.config.lexer import Line, Word, lines
+from appliance.config.nat import GlobalStatement, ManualNat, NatStatement, ObjectNat, StaticStatement
 from appliance.config.parser import Parser
 from appliance.config.render import running_config
 from appliance.config.syntax import Mode
@@ -29,9 +30,19 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "regex": ("regexes",),
     "route": ("routes",),
     "service-policy": ("service_policies",),
-    "static": ("statics",),
+    "names": ("names", "names_shown"),
+    "object": ("objects", "service_objects"),
+    "object-group": ("groups",),
     "timeout": ("timeouts",),
     "all": tuple(each.name for each in fields(Config)),
+}
+
+
+#: The same of translation's statements, by what they are.
+TRANSLATIONS: Mapping[str, tuple[type, ...]] = {
+    "static": (StaticStatement,),
+    "nat": (NatStatement, ObjectNat, ManualNat),
+    "global": (GlobalStatement,),
 }
 
 
@@ -82,18 +93,25 @@ class Editor:
         section, name, *more = (*line.words[2:], None, None)[: max(2, len(line.words) - 2)]
         if section is None:
             return [_error(line, Word("", len(line.text) + 1), INCOMPLETE)]
-        begun = [each for each in SECTIONS if each.startswith(section.text.lower())]
+        word = section.text.lower()
+        begun = [each for each in (*SECTIONS, *TRANSLATIONS) if each.startswith(word)]
+        begun = [word] if word in begun else begun
         if len(begun) != 1 or more:
             return [_error(line, more[0] if more and more[0] else section, INVALID)]
-        parts = SECTIONS[begun[0]]
+        if begun[0] in TRANSLATIONS and name is None:
+            cleared = TRANSLATIONS[begun[0]]
+            kept = tuple(each for each in self.config.translations if not isinstance(each, cleared))
+            self._begin(replace(self.config, translations=kept))
+            return []
+        parts = SECTIONS.get(begun[0], ())
         if name is None:
             default = Config()
             self._begin(replace(self.config, **{part: getattr(default, part) for part in parts}))
             return []
-        kept: dict[str, Any] = {part: _without(getattr(self.config, part), name.text) for part in parts}
-        if all(value == getattr(self.config, part) for part, value in kept.items()):
+        left: dict[str, Any] = {part: _without(getattr(self.config, part), name.text) for part in parts}
+        if all(value == getattr(self.config, part) for part, value in left.items()):
             return [_error(line, name, f"ERROR: {begun[0]} <{name.text}> does not exist")]
-        self._begin(replace(self.config, **kept))
+        self._begin(replace(self.config, **left))
         return []
 
 

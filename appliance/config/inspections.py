@@ -10,7 +10,6 @@ import functools
 from dataclasses import dataclass, replace
 
 from appliance.config.config import Config
-from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import CLASS_DEFAULT, ClassMap, ExemptEsmtp, InspectEsmtp, InspectMap, PolicyMap
 
 
@@ -75,7 +74,7 @@ def _of_policy(config: Config, policy: PolicyMap, interface: str | None, number:
             case ExemptEsmtp():
                 found.append(Inspection(0, interface, policy.name, class_map, None))
             case InspectEsmtp(map=name, fail_open=fail_open):
-                inspect_map = DEFAULT_MAP if name is None else config.inspect_map(name)
+                inspect_map = config.defaults.default_map if name is None else config.inspect_map(name)
                 found.append(Inspection(number, interface, policy.name, class_map, inspect_map, fail_open, levels))
                 number += 1
             case None:

@@ -1,6 +1,8 @@
 """A rule file as lines of words, each word with its column.
 
-A statement is a line. A line that begins with ``!`` is a comment, as is a blank one. Leading spaces mean nothing;
+A statement is a line. A line that begins with ``!`` is a comment, as is a blank one, and so is the frame that
+``show running-config`` and ``write terminal`` print around a configuration: ``: Saved``, ``Cryptochecksum:…``.
+Leading spaces mean nothing;
 words are separated by spaces and TABs; ``(inside, outside)`` is one word. Line ends are LF or CR LF. Anything that
 isn't printable is an error where it stands, comments excepted; a line has at most 512 octets, a file 2 MiB.
 """
@@ -16,6 +18,9 @@ from appliance.config.diagnostics import INVALID, Diagnostic, Place, Severity
 LINE_OCTETS = 512  # ASA's longest command line, asa.md §6.8
 FILE_OCTETS = 2 << 20  # beyond, a file is refused unread: bounded time
 
+#: How a line begins that says nothing: a comment, or the frame of a printed configuration (asa.md §3.13).
+_SILENT = re.compile(rb"[ \t]*(?:[!:]|cryptochecksum:|$)", re.IGNORECASE)
+_MARK = "\ufeff".encode()  # a byte order mark, which some editors put first
 _WORD = re.compile(r"\([^()]*\)|[^ \t]+")
 
 
@@ -35,6 +40,11 @@ class Line:
     text: str
     words: tuple[Word, ...]
 
+    @property
+    def indent(self) -> int:
+        """How far it is set in."""
+        return self.words[0].column - 1
+
 
 def lines(text: str | bytes) -> Iterator[Line | Diagnostic]:
     """Every statement of a rule file, or what makes its line unreadable."""
@@ -42,9 +52,9 @@ def lines(text: str | bytes) -> Iterator[Line | Diagnostic]:
     if len(octets) > FILE_OCTETS:
         yield Diagnostic(Severity.ERROR, Place(1, 1), f"ERROR: the file is larger than {FILE_OCTETS} octets")
         return
-    for number, raw in enumerate(octets.split(b"\n"), 1):
+    for number, raw in enumerate(octets.removeprefix(_MARK).split(b"\n"), 1):
         raw = raw.removesuffix(b"\r")
-        if raw.lstrip(b" \t")[:1] not in (b"", b"!"):
+        if not _SILENT.match(raw):
             yield _line(number, raw)
 
 

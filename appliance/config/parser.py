@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from appliance.config.arguments import Cursor, Reference, Rejected
 from appliance.config.config import Config
+from appliance.config.cursor import Cursor, Reference, Rejected
 from appliance.config.diagnostics import INCOMPLETE, Diagnostic, Place, Severity
 from appliance.config.draft import Draft
-from appliance.config.grammar import EXIT, TREES
+from appliance.config.grammar import TREES
 from appliance.config.lexer import Line, lines
+from appliance.config.statements.sheet import END, EXIT, QUIT
 from appliance.config.syntax import Mode, Reading, Unread, read
 
 #: Errors, and warnings, that are kept: more help nobody.
@@ -42,7 +43,7 @@ def parse(text: str | bytes) -> Parsed:
         if parser.full:
             break
     parser.leave(0)
-    return Parsed(parser.draft.config(), tuple(parser.diagnostics), tuple(parser.references), parser.lines)
+    return Parsed(parser.draft.config(), tuple(parser.diagnostics), parser.live_references(), parser.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ class Parser:
             self._stack.pop()
         return tuple(self.diagnostics)
 
+    def live_references(self) -> tuple[Reference, ...]:
+        """What is still named where the file ends."""
+        return tuple(each for each in self.references if each.line.number not in self.draft.forgotten)
+
     def diagnose(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic, the last one saying that there were too many."""
         self._counts[diagnostic.severity] += 1
@@ -94,13 +99,20 @@ class Parser:
 
     def line(self, line: Line) -> None:
         """Read one statement and do it."""
+        if self._stack[-1].mode is Mode.ACCEPTED:
+            if line.indent > self._stack[-1].opened.indent:
+                self.draft.accept_inside(line)
+                return
+            self._stack.pop()
         furthest: Unread | None = None
+        first_word = line.words[0].column
         for depth in range(len(self._stack) - 1, -1, -1):
-            cursor = Cursor(line)
+            cursor = Cursor(line, names=self.draft.addresses, groups=self.draft.group_kinds)
             try:
                 reading = read(TREES[self._stack[depth].mode], cursor)
             except Unread as unread:
-                if furthest is None or unread.reason.column > furthest.reason.column:
+                # The innermost mode that knows the first word is meant, else the one that reads furthest.
+                if furthest is None or first_word >= furthest.reason.column < unread.reason.column:
                     furthest, found = unread, depth
                 continue
             self.leave(depth)
@@ -135,8 +147,10 @@ class Parser:
                 dead = True
         for column, message in (*cursor.warnings, *self.draft.warnings):
             self.diagnose(Diagnostic(Severity.WARNING, Place(line.number, column), message, line.text))
-        if reading.statement is EXIT:
+        if reading.statement in (EXIT, QUIT):
             self.leave(max(0, len(self._stack) - 2))
+        elif reading.statement is END:
+            self.leave(0)
         elif reading.statement.enters is not None:
             self._stack.append(_Frame(reading.statement.enters, line, dead))
 

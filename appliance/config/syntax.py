@@ -1,9 +1,9 @@
 """Statements written as ASA's command reference writes them, compiled to a tree that reads a line.
 
 Notation: a word is a keyword; ``<field:type>`` an argument (`arguments.ARGUMENTS`, or ``1-100`` for a number);
-``<field=a|b>`` one of some keywords, and which; ``<field+a|b>`` one or more of them; ``[…]`` may be left out. The
-statements of one mode share one tree, so a line is read word by word without going back: every error has one place.
-Keywords may be shortened to any unique beginning and don't heed case.
+``<field=a|b>`` one of some keywords, and which; ``<field+a|b>`` one or more of them; ``[…]`` may be left out; a field
+called ``_`` is read and not kept. The statements of one mode share one tree, so a line is read word by word without
+going back: every error has one place. Keywords may be shortened to any unique beginning and don't heed case.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from appliance.config.arguments import ARGUMENTS, Argument, Cursor, Rejected, number, some
+from appliance.config.arguments import ARGUMENTS, some
+from appliance.config.cursor import Argument, Cursor, Rejected, number
 from appliance.config.diagnostics import AMBIGUOUS, INCOMPLETE, INVALID
 
 
@@ -23,6 +24,13 @@ class Mode(enum.Enum):
 
     CONFIGURE = "config"
     INTERFACE = "config-if"
+    NETWORK_OBJECT = "config-network-object"
+    SERVICE_OBJECT = "config-service-object"
+    NETWORK_GROUP = "config-network-object-group"
+    SERVICE_GROUP = "config-service-object-group"
+    PROTOCOL_GROUP = "config-protocol-object-group"
+    ICMP_GROUP = "config-icmp-object-group"
+    TIME_RANGE = "config-time-range"
     CLASS_MAP = "config-cmap"
     REGEX_CLASS = "config-cmap-r"
     POLICY_MAP = "config-pmap"
@@ -30,7 +38,11 @@ class Mode(enum.Enum):
     INSPECT_MAP = "config-pmap-i"
     MATCH = "config-pmap-i-c"
     PARAMETERS = "config-pmap-p"
+    ACCEPTED = "config-accepted"  # inside a statement that is not acted on: every line set in further than its head
 
+
+#: What is said of a statement that is not acted on; where a word is shortened it gives way to those that are.
+ACCEPTED = "accepted, not acted on"
 
 _TOKEN = re.compile(r"\[|\]|<[^<>]+>|[^\[\]<> ]+")
 _RANGE = re.compile(r"(\d+)-(\d+)")
@@ -40,12 +52,27 @@ _RANGE = re.compile(r"(\d+)-(\d+)")
 class Statement:
     """One row of the grammar: what is written, what it does, and the mode that follows it (None: the same).
 
-    `apply` is called with the draft and the fields of the syntax by name.
+    `apply` is called with the draft and the fields of the syntax by name. `says` is what the statement means, for
+    `docs/configuration.md`.
     """
 
     syntax: str
     apply: Callable[..., None]
     enters: Mode | None = None
+    says: str = ""
+
+
+def both(
+    syntax: str,
+    do: Callable[..., None],
+    undo: Callable[..., None],
+    enters: Mode | None = None,
+    *,
+    says: str = "",
+    short: str = "",
+) -> tuple[Statement, Statement]:
+    """A statement and its ``no``, which takes the same arguments unless `short` says which."""
+    return Statement(syntax, do, enters, says), Statement(short or f"no {syntax}", undo, says="undoes it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +98,7 @@ class Node:
     values: dict[_Value, tuple[Argument, Node]] = field(default_factory=dict)
     end: Statement | None = None
     ahead: set[Mode | None] = field(default_factory=set)
+    acted: bool = False  # a statement that is acted on may lie ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +128,7 @@ def compiled(statements: Iterable[Statement]) -> Node:
             for element in path:
                 node.ahead.add(statement.enters)
                 node = _child(node, element)
+                node.acted |= statement.says != ACCEPTED
             node.ahead.add(statement.enters)
             if node.end not in (None, statement):
                 raise ValueError(f"two statements read alike: {statement.syntax}")
@@ -155,20 +184,20 @@ def read(root: Node, cursor: Cursor) -> Reading:
     try:
         while (word := cursor.peek()) is not None:
             element, value, node = _step(node, cursor)
-            if element.field is not None:
+            if element.field not in (None, "_"):
                 fields[element.field], columns[element.field] = value, word.column
         if node.end is None:
             raise Rejected(cursor.end, INCOMPLETE)
     except Rejected as reason:
-        raise Unread(reason, _ahead(node)) from None
+        raise Unread(reason, _ahead(node) if node is not root else None) from None
     return Reading(node.end, fields, columns)
 
 
 def _ahead(node: Node) -> Mode | None:
     """The mode that lies ahead; where there are several, the one behind an argument: the keywords were not written."""
-    ahead = node.ahead
+    ahead = node.ahead - {None}
     if len(ahead) > 1:
-        ahead = {mode for _, following in node.values.values() for mode in following.ahead}
+        ahead = {mode for _, following in node.values.values() for mode in following.ahead} - {None}
     return next(iter(ahead)) if len(ahead) == 1 else None
 
 
@@ -187,6 +216,7 @@ def _step(node: Node, cursor: Cursor) -> tuple[_Element, Any, Node]:
             furthest = max(furthest, reason, key=lambda each: (each.column, each.message != INVALID))
     cursor.at = start + 1
     begun = [found for name, found in node.keywords.items() if name.startswith(word.text.lower())]
+    begun = [each for each in begun if each[1].acted] or begun
     if len(begun) == 1:
         return begun[0][0], begun[0][0].word, begun[0][1]
     if begun:

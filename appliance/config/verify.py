@@ -1,7 +1,7 @@
 """Whether a configuration makes sense as a whole: names that nothing defines, things that can't stand together.
 
 Every finding of a file comes at once, each where it was written; it is ASA's sentence where ASA has one (asa.md
-§5.1, §6). Nothing is changed.
+§5.1, §6). Nothing is changed. What stands alone and does nothing is a warning.
 """
 
 from __future__ import annotations
@@ -10,14 +10,27 @@ import itertools
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 
-from appliance.config.arguments import Kind
+from appliance.config.config import Config
+from appliance.config.cursor import Kind
 from appliance.config.diagnostics import Diagnostic, Place, Severity
+from appliance.config.elements import MOST as ELEMENTS
+from appliance.config.elements import Elements, TooMany
 from appliance.config.inspections import inspections
 from appliance.config.lexer import Line
 from appliance.config.parser import MOST, Parsed
+from appliance.config.translations import translations
 from appliance.marks import CLASS
+from appliance.nat.translation import Kind as Does
+from appliance.nat.translation import Pool, Translation
+from appliance.policy.acl import Named
 from appliance.policy.defaults import DEFAULT_MAP
-from appliance.policy.maps import CLASS_DEFAULT
+from appliance.policy.maps import CLASS_DEFAULT, InspectEsmtp, MatchAny
+from appliance.policy.objects import Group, GroupKind
+
+#: How deep groups may hold groups.
+DEEPEST = 16
+#: Hosts that are translated whole: the connection table's statics.
+STATICS = 1_024
 
 _UNDEFINED = {
     Kind.NAMEIF: "ERROR: interface <{}> does not exist",
@@ -27,19 +40,36 @@ _UNDEFINED = {
     Kind.INSPECT_MAP: "ERROR: % policy-map type inspect esmtp {} not configured",
     Kind.REGEX: "ERROR: regex {} not configured",
     Kind.REGEX_CLASS: "ERROR: % class-map type regex {} not configured",
+    Kind.TIME_RANGE: "ERROR: time-range <{}> does not exist",
+    Kind.NETWORK: "ERROR: object network ({}) does not exist",
+    Kind.SERVICE: "ERROR: object service ({}) does not exist",
+    Kind.PLACE: "ERROR: object ({}) of addresses does not exist",
+    Kind.GROUP_NETWORK: "ERROR: object-group network ({}) does not exist",
+    Kind.GROUP_SERVICE: "ERROR: object-group service ({}) does not exist",
+    Kind.GROUP_PROTOCOL: "ERROR: object-group protocol ({}) does not exist",
+    Kind.GROUP_PROTOCOLS: "ERROR: object-group ({}) of protocols or services does not exist",
+    Kind.GROUP_ICMP_TYPE: "ERROR: object-group icmp-type ({}) does not exist",
 }
+_OF_OTHER_TYPE = "ERROR: access-list <{}> is of type {}: an extended one is needed here"
 
 
 def verify(parsed: Parsed) -> tuple[Diagnostic, ...]:
     """What is wrong with a file that was read, in the file's order; at most `MOST` findings."""
-    found = [*_undefined(parsed), *_statics(parsed), *_interfaces(parsed), *_classes(parsed)]
+    nested = list(_nested(parsed))
+    found = [*nested, *_undefined(parsed), *_interfaces(parsed), *_classes(parsed), *_unreachable(parsed)]
+    found += [*_unused(parsed)]
+    if not nested:  # else what groups come to can't be told
+        found += [*_sizes(parsed), *_statics(parsed)]
     return tuple(sorted(found, key=lambda each: each.place)[:MOST])
 
 
-def _undefined(parsed: Parsed) -> Iterator[Diagnostic]:
-    """Names that no statement defines."""
-    config = parsed.config
-    defined: Mapping[Kind, set[str]] = {
+# -- names
+
+
+def _defined(config: Config) -> Mapping[Kind, set[str]]:
+    groups = {kind: {each.name for each in config.groups if each.kind is kind} for kind in GroupKind}
+    objects = {each.name for each in config.objects}
+    return {
         Kind.NAMEIF: {each.nameif for each in config.interfaces if each.nameif is not None},
         Kind.ACCESS_LIST: {each.name for each in config.access_lists},
         Kind.CLASS_MAP: {each.name for each in config.class_maps} | {CLASS_DEFAULT.name},
@@ -47,27 +77,153 @@ def _undefined(parsed: Parsed) -> Iterator[Diagnostic]:
         Kind.INSPECT_MAP: {each.name for each in config.inspect_maps} | {DEFAULT_MAP.name},
         Kind.REGEX: {each.name for each in config.regexes},
         Kind.REGEX_CLASS: {each.name for each in config.regex_classes},
+        Kind.TIME_RANGE: {each.name for each in config.time_ranges},
+        Kind.NETWORK: objects,
+        Kind.SERVICE: {each.name for each in config.service_objects},
+        Kind.PLACE: objects | groups[GroupKind.NETWORK],
+        Kind.GROUP_NETWORK: groups[GroupKind.NETWORK],
+        Kind.GROUP_SERVICE: groups[GroupKind.SERVICE],
+        Kind.GROUP_PROTOCOL: groups[GroupKind.PROTOCOL],
+        Kind.GROUP_PROTOCOLS: groups[GroupKind.PROTOCOL] | groups[GroupKind.SERVICE],
+        Kind.GROUP_ICMP_TYPE: groups[GroupKind.ICMP_TYPE],
+    }
+
+
+def _undefined(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Names that no statement defines, or that name a list of another type."""
+    defined = _defined(parsed.config)
+    other_lists = {
+        words[1]: words[2]
+        for words in (each.text.split() for each in parsed.config.accepted)
+        if words[0].lower() == "access-list" and len(words) > 2
     }
     for each in parsed.references:
-        if each.name not in defined[each.kind]:
-            yield _error(each.line, _UNDEFINED[each.kind].format(each.name), each.column)
+        if each.name in defined[each.kind]:
+            continue
+        message = _UNDEFINED[each.kind].format(each.name)
+        if each.kind is Kind.ACCESS_LIST and each.name in other_lists:
+            message = _OF_OTHER_TYPE.format(each.name, other_lists[each.name])
+        yield _error(each.line, message, each.column)
+
+
+#: What may be defined and not named by anything: told as a warning.
+_USED = {
+    Kind.ACCESS_LIST: "access-list {}",
+    Kind.CLASS_MAP: "class-map {}",
+    Kind.POLICY_MAP: "policy-map {}",
+}
+
+
+def _unused(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Definitions that nothing names. A real configuration is full of objects; those are not told of."""
+    used = {(each.kind, each.name) for each in parsed.references}
+    config = parsed.config
+    services = {each.policy_map for each in config.service_policies}
+    lines = {
+        **{(Kind.ACCESS_LIST, each.name): each.aces[0].line for each in config.access_lists if each.aces},
+        **{(Kind.CLASS_MAP, each.name): each.line for each in config.class_maps},
+        **{(Kind.POLICY_MAP, each.name): each.line for each in config.policy_maps if each.name not in services},
+    }
+    in_policies = {(Kind.CLASS_MAP, each.name) for policy in config.policy_maps for each in policy.classes}
+    for thing, line in lines.items():
+        if thing not in used and thing not in in_policies and line in parsed.lines:
+            message = f"WARNING: {_USED[thing[0]].format(thing[1])} is not used"
+            yield _found(Severity.WARNING, parsed.lines[line], message)
+
+
+# -- groups, and what they come to
+
+
+def _nested(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Groups that hold themselves, and groups nested deeper than `DEEPEST`; without recursion, however deep."""
+    groups = {each.name: each for each in parsed.config.groups}
+    depths: dict[str, int] = {}
+    for group in groups.values():
+        path: dict[str, Iterator[str]] = {}
+        ahead = [group.name] if group.name not in depths else []
+        while ahead:
+            name = ahead[-1]
+            if name not in path:
+                path[name] = _held(groups[name])
+            inner = next(path[name], None)
+            if inner is None:
+                depths[name] = 1 + max((depths.get(each, 0) for each in _held(groups[name])), default=0)
+                del path[name]
+                ahead.pop()
+            elif inner in path:
+                line = parsed.lines[groups[name].line]
+                yield _error(line, f"ERROR: object-group {inner} holds itself by way of {name}")
+                return
+            elif inner in groups and inner not in depths:
+                ahead.append(inner)
+    for name, depth in depths.items():
+        if depth > DEEPEST:
+            message = f"ERROR: object-group {name}: groups nest more than {DEEPEST} deep"
+            yield _error(parsed.lines[groups[name].line], message)
+            return
+
+
+def _held(group: Group) -> Iterator[str]:
+    return (each.name for each in group.members if isinstance(each, Named) and each.kind == "group-object")
+
+
+def _sizes(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Access lists that come to more elements than the rules may have."""
+    elements = Elements(parsed.config)
+    for access_list in parsed.config.access_lists:
+        for ace in access_list.aces:
+            try:
+                for _ in elements.of(ace):
+                    pass
+            except TooMany:
+                message = f"ERROR: the access lists come to more than {ELEMENTS} elements here"
+                yield _error(parsed.lines[ace.line], message)
+                return
+
+
+# -- translations
 
 
 def _statics(parsed: Parsed) -> Iterator[Diagnostic]:
-    """No address twice between the same two interfaces (asa.md §5.1), none of the firewall's own."""
-    mapped: dict[tuple[str, str, IPv4Address], int] = {}
-    real: dict[tuple[str, str, IPv4Address], int] = {}
+    """No address twice between the same two interfaces (asa.md §5.1), none of the firewall's own; not too many."""
     own = {each.address.ip: each for each in parsed.config.interfaces if each.address is not None}
-    for each in parsed.config.statics:
-        line, between = parsed.lines[each.line], (each.real_interface, each.mapped_interface)
-        for seen, address, word in ((mapped, each.mapped, "mapped"), (real, each.real, "real")):
-            first = seen.setdefault((*between, address), each.line)
-            if first != each.line:
-                yield _error(line, f"ERROR: duplicate of existing static: {word} {address} is in line {first}")
-        for address in {each.mapped, each.real} & own.keys():
-            yield _error(line, f"ERROR: {address} is the address of interface {own[address].name}")
-        if each.real_interface == each.mapped_interface:
+    rules = [each for each in translations(parsed.config) if each.kind is not Does.DYNAMIC and not each.far]
+    whole = [each for each in rules if each.whole]
+    for word in ("mapped", "real"):
+        yield from _twice(parsed, rules, word)
+    for each in whole:
+        line = parsed.lines[each.line]
+        for address in own:
+            known = not isinstance(each.mapped, Pool) and address in each.mapped and each.proxy_arp
+            if each.real.prefixlen == 32 and (known or address in each.real):
+                yield _error(line, f"ERROR: {address} is the address of interface {own[address].name}")
+        if each.real_interface is not None and each.real_interface == each.mapped_interface:
             yield _error(line, "ERROR: a static translates between two interfaces")
+    if len(parsed.config.statics) > STATICS:
+        line = parsed.lines[parsed.config.statics[STATICS].line]
+        yield _error(line, f"ERROR: at most {STATICS} hosts are translated by statics")
+
+
+def _twice(parsed: Parsed, rules: list[Translation], word: str) -> Iterator[Diagnostic]:
+    """Addresses that two rules translate between the same two interfaces; of one port each, the port decides."""
+    spans: dict[object, list[tuple[int, int, int]]] = {}
+    for each in rules:
+        place = each.mapped if word == "mapped" else each.real
+        if isinstance(place, Pool) or place.prefixlen == 0:
+            continue
+        port = (each.ports.protocol, each.ports.mapped if word == "mapped" else each.ports.real) if each.ports else None
+        between = (each.real_interface, each.mapped_interface, port)
+        spans.setdefault(between, []).append((int(place.network_address), -int(place.broadcast_address), each.line))
+    for found in spans.values():
+        found.sort()
+        for (_, end, line), (start, _, other) in itertools.pairwise(found):
+            if start <= -end and line != other:
+                first, later = min(line, other), max(line, other)
+                message = f"ERROR: duplicate of existing static: {word} {IPv4Address(start)} is in line {first}"
+                yield _error(parsed.lines[later], message)
+
+
+# -- interfaces
 
 
 def _interfaces(parsed: Parsed) -> Iterator[Diagnostic]:
@@ -83,6 +239,9 @@ def _interfaces(parsed: Parsed) -> Iterator[Diagnostic]:
         if each.nameif is not None and each.hardware is None:
             message = f'WARNING: interface {each.name} ("{each.nameif}") has no hardware: nothing passes through it'
             yield _found(Severity.WARNING, parsed.lines[each.line], message)
+
+
+# -- classes
 
 
 def _classes(parsed: Parsed) -> Iterator[Diagnostic]:
@@ -101,6 +260,25 @@ def _classes(parsed: Parsed) -> Iterator[Diagnostic]:
     if last > CLASS.top:
         service = next(each for each in parsed.references if each.kind is Kind.POLICY_MAP)
         yield _error(service.line, f"ERROR: {last} classes inspect, more than {CLASS.top}", service.column)
+
+
+def _unreachable(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Classes that inspect behind one that has everything inspected already."""
+    matches = {each.name: each.match for each in parsed.config.class_maps}
+    for policy in parsed.config.policy_maps:
+        before = ""
+        for each in policy.classes:
+            if not isinstance(each.inspect, InspectEsmtp):
+                continue
+            if before:
+                place = next(
+                    (ref for ref in parsed.references if ref.kind is Kind.CLASS_MAP and ref.name == each.name), None
+                )
+                if place is not None:
+                    message = f"WARNING: class {each.name} is never reached: class {before} matches everything"
+                    yield _found(Severity.WARNING, place.line, message, place.column)
+            elif matches.get(each.name) == MatchAny():
+                before = each.name
 
 
 def _error(line: Line, message: str, column: int = 0) -> Diagnostic:

@@ -28,7 +28,7 @@ class Denials:
     def __init__(self, config: Config, interfaces: Mapping[int, str]) -> None:
         self._interfaces = interfaces
         self._real = {(each.mapped_interface, each.mapped): each for each in config.statics}
-        self._groups = {each.interface: each.access_list for each in config.access_groups}
+        self._groups = {each.interface: each.access_list for each in config.access_groups if each.direction == "in"}
 
     def record(self, copy: Copy) -> Record | None:
         """The record of a dropped packet; None for one that is no IPv4 packet, or of no kind we know."""
@@ -55,7 +55,7 @@ class Denials:
         return receiver if static is None else Endpoint(static.real_interface, static.real, receiver.port)
 
     def _denied(self, protocol: int, sender: Endpoint, receiver: Endpoint) -> Record:
-        group = self._groups.get(sender.interface, _UNKNOWN)
+        group = self._groups.get(sender.interface, self._groups.get(None, _UNKNOWN))
         name = _NAMES.get(protocol, f"protocol {protocol}")
         if protocol == _ICMP:  # its type and code stand where ports would
             kind, code = divmod(sender.port, 256)

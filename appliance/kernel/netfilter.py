@@ -68,7 +68,7 @@ def apply(config: Config, found: Found, *, generation: int, workers: int, queue_
         for name in re.findall(r"^\*(\w+)", rules, re.MULTILINE):
             if name not in there:
                 found.note(NoTable(family, name))
-        _restore(family, rules)
+        _restore(family, rules, "--counters")
 
 
 def remove(found: Found) -> bool:
@@ -90,7 +90,7 @@ def counters(table: str) -> Counters:
 
 
 def _save(family: str) -> str:
-    return _run(family, "save")
+    return _run(family, "save", "--counters")
 
 
 def _restore(family: str, text: str, *options: str) -> None:

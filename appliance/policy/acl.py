@@ -1,4 +1,7 @@
-"""Access lists as values: what a packet is compared with, in order, first match decides (asa.md §6.4)."""
+"""Access lists as values: what a packet is compared with, in order, first match decides (asa.md §6.4).
+
+An `Ace` is an entry as it is written; it may name objects and groups, and what it comes to is its `Element`s.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,52 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
+class IcmpType:
+    """``echo-reply``, ``unreachable 4``: a type, and a code where one is given."""
+
+    type: int
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """``object NAME``, ``object-group NAME``, ``interface NAMEIF``; ``any6``, which names nothing of IPv4."""
+
+    kind: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}".rstrip()
+
+
+#: Where a packet comes from or goes to.
+Endpoint = IPv4Network | Named
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """``log [LEVEL] [interval SECONDS]``, ``log disable``, ``log default``: how an entry's hits are to be told."""
+
+    keyword: str = ""  # disable default
+    level: int | None = None
+    interval: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ace:
-    """One access control entry. `protocol` is ASA's word (ip tcp udp icmp …) or a decimal number as text."""
+    """One access control entry as it is written. `protocol` is ASA's word (ip tcp udp icmp …) or a number as text."""
 
     permit: bool
-    protocol: str
-    source: IPv4Network
-    source_ports: Ports | None
-    destination: IPv4Network
-    destination_ports: Ports | None
+    protocol: str | Named
+    source: Endpoint
+    source_ports: Ports | Named | None
+    destination: Endpoint
+    destination_ports: Ports | Named | None
     line: int = field(default=0, compare=False)  # of the rule file, for errors
+    icmp: IcmpType | Named | None = None
+    log: Log | None = None
+    inactive: bool = False
+    time_range: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +87,16 @@ class AccessList:
     def aces(self) -> tuple[Ace, ...]:
         """The entries that match packets."""
         return tuple(entry for entry in self.entries if isinstance(entry, Ace))
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An entry with nothing named any more: addresses and ports alone."""
+
+    permit: bool
+    protocol: str
+    source: IPv4Network
+    source_ports: Ports | None
+    destination: IPv4Network
+    destination_ports: Ports | None
+    icmp: IcmpType | None = None

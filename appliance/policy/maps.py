@@ -30,10 +30,22 @@ class MatchPort:
 
 @dataclass(frozen=True, slots=True)
 class MatchDefaultInspectionTraffic:
-    """``match default-inspection-traffic``: for ESMTP, TCP port 25."""
+    """``match default-inspection-traffic``: for ESMTP, TCP port 25; of what `access_list` permits, if there is one.
+
+    Of the list addresses alone are compared (asa.md §6.1).
+    """
+
+    access_list: str = ""
 
 
-ClassMatch = MatchAny | MatchAccessList | MatchPort | MatchDefaultInspectionTraffic
+@dataclass(frozen=True, slots=True)
+class MatchOther:
+    """``match dscp …``, ``match tunnel-group …``: kept as it is written, and matched by nothing."""
+
+    texts: tuple[str, ...]
+
+
+ClassMatch = MatchAny | MatchAccessList | MatchPort | MatchDefaultInspectionTraffic | MatchOther
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class ClassMap:
     name: str
     match: ClassMatch | None
     description: str = ""
+    line: int = field(default=0, compare=False)  # of the rule file, for errors
 
 
 #: ``class class-default`` exists without being defined: what no other class of a policy map matches.
@@ -133,6 +146,7 @@ class Parameters:
     allow_tls_log: bool = False
     mail_relay: MailRelay | None = None
     special_character: Reaction | None = None
+    vrfy: bool = True  # VRFY in a reply to EHLO is known, not one of the `others` (the version decides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +182,7 @@ class PolicyClass:
 
     name: str
     inspect: InspectEsmtp | ExemptEsmtp | None = None
+    accepted: tuple[str, ...] = ()  # actions that are kept and not done: ``inspect ftp``, ``police …``
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +192,4 @@ class PolicyMap:
     name: str
     classes: tuple[PolicyClass, ...] = ()
     description: str = ""
+    line: int = field(default=0, compare=False)  # of the rule file, for errors

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from appliance.esmtp.commands import SUPPORTED
+from appliance.esmtp.commands import OTHERS, SUPPORTED
 from appliance.esmtp.events import (
     Command,
     EhloParameter,
@@ -93,7 +93,14 @@ _WORDS = tuple(each.word for each in SUPPORTED.values())
 def _lines(inspect_map: InspectMap) -> Iterable[Line]:
     for index, match in enumerate(inspect_map.matches):
         patterns = match.expression.patterns if match.expression else ()
-        yield Line(match, MATCHES_BASE + index, Matched(index + 1, phrase(match)), Matcher(patterns))
+        asked = match if inspect_map.parameters.vrfy else _with_vrfy(match)
+        yield Line(asked, MATCHES_BASE + index, Matched(index + 1, phrase(match)), Matcher(patterns))
+
+
+def _with_vrfy(match: Match) -> Match:
+    """The line with VRFY among the `others` (asa.md §1.8: captures of older versions mask it)."""
+    known = match.condition != "ehlo-reply-parameter" or OTHERS not in match.words
+    return match if known else replace(match, words=(*match.words, "vrfy"))
 
 
 def _settings(

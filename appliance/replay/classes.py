@@ -11,14 +11,16 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import assert_never
 
 from appliance.config.config import Config
+from appliance.config.elements import Elements
 from appliance.config.inspections import Inspection, inspections
-from appliance.policy.acl import Ace, Ports
+from appliance.policy.acl import Ports
 from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import (
     ClassMap,
     MatchAccessList,
     MatchAny,
     MatchDefaultInspectionTraffic,
+    MatchOther,
     MatchPort,
 )
 
@@ -38,6 +40,7 @@ class Classes:
             self._ordered: tuple[Inspection, ...] = (Inspection(1, None, "global_policy", _DEFAULT_CLASS, DEFAULT_MAP),)
         else:
             self._ordered = inspections(config)
+        self._elements = Elements(self._config)
         self._real = {each.mapped: each.real for each in self._config.statics}
         names = [each.nameif for each in self._config.interfaces if each.nameif]
         #: the interfaces' names by the index they have here
@@ -78,27 +81,30 @@ class Classes:
                 return False
             case MatchAny():
                 return True
-            case MatchDefaultInspectionTraffic():
+            case MatchDefaultInspectionTraffic(access_list=""):
                 return port == self._port
+            case MatchDefaultInspectionTraffic(access_list=name):
+                return port == self._port and self._permitted(name, client, None, server, None)
             case MatchPort(protocol, ports):
                 return protocol == "tcp" and _on(ports, port)
             case MatchAccessList(name):
-                access_list = self._config.access_list(name)
-                for ace in access_list.aces if access_list else ():
-                    if self._fits(ace, client, client_port, server, port):
-                        return ace.permit
+                return self._permitted(name, client, client_port, server, port)
+            case MatchOther():
                 return False
             case _:
                 assert_never(class_map.match)
 
-    def _fits(self, ace: Ace, client: IPv4Address, client_port: int, server: IPv4Address, port: int) -> bool:
-        return (
-            ace.protocol in ("ip", "tcp", "6")
-            and client in self._of(ace.source)
-            and server in self._of(ace.destination)
-            and _on(ace.source_ports, client_port)
-            and _on(ace.destination_ports, port)
-        )
+    def _permitted(
+        self, name: str, client: IPv4Address, client_port: int | None, server: IPv4Address, port: int | None
+    ) -> bool:
+        """Whether the list permits; without ports, addresses alone are compared."""
+        access_list = self._config.access_list(name)
+        for each in self._elements.of_list(access_list) if access_list else ():
+            if client in self._of(each.source) and server in self._of(each.destination):
+                ours = each.protocol in ("ip", "tcp") and _on(each.source_ports, client_port)
+                if port is None or (ours and _on(each.destination_ports, port)):
+                    return each.permit
+        return False
 
     def _of(self, network: IPv4Network) -> IPv4Network:
         if network.prefixlen < network.max_prefixlen:
@@ -106,8 +112,8 @@ class Classes:
         return IPv4Network(self._real.get(network.network_address, network.network_address))
 
 
-def _on(ports: Ports | None, port: int) -> bool:
-    if ports is None:
+def _on(ports: Ports | None, port: int | None) -> bool:
+    if ports is None or port is None:
         return True
     return {
         "eq": port == ports.low,

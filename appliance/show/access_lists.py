@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from appliance.config.config import Config
-from appliance.config.render import entry_text
+from appliance.config.statements.access_lists import entry_text
 from appliance.policy.acl import AccessList, Ace
 
 

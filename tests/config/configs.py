@@ -1,25 +1,34 @@
 """Configurations out of thin air: a hypothesis strategy for everything the language can say, verified."""
 
-from dataclasses import replace
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from string import ascii_letters, digits
+from typing import Any
 
 from hypothesis import strategies as st
 
 from appliance.config.config import (
+    Accepted,
     AccessGroup,
     Config,
     Interface,
     Logging,
     LoggingHost,
     MetricsListen,
+    Name,
     Route,
     ServicePolicy,
     TcpInterceptStatistics,
     Timeouts,
 )
-from appliance.nat.static import Static
-from appliance.policy.acl import ANY, AccessList, Ace, Ports, Remark
+from appliance.config.nat import GlobalStatement, NatStatement, StaticStatement, Trailer
+from appliance.config.statements.accepted import Section
+from appliance.config.translations import hosts
+from appliance.config.versions import SEED, VERSIONS, named
+from appliance.nat.translation import PortMap
+from appliance.policy.acl import ANY, AccessList, Ace, IcmpType, Log, Named, Ports, Remark
 from appliance.policy.maps import (
     Banner,
     ClassMap,
@@ -33,6 +42,7 @@ from appliance.policy.maps import (
     MatchAccessList,
     MatchAny,
     MatchDefaultInspectionTraffic,
+    MatchOther,
     MatchPort,
     Parameters,
     PolicyClass,
@@ -40,6 +50,7 @@ from appliance.policy.maps import (
     Reaction,
 )
 from appliance.policy.matches import CONDITIONS, Operand
+from appliance.policy.objects import AddressRange, Fqdn, Group, GroupKind, NetworkObject, Service, ServiceObject
 from appliance.policy.regex import Regex, RegexClass
 
 NAMES = st.text(ascii_letters + digits + "_-./", min_size=1, max_size=12)
@@ -57,12 +68,83 @@ def ports(draw: st.DrawFn, operators: tuple[str, ...] = ("eq", "neq", "lt", "gt"
     return Ports(operator, low, draw(st.integers(low, 65535)) if operator == "range" else low)
 
 
+ICMP_TYPES = st.builds(IcmpType, st.integers(0, 255), st.none() | st.integers(0, 255))
+LOGS = st.just(Log()) | st.sampled_from([Log("disable"), Log("default")])
+LOGS |= st.builds(Log, level=st.none() | st.integers(0, 7), interval=st.none() | st.integers(1, 600))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What entries may name."""
+
+    objects: tuple[NetworkObject, ...] = ()
+    services: tuple[ServiceObject, ...] = ()
+    groups: tuple[Group, ...] = ()
+    nameifs: tuple[str, ...] = ()
+
+    def of(self, kind: GroupKind) -> list[Named]:
+        return [Named("object-group", each.name) for each in self.groups if each.kind is kind]
+
+    @property
+    def ends(self) -> list[Named]:
+        objects = [Named("object", each.name) for each in self.objects]
+        return [*objects, *self.of(GroupKind.NETWORK), *(Named("interface", each) for each in self.nameifs)]
+
+
+def sampled(found: Sequence[Any]) -> st.SearchStrategy[Any]:
+    return st.sampled_from(found) if found else st.nothing()
+
+
 @st.composite
-def aces(draw: st.DrawFn) -> Ace:
-    protocol = draw(st.sampled_from(["ip", "icmp", "tcp", "udp", "132"]))
-    some = st.none() | ports() if protocol in ("tcp", "udp") else st.none()
-    ends = st.just(ANY) | NETWORKS
-    return Ace(draw(st.booleans()), protocol, draw(ends), draw(some), draw(ends), draw(some))
+def aces(draw: st.DrawFn, known: Known) -> Ace:
+    protocol = draw(st.sampled_from(["ip", "icmp", "tcp", "udp", "sctp", "200"]))
+    some = st.none() | ports() | sampled(known.of(GroupKind.SERVICE)) if protocol in ("tcp", "udp") else st.none()
+    named = [Named("object", each.name) for each in known.services]
+    named += known.of(GroupKind.PROTOCOL) + known.of(GroupKind.SERVICE)
+    ends = st.just(ANY) | NETWORKS | sampled(known.ends)
+    icmp = draw(st.none() | ICMP_TYPES | sampled(known.of(GroupKind.ICMP_TYPE))) if protocol == "icmp" else None
+    return Ace(
+        draw(st.booleans()),
+        draw(sampled(named)) if named and protocol == "200" else protocol,
+        draw(ends),
+        draw(some),
+        draw(ends),
+        draw(some),
+        icmp=icmp,
+        log=draw(st.none() | LOGS),
+        inactive=draw(st.booleans()),
+    )
+
+
+PLACES = NETWORKS | st.builds(lambda a, b: AddressRange(min(a, b), max(a, b)), ADDRESSES, ADDRESSES)
+PLACES |= st.just(Fqdn("mail.example.com"))
+
+
+@st.composite
+def services(draw: st.DrawFn) -> Service:
+    protocol = draw(st.sampled_from(["tcp", "udp", "tcp-udp", "sctp", "icmp", "esp"]))
+    if protocol == "icmp":
+        return Service(protocol, icmp=draw(st.none() | ICMP_TYPES))
+    some = st.none() if protocol == "esp" else st.none() | ports()
+    return Service(protocol, draw(some), draw(some))
+
+
+@st.composite
+def groups(draw: st.DrawFn, objects: Sequence[NetworkObject], known: Sequence[ServiceObject]) -> tuple[Group, ...]:
+    found: list[Group] = []
+    for number in range(draw(st.integers(0, 3))):
+        kind = draw(st.sampled_from(GroupKind))
+        protocol = draw(st.sampled_from(["", "tcp", "tcp-udp"])) if kind is GroupKind.SERVICE else ""
+        members: st.SearchStrategy[Any] = {
+            GroupKind.NETWORK: NETWORKS | sampled([Named("object", each.name) for each in objects]),
+            GroupKind.SERVICE: ports() if protocol else services() | sampled([Named("object", e.name) for e in known]),
+            GroupKind.PROTOCOL: st.sampled_from(["tcp", "udp", "gre", "200"]),
+            GroupKind.ICMP_TYPE: ICMP_TYPES,
+        }[kind]
+        members |= sampled([Named("group-object", each.name) for each in found if each.kind is kind])
+        inside = tuple(draw(st.lists(members, max_size=3, unique=True)))
+        found.append(Group(f"G{number}", kind, protocol, inside, draw(st.just("") | TEXTS)))
+    return tuple(found)
 
 
 def unique(names: st.SearchStrategy[str], most: int) -> st.SearchStrategy[list[str]]:
@@ -81,14 +163,15 @@ def interfaces(draw: st.DrawFn) -> tuple[Interface, ...]:
             address=draw(st.none() | st.just(IPv4Interface(f"10.{number}.0.1/16"))),
             shutdown=draw(st.booleans()),
             description=draw(st.just("") | TEXTS),
+            accepted=draw(st.sampled_from([(), ("speed 100", "duplex full")])),
         )
         for number, nameif in enumerate([*nameifs, None])
     )
 
 
 @st.composite
-def access_lists(draw: st.DrawFn) -> tuple[AccessList, ...]:
-    entry = aces() | TEXTS.filter(bool).map(Remark)
+def access_lists(draw: st.DrawFn, known: Known) -> tuple[AccessList, ...]:
+    entry = aces(known) | TEXTS.filter(bool).map(Remark)
     return tuple(
         AccessList(name, tuple(draw(st.lists(entry, min_size=1, max_size=4, unique=True))))
         for name in draw(unique(NAMES, 3))
@@ -162,31 +245,45 @@ def inspect_maps(draw: st.DrawFn, known: tuple[Regex, ...], classes: tuple[Regex
     )
 
 
-def statics(nameifs: list[str]) -> st.SearchStrategy[tuple[Static, ...]]:
+TRAILERS = st.builds(Trailer, st.booleans(), st.booleans(), st.integers(0, 65535), st.integers(0, 65536))
+
+
+def translations(nameifs: list[str], objects: Sequence[NetworkObject]) -> st.SearchStrategy[tuple[Any, ...]]:
     if len(nameifs) < 2:
         return st.just(())
     between = st.permutations(nameifs).map(lambda each: each[:2])
     host = st.integers(0, 20)
 
-    def static(between: list[str], mapped: int, real: int, limits: tuple[int, int]) -> Static:
+    def static(between: list[str], mapped: int, real: int, port: int, trailer: Trailer) -> StaticStatement:
         addresses = IPv4Address(f"203.0.113.{mapped}"), IPv4Address(f"192.0.2.{real}")
-        return Static(between[0], between[1], *addresses, *limits)
+        if port:
+            return StaticStatement(*between, *addresses, 32, PortMap("tcp", port, port + 1))
+        return StaticStatement(*between, *addresses, 32, None, trailer)
 
-    limits = st.tuples(st.integers(0, 65535), st.integers(0, 65536))
-    many = st.lists(
-        st.builds(static, between, host, host, limits),
+    statics = st.lists(
+        st.builds(static, between, host, host, st.just(0) | st.integers(1, 99), TRAILERS),
         max_size=3,
         unique_by=(lambda each: each.mapped, lambda each: each.real),
     )
-    return many.map(tuple)
+    nameif, number = st.sampled_from(nameifs), st.integers(1, 9)
+    pools = st.builds(AddressRange, st.just(IPv4Address("203.0.113.60")), st.just(IPv4Address("203.0.113.70")))
+    dynamic = st.lists(
+        st.builds(NatStatement, nameif, number, NETWORKS)
+        | st.builds(GlobalStatement, nameif, number, st.none() | pools),
+        max_size=2,
+        unique=True,
+    )
+    found = st.tuples(statics, dynamic)
+    return found.map(lambda each: (*each[0], *each[1]))
 
 
 @st.composite
 def class_maps(draw: st.DrawFn, lists: tuple[AccessList, ...]) -> tuple[ClassMap, ...]:
-    match = st.sampled_from([None, MatchAny(), MatchDefaultInspectionTraffic()])
+    match = st.sampled_from([None, MatchAny(), MatchDefaultInspectionTraffic(), MatchOther(("match dscp ef",))])
     match |= st.builds(MatchPort, st.sampled_from(["tcp", "udp"]), ports(("eq", "range")))
     if lists:
         match |= st.sampled_from(lists).map(lambda each: MatchAccessList(each.name))
+        match |= st.sampled_from(lists).map(lambda each: MatchDefaultInspectionTraffic(each.name))
     return tuple(ClassMap(name, draw(match), draw(st.just("") | TEXTS)) for name in draw(unique(NAMES, 3)))
 
 
@@ -198,7 +295,8 @@ def policy_maps(draw: st.DrawFn, classes: tuple[ClassMap, ...], maps: tuple[Insp
     for name in draw(unique(NAMES.filter(lambda each: not "type".startswith(each.lower())), 2)):
         chosen = draw(st.lists(st.sampled_from([each.name for each in classes]), unique=True)) if classes else []
         chosen += ["class-default"] if draw(st.booleans()) else []
-        inside = tuple(PolicyClass(each, draw(inspect)) for each in chosen)
+        kept = st.sampled_from([(), ("inspect ftp strict",), ("inspect dns", "police input 8000")])
+        inside = tuple(PolicyClass(each, draw(inspect), draw(kept)) for each in chosen)
         found.append(PolicyMap(name, inside, draw(st.just("") | TEXTS)))
     return tuple(found)
 
@@ -223,18 +321,39 @@ def loggings(draw: st.DrawFn, nameifs: list[str]) -> Logging:
     )
 
 
+ACCEPTED = (
+    Accepted("enable password x encrypted", Section.NAME),
+    Accepted("pager lines 24", Section.ACCESS_LISTS),
+    Accepted("no failover", Section.ACCESS_LISTS),
+    Accepted("tcp-map normal", Section.CLASSES, ("  check-retransmission",)),
+)
+
+
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
     """A configuration that `verify` has nothing against."""
     ports_of_ours = draw(interfaces())
     nameifs = [each.nameif for each in ports_of_ours if each.nameif is not None]
-    lists, known = draw(access_lists()), draw(regexes())
+    objects = tuple(
+        NetworkObject(f"N{at}", place, draw(st.just("") | TEXTS))
+        for at, place in enumerate(draw(st.lists(st.none() | PLACES, max_size=2)))
+    )
+    service_objects = tuple(
+        ServiceObject(f"S{at}", each) for at, each in enumerate(draw(st.lists(st.none() | services(), max_size=2)))
+    )
+    grouped = draw(groups(objects, service_objects))
+    lists = draw(access_lists(Known(objects, service_objects, grouped, tuple(nameifs))))
+    known = draw(regexes())
     expressions = draw(regex_classes(known))
     maps = draw(inspect_maps(known, expressions))
     classes = draw(class_maps(lists))
     policies = draw(policy_maps(classes, maps))
-    groups = [AccessGroup(draw(st.sampled_from(lists)).name, each) for each in nameifs if lists and draw(st.booleans())]
-    services = [
+    applied = [
+        AccessGroup(draw(st.sampled_from(lists)).name, nameif, direction)
+        for nameif, direction in [(None, "in"), *itertools.product(nameifs, ("in", "out"))]
+        if lists and draw(st.booleans())
+    ]
+    services_ = [
         ServicePolicy(draw(st.sampled_from(policies)).name, each)
         for each in (None, *nameifs)
         if policies and draw(st.booleans())
@@ -243,22 +362,42 @@ def configs(draw: st.DrawFn) -> Config:
     if nameifs:
         route = st.builds(Route, st.sampled_from(nameifs), NETWORKS, ADDRESSES, st.integers(1, 255))
         routes = draw(st.lists(route, max_size=2, unique=True))
-    return Config(
+    names = [
+        name
+        for name in ("", *(each.name for each in VERSIONS))
+        if any(each.interface is None for each in services_) or name != "pix-6.3"
+    ]
+    compatibility = draw(st.sampled_from(names))
+    version = named(compatibility) if compatibility else SEED
+    maps = tuple(replace(each, parameters=replace(each.parameters, vrfy=version.vrfy)) for each in maps)
+    found = Config(
+        compatibility=compatibility,
+        accepted=draw(st.sampled_from([(), ACCEPTED])),
+        names_shown=draw(st.booleans()),
+        names=draw(st.sampled_from([(), (Name("mail", IPv4Address("192.0.2.25"), "the server"),)])),
+        objects=objects,
+        service_objects=service_objects,
+        groups=grouped,
+        inter_interface=draw(st.booleans()),
+        intra_interface=draw(st.booleans()),
+        tcpmss=draw(st.sampled_from([0, 1380, 1460])),
+        nat_control=draw(st.sampled_from([None, False, True])),
         hostname=draw(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True)),
         interfaces=ports_of_ours,
         routes=tuple(routes),
         access_lists=lists,
-        access_groups=tuple(groups),
-        statics=draw(statics(nameifs)),
+        access_groups=tuple(applied),
+        translations=draw(translations(nameifs, objects)),
         class_maps=classes,
         regexes=known,
         regex_classes=expressions,
         inspect_maps=maps,
         policy_maps=policies,
-        service_policies=tuple(services),
-        timeouts=Timeouts(*(draw(st.integers(300, 86400)) for _ in range(4))),
+        service_policies=tuple(services_),
+        timeouts=Timeouts(*(draw(st.integers(300, 86400)) for _ in range(6)), others=(("sip", 1800),)),
         logging=draw(loggings(nameifs)),
         tcp_intercept=draw(st.none() | st.builds(TcpInterceptStatistics, MINUTES, RATES, RATES)),
         metrics=draw(st.none() | st.builds(MetricsListen, ADDRESSES, st.integers(1, 65535))),
         workers=draw(st.none() | st.integers(1, 32)),
     )
+    return replace(found, statics=hosts(found))

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from appliance.config.config import Config
 from appliance.config.diagnostics import Severity, render
-from appliance.config.draft import CLASS_MAPS, INTERFACES
 from appliance.config.grammar import STATEMENTS
-from appliance.config.inspect_maps import REGEXES
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import load
 from appliance.config.parser import MOST
+from appliance.config.statements.inspect_maps import REGEXES
+from appliance.config.statements.interfaces import INTERFACES
+from appliance.config.statements.policies import CLASS_MAPS
 from appliance.policy.counters import MATCHES
 
 INTERFACE_LINES = """interface Ethernet0/0
@@ -40,6 +41,7 @@ def test_the_seeds_snippets_behind_interfaces_are_accepted_with_the_warnings_the
         "WARNING: 192.168.1.1 without a mask is taken as host 192.168.1.1",
         "WARNING: 192.168.1.1 without a mask is taken as host 192.168.1.1",
         "WARNING: match address is taken as match access-list ironport_esa_internal",
+        "WARNING: policy-map global_policy is not used",
     ]
 
 
@@ -91,7 +93,7 @@ def test_junk_ends_after_a_bounded_number_of_errors() -> None:
 
 def test_warnings_are_bounded_too_and_refuse_nothing() -> None:
     text = "".join(f"access-list A permit ip any 10.0.{n >> 8}.{n & 255}\n" for n in range(3 * MOST))
-    assert len(load(text).diagnostics) == MOST
+    assert MOST <= len(load(text).diagnostics) <= 2 * MOST  # of the reading, and of the whole
     assert load(text).config is not None
 
 

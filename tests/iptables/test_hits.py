@@ -8,6 +8,7 @@ import pytest
 
 from appliance import iptables
 from appliance.iptables import hits
+from appliance.iptables.tables import Scene
 from tests.appliances import EXAMPLE, configured
 
 CONFIG = configured(
@@ -82,6 +83,6 @@ static (dmz,inside) 203.0.113.125 198.51.100.25 netmask 255.255.255.255
     config = configured(text)
     access_list = config.access_list("outside_in")
     assert access_list is not None
-    assert len(iptables.expanded(access_list.aces[0], config.statics)) == 2
+    assert hits.expanded(Scene.of(config), access_list, arriving=True)[0] == 2
     chain = {"FIXUP_IN_outside0": (1, 2, 4, 8, 16)}
     assert hits.entries(config, access_list, chain) == [3, 4, 8]

@@ -1,0 +1,156 @@
+"""Statements that a real configuration holds and that mean nothing to Fixup: one table of how they begin.
+
+They are accepted, kept in the running-config and told of once, at the first line of each kind; so the whole of what a
+device prints can be pasted. What would change who may pass, and isn't carried out (``conduit``, ``established``,
+``firewall transparent`` …), is not in the table: it is an error. Sources: asa.md §3.13 (what a device prints), §6.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from appliance.config.config import Accepted, Config
+from appliance.config.lexer import Line
+from appliance.config.statements.sheet import Sheet
+from appliance.config.syntax import ACCEPTED, Mode, Statement
+
+
+class Section(enum.IntEnum):
+    """Behind what a statement stands in the running-config (asa.md §3.13)."""
+
+    NAME = 1  # hostname
+    INTERFACES = 2
+    ACCESS_LISTS = 3
+    TIMEOUTS = 4
+    CLASSES = 5  # regexes and class maps
+    POLICIES = 6  # service policies: the end
+
+
+#: The inspections of an ASA, ESMTP aside.
+INSPECTIONS = (
+    *("ctiqbe", "dcerpc", "diameter", "dns", "ftp", "gtp", "h323", "http", "icmp", "ils", "im", "ip-options"),
+    *("ipsec-pass-thru", "ipv6", "lisp", "m3ua", "mgcp", "mmp", "netbios", "pptp", "radius-accounting", "rsh", "rtsp"),
+    *("scansafe", "sctp", "sip", "skinny", "snmp", "sqlnet", "stun", "sunrpc", "tftp", "vxlan", "waas", "xdmcp"),
+)
+_FIXUPS = (
+    *("ctiqbe", "dns", "domain", "esp-ike", "ftp", "h323", "http", "icmp", "ils", "mgcp", "pptp", "rsh", "rtsp"),
+    *("sip", "skinny", "snmp", "sqlnet", "tftp"),
+)
+
+#: How statements begin that stand alone, by where the running-config has them.
+HEADS: dict[Section, tuple[str, ...]] = {
+    Section.NAME: ("domain-name", "enable password", "passwd", "password encryption", "terminal width"),
+    Section.INTERFACES: ("banner", "boot", "clock", "dns-guard", "ftp mode", "jumbo-frame"),
+    Section.ACCESS_LISTS: (
+        *("access-list alert-interval", "access-list deny-flow-max"),
+        *("arp", "asdm", "capture", "failover", "floodguard", "flow-export", "icmp", "ip audit", "ip local pool"),
+        *("ip verify", "ipv6", "logging asdm", "logging asdm-buffer-size", "logging class", "logging debug-trace"),
+        *("logging emblem", "logging flash-bufferwrap", "logging flash-maximum-allocation"),
+        *("logging flash-minimum-free", "logging from-address", "logging ftp-bufferwrap", "logging ftp-server"),
+        *("logging hide", "logging history", "logging list", "logging mail", "logging monitor"),
+        *("logging permit-hostdown", "logging queue", "logging rate-limit", "logging recipient-address"),
+        *("logging savelog", "logging standby", "mac-address", "mac-address-table", "mac-learn", "monitor-interface"),
+        *("pager", "pdm"),
+    ),
+    Section.TIMEOUTS: (
+        *("aaa", "as-path", "auth-prompt", "auto-update", "community-list", "config-register", "console", "coredump"),
+        *("crashinfo", "ctl-file", "ddns", "dhcp-client", "dhcpd", "dhcprelay", "filter", "fragment", "hpm", "http"),
+        *("igmp", "isakmp", "lldp", "management-access", "mroute", "multicast-routing"),
+        *("ntp", "pim", "policy-list", "prefix-list", "privilege", "process", "quota"),
+        *("rip", "service", "service-interface", "smtp-server", "snmp", "snmp-server", "ssh", "ssl"),
+        *("sysopt connection permit-ipsec", "sysopt connection permit-vpn", "sysopt connection preserve-vpn-flows"),
+        *("sysopt connection reclassify-vpn", "sysopt connection timewait", "sysopt nodnsalias", "sysopt radius"),
+        *("sysopt route", "sysopt traffic", "sysopt uauth", "telnet", "tftp-server"),
+        *("threat-detection basic-threat", "threat-detection rate", "threat-detection scanning-threat"),
+        *(
+            "threat-detection statistics <_=access-list|host|port|protocol>",
+            "url-block",
+            "url-cache",
+            "url-server",
+            "virtual",
+            "vpdn",
+        ),
+        *("vpn-addr-assign", "vpn-sessiondb", "vpnclient", "vpngroup", "wccp", "xlate"),
+        f"fixup protocol <_={'|'.join(_FIXUPS)}>",
+    ),
+    Section.POLICIES: ("prompt", "mount", "hw-module"),
+}
+#: The same of statements that may be followed by a block, set in further.
+BLOCKS: dict[Section, tuple[str, ...]] = {
+    Section.INTERFACES: ("dns",),
+    Section.TIMEOUTS: (
+        *("aaa-server", "call-home", "cluster", "crypto", "dynamic-access-policy-record", "event manager"),
+        *("group-policy", "key", "ldap", "license", "media-termination", "phone-proxy", "route-map"),
+        *("router", "saml", "sla", "tls-proxy", "track", "tunnel-group", "tunnel-group-map", "user-identity"),
+        *("username", "webvpn", "zone"),
+    ),
+    Section.CLASSES: (
+        *("ftp-map", "gtp-map", "h225-map", "http-map", "mgcp-map", "sip-map", "snmp-map", "tcp-map"),
+        *("class-map type management", f"class-map type inspect <_={'|'.join(INSPECTIONS)}>"),
+        f"policy-map type inspect <_={'|'.join(INSPECTIONS)}>",
+    ),
+}
+
+
+class AcceptedStatements(Sheet):
+    """What was accepted so far, by its text, and the statement whose block is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._statements: dict[str, Accepted] = {}
+        self._blocks: dict[str, list[str]] = {}
+        self._open: list[str] = []
+
+    def accepted(self) -> tuple[Accepted, ...]:
+        """All of them, in the order of the running-config."""
+        ordered = sorted(self._statements.items(), key=lambda each: each[1].section)
+        return tuple(
+            Accepted(text, statement.section, tuple(self._blocks.get(text, ()))) for text, statement in ordered
+        )
+
+    def accept(self, head: str, section: Section) -> None:
+        """Keep the statement; it takes the place of the one that said ``no``."""
+        text = self.accepted_once(head)
+        self._statements.pop(f"no {text}", None)
+        self._statements.setdefault(text, Accepted(text, section))
+        self._open = self._blocks.setdefault(text, [])
+
+    def accept_no(self, head: str, section: Section) -> None:
+        """Drop what is named, word for word; else the ``no`` itself is kept, as a device prints some."""
+        text = self.accepted_once(head)
+        named = " ".join(text.split(" ")[1:])
+        if self._statements.pop(named, None) is None:
+            self._statements.setdefault(f"no {named}", Accepted(f"no {named}", section))
+        self._blocks.pop(named, None)
+        self._open = []
+
+    def accept_inside(self, line: Line) -> None:
+        """A line of the open block, set in by one blank or as far as it is."""
+        self._open.append(" " * min(line.indent, 8) + line.text.strip(" \t").replace("\t", " "))
+
+
+def accepted_lines(config: Config, section: Section) -> Iterator[str]:
+    """The statements of a place in the running-config."""
+    for each in config.accepted:
+        if each.section == section:
+            yield each.text
+            yield from each.block
+
+
+def _rows(heads: Iterable[str], section: Section, enters: Mode | None) -> Iterator[Statement]:
+    for head in heads:
+        kind: dict[str, Any] = {"head": head.split(" <")[0], "section": section}
+        syntax = f"{head} [<_:rest>]"
+        yield Statement(syntax, partial(AcceptedStatements.accept, **kind), enters, ACCEPTED)
+        yield Statement(f"no {syntax}", partial(AcceptedStatements.accept_no, **kind), says=ACCEPTED)
+
+
+STATEMENTS = {
+    Mode.CONFIGURE: (
+        *(row for section, heads in HEADS.items() for row in _rows(heads, section, None)),
+        *(row for section, heads in BLOCKS.items() for row in _rows(heads, section, Mode.ACCEPTED)),
+    )
+}

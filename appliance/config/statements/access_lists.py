@@ -1,0 +1,255 @@
+"""Access lists, the times their entries may hold, and where they are applied (asa.md §6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, assert_never
+
+from appliance.config.config import AccessGroup, TimeRange
+from appliance.config.diagnostics import INVALID
+from appliance.config.names import LEVELS, endpoint_text, icmp_text, ports_text
+from appliance.config.statements.accepted import AcceptedStatements, Section
+from appliance.config.syntax import Mode, Statement, both
+from appliance.policy.acl import AccessList, Ace, Endpoint, IcmpType, Log, Named, Ports, Remark
+
+
+@dataclass(slots=True)
+class _Entries:
+    """An access list: its entries in order, and the ACEs once more to know a repeated one at once."""
+
+    ordered: list[Ace | Remark] = field(default_factory=list)
+    aces: dict[Ace, Ace] = field(default_factory=dict)
+
+
+class AccessLists(AcceptedStatements):
+    """The access lists by name, the access groups by interface and direction, and the time ranges."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._access_lists: dict[str, _Entries] = {}
+        self.access_groups: dict[tuple[str | None, str], AccessGroup] = {}
+        self._time_ranges: dict[str, list[str]] = {}
+        self._time_range = ""
+
+    def access_lists(self) -> tuple[AccessList, ...]:
+        """The lists, in the order of their first entries."""
+        found = self._access_lists.items()
+        return tuple(AccessList(name, tuple(entries.ordered)) for name, entries in found if entries.ordered)
+
+    def time_ranges(self) -> tuple[TimeRange, ...]:
+        """The time ranges."""
+        return tuple(TimeRange(name, tuple(lines)) for name, lines in self._time_ranges.items())
+
+    def ace(self, acl: str, position: int | None = None, **fields: Any) -> None:
+        entry = self._entry(**fields)
+        entries = self._access_lists.setdefault(acl, _Entries())
+        if entry not in entries.aces:  # an entry stands once
+            entries.aces[entry] = entry
+            _insert(entries.ordered, entry, position)
+
+    def no_ace(self, acl: str, position: int | None = None, **fields: Any) -> None:
+        """The entry goes, wherever in the list it is."""
+        del position
+        entries = self._access_lists.get(acl, _Entries())
+        known = entries.aces.pop(self._entry(**fields), None)
+        if known is None:
+            raise self.rejected("acl", f"ERROR: access-list <{acl}> has no such entry")
+        # by identity, which is quick: comparing entries is not
+        del entries.ordered[[*map(id, entries.ordered)].index(id(known))]
+        self.forgotten |= {known.line, self._line.number}
+
+    def _entry(
+        self,
+        action: str,
+        protocol: str | Named,
+        source: Endpoint,
+        destination: Endpoint,
+        source_ports: Ports | Named | None = None,
+        destination_ports: Ports | Named | None = None,
+        icmp: IcmpType | Named | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Ace:
+        if isinstance(protocol, str) and protocol not in ("tcp", "udp", "sctp"):
+            for name, given in (("source_ports", source_ports), ("destination_ports", destination_ports)):
+                if given is not None:
+                    raise self.rejected(name, INVALID)
+        if options is not None and "log" in options:
+            self.accepted_once("log", "WARNING: accepted, not acted on: log of access-list entries; they are counted")
+        if options is not None and "time_range" in options:
+            does = "permits at no time" if action == "permit" else "denies at all times"
+            self.warn("options", f"WARNING: accepted, not acted on: time-range; the entry {does}")
+        permit, line = action == "permit", self._line.number
+        return Ace(
+            permit, protocol, source, source_ports, destination, destination_ports, line, icmp, **(options or {})
+        )
+
+    def remark(self, acl: str, text: str, position: int | None = None) -> None:
+        _insert(self._access_lists.setdefault(acl, _Entries()).ordered, Remark(text), position)
+
+    def no_remark(self, acl: str, text: str, position: int | None = None) -> None:
+        del position
+        ordered = self._access_lists.get(acl, _Entries()).ordered
+        if Remark(text) in ordered:
+            ordered.remove(Remark(text))
+
+    def no_access_list(self, acl: str) -> None:
+        known = self._access_lists.pop(acl, _Entries())
+        self.forgotten |= {each.line for each in known.aces}
+
+    def access_group(self, acl: str, interface: str | None = None, direction: str = "in", option: str = "") -> None:
+        if option:
+            self.accepted_once(option, f"WARNING: accepted, not acted on: access-group … {option}")
+        self.no_access_group(acl, interface, direction)
+        self.access_groups[interface, direction] = AccessGroup(acl, interface, direction, option, self._line.number)
+
+    def no_access_group(self, acl: str, interface: str | None = None, direction: str = "in", option: str = "") -> None:
+        del acl, option
+        known = self.access_groups.pop((interface, direction), None)
+        if known is not None:
+            self.forgotten.add(known.line)
+
+    def time_range(self, name: str) -> None:
+        self._time_range = name
+        self._time_ranges.setdefault(name, [])
+
+    def no_time_range(self, name: str) -> None:
+        self._time_ranges.pop(name, None)
+
+    def time_range_line(self) -> None:
+        text = self._line.text.strip(" \t").replace("\t", " ")
+        if text not in self._time_ranges[self._time_range]:
+            self._time_ranges[self._time_range].append(text)
+
+
+def _insert(entries: list[Ace | Remark], entry: Ace | Remark, position: int | None) -> None:
+    entries.insert(len(entries) if position is None else position - 1, entry)
+
+
+def access_list_lines(access_list: AccessList) -> Iterator[str]:
+    """``access-list …``, line by line."""
+    for entry in access_list.entries:
+        yield f"access-list {access_list.name} {entry_text(entry)}"
+
+
+def entry_text(entry: Ace | Remark) -> str:
+    """``extended permit tcp any host 203.0.113.125 eq smtp``, ``remark TEXT``"""
+    match entry:
+        case Remark(text=text):
+            return f"remark {text}"
+        case Ace():
+            return f"extended {ace_text(entry)}"
+        case other:
+            assert_never(other)
+
+
+def ace_text(ace: Ace) -> str:
+    """An entry behind ``extended``."""
+    words = ["permit" if ace.permit else "deny", str(ace.protocol)]
+    for endpoint, ports in ((ace.source, ace.source_ports), (ace.destination, ace.destination_ports)):
+        words.append(endpoint_text(endpoint))
+        if isinstance(ports, Ports):
+            words.append(ports_text("tcp-udp" if isinstance(ace.protocol, Named) else ace.protocol, ports))
+        elif ports is not None:
+            words.append(str(ports))
+    if ace.icmp is not None:
+        words.append(icmp_text(ace.icmp) if isinstance(ace.icmp, IcmpType) else str(ace.icmp))
+    if ace.log is not None:
+        words += _log_words(ace.log)
+    if ace.time_range:
+        words.append(f"time-range {ace.time_range}")
+    if ace.inactive:
+        words.append("inactive")
+    return " ".join(words)
+
+
+def _log_words(log: Log) -> Iterator[str]:
+    yield "log"
+    if log.keyword:
+        yield log.keyword
+    if log.level is not None:
+        yield LEVELS[log.level]
+    if log.interval is not None:
+        yield f"interval {log.interval}"
+
+
+def access_group_line(group: AccessGroup) -> str:
+    """``access-group …``"""
+    where = "global" if group.interface is None else f"{group.direction} interface {group.interface}"
+    return f"access-group {group.access_list} {where} {group.option}".rstrip()
+
+
+def time_range_lines(time_range: TimeRange) -> Iterator[str]:
+    """``time-range …`` and what it holds."""
+    yield f"time-range {time_range.name}"
+    yield from (f" {each}" for each in time_range.lines)
+
+
+_ACL = "access-list <acl:name> [line <position:1-2147483647>]"
+_ACE = f"{_ACL} [extended] <action=permit|deny>"
+_OTHERS: dict[str, Any] = {"head": "access-list of another type", "section": Section.ACCESS_LISTS}
+
+
+def _with_ports(protocol: str, names: str) -> str:
+    return (
+        f"{_ACE} {protocol} <source:endpoint> [<source_ports:{names}-ports>]"
+        f" <destination:endpoint> [<destination_ports:{names}-ports>] [<options:ace-options>]"
+    )
+
+
+def _aces() -> Iterator[Statement]:
+    says = "an entry of an access list; what no entry matches is denied"
+    for protocol in ("tcp", "udp", "sctp"):
+        yield from both(_with_ports(f"<protocol={protocol}>", protocol), AccessLists.ace, AccessLists.no_ace, says=says)
+    yield from both(
+        f"{_ACE} <protocol=icmp> <source:endpoint> <destination:endpoint> [<icmp:icmp>] [<options:ace-options>]",
+        AccessLists.ace,
+        AccessLists.no_ace,
+        says="the same for a type of ICMP",
+    )
+    yield from both(
+        _with_ports("<protocol:protocol>", "tcp-udp"),
+        AccessLists.ace,
+        AccessLists.no_ace,
+        says="the same for any protocol, or for an object or a group of services or protocols",
+    )
+
+
+STATEMENTS = {
+    Mode.CONFIGURE: (
+        *_aces(),
+        *both(f"{_ACL} remark <text:text>", AccessLists.remark, AccessLists.no_remark, says="a remark among them"),
+        Statement("no access-list <acl:name>", AccessLists.no_access_list, says="the whole list goes"),
+        *both(
+            "access-list <_:name> <_=standard|ethertype|webtype> <_:rest>",
+            partial(AccessLists.accept, **_OTHERS),
+            partial(AccessLists.accept_no, **_OTHERS),
+            says="accepted, not acted on: no packet through the firewall is compared with such a list",
+        ),
+        *both(
+            "access-group <acl:access-list> <direction=in|out> interface <interface:nameif>"
+            " [<option=per-user-override>]",
+            AccessLists.access_group,
+            AccessLists.no_access_group,
+            says="first packets that come in (or go out) there are asked about",
+        ),
+        *both(
+            "access-group <acl:access-list> global",
+            AccessLists.access_group,
+            AccessLists.no_access_group,
+            says="the same, behind every interface's own list",
+        ),
+        *both(
+            "time-range <name:name>",
+            AccessLists.time_range,
+            AccessLists.no_time_range,
+            Mode.TIME_RANGE,
+            says="accepted, not acted on: entries that name it fail closed",
+        ),
+    ),
+    Mode.TIME_RANGE: (
+        Statement("absolute <_:rest>", AccessLists.time_range_line),
+        Statement("periodic <_:rest>", AccessLists.time_range_line),
+    ),
+}

@@ -1,0 +1,307 @@
+"""Inspect maps and the regexes they name, while they are being read: the half of `draft` that is about mail.
+
+Source: asa.md §2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from appliance.config.diagnostics import INVALID
+from appliance.config.names import description
+from appliance.config.statements.sheet import Sheet
+from appliance.config.syntax import Mode, Statement
+from appliance.policy.counters import MATCHES
+from appliance.policy.defaults import DEFAULT_MAP
+from appliance.policy.maps import Banner, Deed, Expression, InspectMap, MailRelay, Match, Parameters, Reaction
+from appliance.policy.matches import BY_KEY, CONDITIONS, FASTEST, LARGEST, SMALLEST, Condition, Operand, phrase
+from appliance.policy.regex import Regex, RegexClass
+
+#: Policy maps of either type (asa.md §6.1).
+POLICY_MAPS = 64
+#: Regexes, and regex classes: what the compiled ones may take at most stays under 64 MiB (`policy.regex.MEMORY`).
+REGEXES = 255
+
+_RESERVED = "ERROR: a regex can't be called class: match would take it for the keyword"
+
+
+class InspectMaps(Sheet):
+    """What has been read of them so far, and those the modes are in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.regexes: dict[str, Regex] = {}
+        self.regex_classes: dict[str, RegexClass] = {}
+        self._inspect_maps: dict[str, InspectMap] = {}
+        self._regex_class = ""
+        self._inspect_map = ""
+        self._stated: dict[str, dict[str, Any]] = {}  # parameters, by map
+        self._match: Match | None = None  # the line the action belongs to; its reaction doesn't count yet
+        self._acted = True
+
+    def inspect_maps(self) -> tuple[InspectMap, ...]:
+        """The maps, with the patterns their match lines name; a name that nothing defines stands for none."""
+        return tuple(
+            replace(self._with_parameters(each), matches=tuple(self._resolved(match) for match in each.matches))
+            for each in self._inspect_maps.values()
+            if each.name != DEFAULT_MAP.name
+        )
+
+    def _with_parameters(self, inspect_map: InspectMap) -> InspectMap:
+        """The map with what it states of parameters, and of the others what the version has."""
+        stated = self._stated.get(inspect_map.name, {})
+        return replace(inspect_map, parameters=replace(self.version.parameters, **stated))
+
+    def _resolved(self, match: Match) -> Match:
+        expression = match.expression
+        if expression is None:
+            return match
+        names: tuple[str, ...] = (expression.name,)
+        if expression.of_class:
+            known = self.regex_classes.get(expression.name)
+            names = known.regexes if known else ()
+        patterns = tuple(self.regexes[name].pattern for name in names if name in self.regexes)
+        return replace(match, expression=replace(expression, patterns=patterns))
+
+    # -- regexes
+
+    def regex(self, name: str, pattern: str) -> None:
+        if name.lower() == "class":
+            raise self.rejected("name", _RESERVED)
+        self._room(name, self.regexes, REGEXES, "regexes")
+        self.regexes[name] = Regex(name, pattern)
+
+    def regex_class(self, name: str) -> None:
+        self._room(name, self.regex_classes, REGEXES, "regex classes")
+        self._regex_class = name
+        self.regex_classes.setdefault(name, RegexClass(name))
+
+    def regex_class_description(self, text: str) -> None:
+        self.regex_classes[self._regex_class] = replace(self.regex_classes[self._regex_class], description=text)
+
+    def match_regex(self, regex: str) -> None:
+        known = self.regex_classes[self._regex_class]
+        if regex not in known.regexes:
+            if len(known.regexes) >= REGEXES:
+                raise self.rejected("regex", f"ERROR: at most {REGEXES} regexes in a class")
+            self.regex_classes[known.name] = replace(known, regexes=(*known.regexes, regex))
+
+    # -- inspect maps
+
+    def inspect_map(self, name: str) -> None:
+        self._room(name, self._inspect_maps, POLICY_MAPS, "inspect maps")
+        self._inspect_map = name
+        self._inspect_maps.setdefault(name, self.version.default_map if name == DEFAULT_MAP.name else InspectMap(name))
+
+    def inspect_map_description(self, text: str) -> None:
+        self._change(description=text)
+
+    def parameters(self) -> None:
+        """``parameters``: only opens the mode."""
+
+    def mask_banner(self, everything: str = "") -> None:
+        self._change_parameters(banner=Banner.ALL if everything else Banner.KEEP_2_AND_0)
+
+    def no_mask_banner(self) -> None:
+        self._change_parameters(banner=Banner.OFF)
+
+    def smuggling_guard(self) -> None:
+        self._change_parameters(smuggling_guard=True)
+
+    def no_smuggling_guard(self) -> None:
+        self._change_parameters(smuggling_guard=False)
+
+    def allow_tls(self, log: str = "") -> None:
+        self._change_parameters(allow_tls=True, allow_tls_log=bool(log))
+
+    def no_allow_tls(self) -> None:
+        self._change_parameters(allow_tls=False, allow_tls_log=False)
+
+    def mail_relay(self, domain: str, deed: str, log: str = "") -> None:
+        self._change_parameters(mail_relay=MailRelay(domain, _reaction(deed, log)))
+
+    def no_mail_relay(self, domain: str = "") -> None:
+        known = self._stated.get(self._inspect_map, {}).get("mail_relay")
+        if known is not None and domain.lower() in ("", known.domain.lower()):
+            self._change_parameters(mail_relay=None)
+
+    def special_character(self, deed: str, log: str = "") -> None:
+        self._change_parameters(special_character=_reaction(deed, log))
+
+    def no_special_character(self) -> None:
+        self._change_parameters(special_character=None)
+
+    def _change_parameters(self, **fields: Any) -> None:
+        self._stated.setdefault(self._inspect_map, {}).update(fields)
+        self._change()
+
+    def _change(self, **fields: Any) -> None:
+        """Change the map that is being read. The default one may be stated, as ``show running-config all`` does."""
+        changed = replace(self._inspected(), **fields)
+        default = self.version.default_map
+        if changed.name == default.name and self._with_parameters(changed) != default:
+            raise self.rejected("", f"ERROR: policy-map {changed.name} is the default one and can't be changed")
+        self._inspect_maps[changed.name] = changed
+
+    def condition(
+        self,
+        key: str,
+        negated: str = "",
+        limit: int = 0,
+        words: tuple[str, ...] = (),
+        regex: str = "",
+        regex_class: str = "",
+    ) -> None:
+        """``match …`` of the row `key`; it counts once its action line has come."""
+        if len(self._inspected().matches) >= MATCHES:
+            raise self.rejected("", f"ERROR: an inspect map has at most {MATCHES} match lines")
+        named = regex or regex_class
+        expression = Expression(named, of_class=bool(regex_class)) if named else None
+        self._match = Match(key, Reaction(Deed.LOG), limit, words, bool(negated), expression)
+        self._acted = False
+
+    def react(self, deed: str, log: str = "", rate: int = 0) -> None:
+        """The action line under a match; a second one takes the first one's place."""
+        if self._match is None:
+            return  # the match line was in error: its action belongs to nothing
+        self._acted = True
+        chosen = replace(_reaction(deed, log), rate=rate)
+        if chosen.deed not in BY_KEY[self._match.condition].deeds:
+            raise self.rejected("deed", INVALID)
+        match = replace(self._match, reaction=chosen)
+        known = self._inspected()
+        same = [replace(each, reaction=match.reaction) == match for each in known.matches]
+        kept = tuple(match if equal else each for equal, each in zip(same, known.matches, strict=True))
+        self._change(matches=kept if any(same) else (*kept, match))
+
+    def no_condition(self) -> None:
+        """The match line is over, or could not be read."""
+        self._match, self._acted = None, True
+
+    @property
+    def match_waits(self) -> bool:
+        """A match line still has no action."""
+        return not self._acted
+
+    def _inspected(self) -> InspectMap:
+        return self._inspect_maps[self._inspect_map]
+
+
+def _reaction(deed: str, log: str) -> Reaction:
+    """What an action's words say; the bare ``log`` logs."""
+    chosen = Deed(deed)
+    return Reaction(chosen, bool(log) or chosen is Deed.LOG)
+
+
+def _acting(syntax: str, apply: Callable[..., None]) -> tuple[Statement, ...]:
+    """A parameter with the actions that it can have."""
+    return Statement(f"{syntax} <deed=drop-connection> [<log=log>]", apply), Statement(f"{syntax} <deed=log>", apply)
+
+
+PARAMETERS = (
+    Statement("mask-banner [<everything=all>]", InspectMaps.mask_banner),
+    Statement("no mask-banner", InspectMaps.no_mask_banner),
+    *_acting("mail-relay <domain:domain> action", InspectMaps.mail_relay),
+    Statement("no mail-relay [<domain:domain>]", InspectMaps.no_mail_relay),
+    *_acting("special-character action", InspectMaps.special_character),
+    Statement("no special-character", InspectMaps.no_special_character),
+    Statement("allow-tls [action <log=log>]", InspectMaps.allow_tls),
+    Statement("no allow-tls", InspectMaps.no_allow_tls),
+    Statement("smuggling-guard", InspectMaps.smuggling_guard),
+    Statement("no smuggling-guard", InspectMaps.no_smuggling_guard),
+)
+
+_CLOSING = "|".join(deed.value for deed in Deed if deed not in (Deed.LOG, Deed.RATE_LIMIT))
+
+MATCH = (
+    Statement(f"<deed={_CLOSING}> [<log=log>]", InspectMaps.react),
+    Statement("<deed=log>", InspectMaps.react),
+    Statement(f"<deed=rate-limit> <rate:1-{FASTEST}>", InspectMaps.react),
+)
+
+
+def _operands(row: Condition) -> tuple[str, ...]:
+    match row.operand:
+        case Operand.NUMBER:
+            return (f"gt <limit:{SMALLEST}-{LARGEST}>",)
+        case Operand.WORDS:
+            return (f"<words+{'|'.join(row.words)}>",)
+        case Operand.REGEX:
+            return ("regex <regex:regex>", "regex class <regex_class:regex-class>")
+
+
+def _condition(row: Condition) -> Iterator[Statement]:
+    """``match [not] …`` of a row of the one table."""
+    for operand in _operands(row):
+        yield Statement(
+            f"match [<negated=not>] {row.phrase} {operand}", partial(InspectMaps.condition, key=row.key), Mode.MATCH
+        )
+
+
+def _inspect_map() -> Iterator[Statement]:
+    yield Statement("description <text:text>", InspectMaps.inspect_map_description)
+    yield Statement("parameters", InspectMaps.parameters, Mode.PARAMETERS)
+    for row in CONDITIONS:
+        yield from _condition(row)
+
+
+_BANNER = {Banner.OFF: "no mask-banner", Banner.KEEP_2_AND_0: "mask-banner", Banner.ALL: "mask-banner all"}
+
+
+def regex_class_lines(regex_class: RegexClass) -> Iterator[str]:
+    yield f"class-map type regex match-any {regex_class.name}"
+    yield from description(regex_class.description)
+    yield from (f" match regex {each}" for each in regex_class.regexes)
+    yield "!"
+
+
+def inspect_map_lines(inspect_map: InspectMap, default: Parameters, everything: bool) -> Iterator[str]:
+    yield f"policy-map type inspect esmtp {inspect_map.name}"
+    yield from description(inspect_map.description)
+    parameters = list(_parameters(inspect_map.parameters, default, everything))
+    if parameters:
+        yield " parameters"
+        yield from (f"  {each}" for each in parameters)
+    for match in inspect_map.matches:
+        yield f" match {phrase(match)}"
+        yield f"  {match.reaction}"
+
+
+def _parameters(parameters: Parameters, default: Parameters, everything: bool) -> Iterable[str]:
+    relay, special = parameters.mail_relay, parameters.special_character
+    if everything or parameters.banner is not default.banner:
+        yield _BANNER[parameters.banner]
+    if relay is not None:
+        yield f"mail-relay {relay.domain} action {relay.reaction}"
+    elif everything:
+        yield "no mail-relay"
+    if special is not None:
+        yield f"special-character action {special}"
+    elif everything:
+        yield "no special-character"
+    if parameters.allow_tls:
+        if everything or parameters.allow_tls_log or not default.allow_tls:
+            yield "allow-tls action log" if parameters.allow_tls_log else "allow-tls"
+    elif everything or default.allow_tls:
+        yield "no allow-tls"
+    if not parameters.smuggling_guard:
+        yield "no smuggling-guard"
+
+
+STATEMENTS = {
+    Mode.CONFIGURE: (
+        Statement("regex <name:map-name> <pattern:pattern>", InspectMaps.regex),
+        Statement("class-map type regex match-any <name:map-name>", InspectMaps.regex_class, Mode.REGEX_CLASS),
+        Statement("policy-map type inspect esmtp <name:map-name>", InspectMaps.inspect_map, Mode.INSPECT_MAP),
+    ),
+    Mode.REGEX_CLASS: (
+        Statement("description <text:text>", InspectMaps.regex_class_description),
+        Statement("match regex <regex:regex>", InspectMaps.match_regex),
+    ),
+    Mode.INSPECT_MAP: tuple(_inspect_map()),
+    Mode.MATCH: MATCH,
+    Mode.PARAMETERS: PARAMETERS,
+}

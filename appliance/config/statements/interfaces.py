@@ -1,0 +1,277 @@
+"""Interfaces and routes, while they are being read (asa.md §6.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Any
+
+from appliance.config.config import Interface, Route
+from appliance.config.names import description
+from appliance.config.statements.sheet import Sheet
+from appliance.config.syntax import ACCEPTED, Mode, Statement, both
+
+#: Interfaces; an ASA has at most 1,024 with all its VLANs.
+INTERFACES = 256
+
+
+class Interfaces(Sheet):
+    """The interfaces by name, the routes, and the interface the mode is in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.interfaces: dict[str, Interface] = {}
+        self.routes: dict[Route, None] = {}
+        self.same_level: set[str] = set()  # `same-security-traffic permit …`
+        self._interface = ""
+
+    def interface(self, name: str) -> None:
+        self._room(name, self.interfaces, INTERFACES, "interfaces")
+        self._interface = name
+        self.interfaces.setdefault(name, Interface(name, line=self._line.number))
+
+    def hardware(self, device: str) -> None:
+        for each in self.interfaces.values():
+            if each.hardware == device and each.name != self._interface:
+                raise self.rejected("device", f"ERROR: hardware {device} is already used by interface {each.name}")
+        self._change_interface(hardware=device)
+
+    def nameif(self, name: str) -> None:
+        for each in self.interfaces.values():
+            if each.nameif == name and each.name != self._interface:
+                raise self.rejected("name", f'ERROR: Name "{name}" has been assigned to interface {each.name}')
+        level = self.interfaces[self._interface].security_level
+        if level is None:
+            level = 100 if name == "inside" else 0  # asa.md §6.5
+        self._change_interface(nameif=name, security_level=level)
+
+    def no_nameif(self, name: str = "") -> None:
+        del name
+        self._change_interface(nameif=None)
+
+    def security_level(self, level: int) -> None:
+        self._change_interface(security_level=level)
+
+    def no_security_level(self, level: int = 0) -> None:
+        del level
+        self._change_interface(security_level=None)
+
+    def no_hardware(self, device: str = "") -> None:
+        del device
+        self._change_interface(hardware=None)
+
+    def ip_address(self, address: IPv4Address, prefix: int, standby: IPv4Address | None = None) -> None:
+        if standby is not None:
+            self.accepted_once("ip address … standby")
+        self._change_interface(address=IPv4Interface((address, prefix)), standby=standby)
+
+    def no_ip_address(self, address: IPv4Address | None = None, prefix: int = 32) -> None:
+        del address, prefix
+        self._change_interface(address=None, standby=None)
+
+    def ip_address_elsewhere(self) -> None:
+        """``ip address dhcp``, ``ip address pppoe``: kept, and the device is left as it is."""
+        self._change_interface(address=None)
+        self.accept_in_interface("ip address dhcp")
+
+    def shutdown(self) -> None:
+        self._change_interface(shutdown=True)
+
+    def no_shutdown(self) -> None:
+        self._change_interface(shutdown=False)
+
+    def interface_description(self, text: str) -> None:
+        self._change_interface(description=text)
+
+    def no_interface_description(self) -> None:
+        self._change_interface(description="")
+
+    def _change_interface(self, **fields: Any) -> None:
+        self.interfaces[self._interface] = replace(self.interfaces[self._interface], **fields)
+
+    def accept_in_interface(self, head: str) -> None:
+        text = self.accepted_once(head)
+        kept = self.interfaces[self._interface].accepted
+        self._change_interface(accepted=tuple(dict.fromkeys((*kept, text))))
+
+    def accept_no_in_interface(self, head: str) -> None:
+        named = self.accepted_once(head).split(" ", 1)[1]
+        kept = self.interfaces[self._interface].accepted
+        self._change_interface(accepted=tuple(each for each in kept if not f"{each} ".startswith(f"{named} ")))
+
+    def no_interface(self, name: str) -> None:
+        self.interfaces.pop(name, None)
+
+    # -- PIX 6's own forms: one line says what an interface's block says
+
+    def hardware_speed(self, name: str, shutdown: str = "") -> None:
+        self.interface(name)
+        self.accept_in_interface("interface … speed")
+        self._change_interface(accepted=(), shutdown=bool(shutdown))
+
+    def nameif_of(self, name: str, nameif: str, level: int) -> None:
+        self.interface(name)
+        self.nameif(nameif)
+        self.security_level(level)
+
+    def ip_address_of(self, nameif: str, address: IPv4Address, prefix: int) -> None:
+        self._enter_named(nameif)
+        self.ip_address(address, prefix)
+
+    def no_ip_address_of(self, nameif: str, address: IPv4Address | None = None, prefix: int = 32) -> None:
+        del address, prefix
+        self._enter_named(nameif)
+        self.no_ip_address()
+
+    def ip_address_dhcp_of(self, nameif: str) -> None:
+        self._enter_named(nameif)
+        self.accepted_once("ip address … dhcp")
+        self._change_interface(accepted=("ip address dhcp",))
+
+    def _enter_named(self, nameif: str) -> None:
+        for each in self.interfaces.values():
+            if each.nameif == nameif:
+                self._interface = each.name
+                return
+        raise self.rejected("nameif", f"ERROR: interface <{nameif}> does not exist")
+
+    # -- routes, and what passes between interfaces of one level
+
+    def route(self, **fields: Any) -> None:
+        route = Route(**fields)
+        self.said("route", route)
+        self.routes[route] = None
+
+    def no_route(self, **fields: Any) -> None:
+        route = Route(**fields)
+        self.forgotten.add(self._line.number)
+        self.unsaid("route", route)
+        self.routes.pop(route, None)
+
+    def same_security(self, between: str) -> None:
+        self.same_level.add(between)
+
+    def no_same_security(self, between: str) -> None:
+        self.same_level.discard(between)
+
+
+def interface_lines(interface: Interface) -> Iterator[str]:
+    """``interface …`` and its block."""
+    yield f"interface {interface.name}"
+    yield from description(interface.description)
+    if interface.shutdown:
+        yield " shutdown"
+    if interface.hardware is not None:
+        yield f" hardware {interface.hardware}"
+    yield " no nameif" if interface.nameif is None else f" nameif {interface.nameif}"
+    level = interface.security_level
+    yield " no security-level" if level is None else f" security-level {level}"
+    address = interface.address
+    standby = "" if interface.standby is None else f" standby {interface.standby}"
+    if not any(each.startswith("ip address") for each in interface.accepted):
+        yield " no ip address" if address is None else f" ip address {address.ip} {address.netmask}{standby}"
+    yield from (f" {each}" for each in interface.accepted)
+
+
+#: What an interface of a real configuration says that means nothing to a Linux device.
+_HEADS = (
+    *("active", "allocate-interface", "authentication", "backup", "bfd", "channel-group", "crypto", "cts", "ddns"),
+    *("delay", "dhcp", "dhcprelay", "duplex", "eigrp", "flowcontrol", "forward", "hello-interval", "hold-time"),
+    *("igmp", "ipv6", "keepalive", "lacp", "lldp", "mac-address", "management-only", "member-interface", "mfib"),
+    *("multicast", "ospf", "pim", "policy-route", "port-channel", "pppoe", "rip", "speed"),
+    *("split-horizon", "standby", "summary-address", "switchport", "tunnel", "vlan", "zone-member"),
+)
+_SPEEDS = "auto|10baset|10full|100basetx|100full|1000auto|1000basesx|1000full|1000sxfull|aui|bnc"
+
+
+def _accepted() -> Iterator[Statement]:
+    for head in _HEADS:
+        yield from both(
+            f"{head} [<_:rest>]",
+            partial(Interfaces.accept_in_interface, head=head),
+            partial(Interfaces.accept_no_in_interface, head=head),
+            says=ACCEPTED,
+        )
+
+
+STATEMENTS = {
+    Mode.CONFIGURE: (
+        *both(
+            "interface <name:name>", Interfaces.interface, Interfaces.no_interface, Mode.INTERFACE, says="an interface"
+        ),
+        Statement(
+            f"interface <name:name> <_={_SPEEDS}> [<shutdown=shutdown>]",
+            Interfaces.hardware_speed,
+            says="PIX 6: the speed is accepted, not acted on",
+        ),
+        Statement(
+            "nameif <name:name> <nameif:new-nameif> <level:security>",
+            Interfaces.nameif_of,
+            says="PIX 6: nameif and security-level of an interface",
+        ),
+        *both(
+            "ip address <nameif:nameif> <address:address> <prefix:mask>",
+            Interfaces.ip_address_of,
+            Interfaces.no_ip_address_of,
+            short="no ip address <nameif:nameif> [<address:address> <prefix:mask>]",
+            says="PIX 6: ip address of the interface with that name",
+        ),
+        Statement(
+            "ip address <nameif:nameif> dhcp [<_:rest>]", Interfaces.ip_address_dhcp_of, says="accepted, not acted on"
+        ),
+        *both(
+            "route <interface:nameif> <network:network> <gateway:address> [<metric:1-255>]",
+            Interfaces.route,
+            Interfaces.no_route,
+            says="a static route",
+        ),
+        *both(
+            "same-security-traffic permit <between=inter-interface|intra-interface>",
+            Interfaces.same_security,
+            Interfaces.no_same_security,
+            says="lets pass what goes between interfaces of one level, or back out by the same",
+        ),
+    ),
+    Mode.INTERFACE: (
+        *both(
+            "hardware <device:device>",
+            Interfaces.hardware,
+            Interfaces.no_hardware,
+            short="no hardware [<device:device>]",
+            says="its Linux device (ours)",
+        ),
+        *both(
+            "nameif <name:new-nameif>",
+            Interfaces.nameif,
+            Interfaces.no_nameif,
+            short="no nameif [<name:new-nameif>]",
+            says="the name that every other statement uses",
+        ),
+        *both(
+            "security-level <level:0-100>",
+            Interfaces.security_level,
+            Interfaces.no_security_level,
+            short="no security-level [<level:0-100>]",
+            says="connections may be opened from a higher level to a lower one",
+        ),
+        *both(
+            "ip address <address:address> <prefix:mask> [standby <standby:address>]",
+            Interfaces.ip_address,
+            Interfaces.no_ip_address,
+            short="no ip address [<address:address> <prefix:mask>]",
+            says="its address",
+        ),
+        Statement("ip address <_=dhcp|pppoe> [<_:rest>]", Interfaces.ip_address_elsewhere, says="accepted"),
+        *both("shutdown", Interfaces.shutdown, Interfaces.no_shutdown, says="nothing passes through it"),
+        *both(
+            "description <text:text>",
+            Interfaces.interface_description,
+            Interfaces.no_interface_description,
+            short="no description [<_:rest>]",
+            says="a comment",
+        ),
+        *_accepted(),
+    ),
+}

@@ -1,0 +1,142 @@
+"""Logging, while it is being read (asa.md §6.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from ipaddress import IPv4Address
+from typing import Any
+
+from appliance.config.config import Logging, LoggingHost
+from appliance.config.names import LEVELS
+from appliance.config.statements.accepted import AcceptedStatements, Section
+from appliance.config.syntax import Mode, Statement, both
+
+#: ``logging host`` statements (ASA's 16).
+HOSTS = 16
+
+
+class Logs(AcceptedStatements):
+    """What is logged where, and the messages that are not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logging = Logging()
+        self._silent: set[int] = set()  # `no logging message`
+        self._levels: dict[int, int] = {}  # `logging message … level …`
+
+    def logs(self) -> Logging:
+        """What was read of it."""
+        return replace(self._logging, disabled=frozenset(self._silent), levels=tuple(sorted(self._levels.items())))
+
+    def logging(self, **fields: Any) -> None:
+        """``logging …``: the fields of `Logging` that the statement sets."""
+        self._logging = replace(self._logging, **fields)
+
+    def logging_host(self, interface: str, address: IPv4Address, port: int = 514) -> None:
+        kept = tuple(each for each in self._logging.hosts if each.address != address)
+        self.said("host", address)
+        if len(kept) >= HOSTS:
+            raise self.rejected("address", f"ERROR: at most {HOSTS} logging hosts")
+        self.logging(hosts=(*kept, LoggingHost(interface, address, port)))
+
+    def no_logging_host(self, interface: str, address: IPv4Address) -> None:
+        kept = tuple(each for each in self._logging.hosts if (each.interface, each.address) != (interface, address))
+        self.forgotten.add(self._line.number)
+        self.unsaid("host", address)
+        self.logging(hosts=kept)
+
+    def logging_message(self, message: int, level: int | None = None) -> None:
+        if level is None:
+            self._silent.discard(message)
+            self._levels.pop(message, None)
+        else:
+            self._levels[message] = level
+
+    def no_logging_message(self, message: int, level: int | None = None) -> None:
+        if level is None:
+            self._silent.add(message)
+        self._levels.pop(message, None)
+
+
+def _flag(**fields: object) -> Callable[[Logs], None]:
+    """A ``logging`` statement that only sets `fields`."""
+    return lambda draft: draft.logging(**fields)
+
+
+def logging_lines(logging: Logging, everything: bool) -> Iterator[str]:
+    default = Logging()
+    if logging.enabled:
+        yield "logging enable"
+    if logging.timestamp:
+        yield "logging timestamp"
+    if everything or logging.buffer_size != default.buffer_size:
+        yield f"logging buffer-size {logging.buffer_size}"
+    for destination in ("console", "buffered", "trap"):
+        level = getattr(logging, destination)
+        if level is not None:
+            yield f"logging {destination} {LEVELS[level]}"
+    if everything or logging.facility != default.facility:
+        yield f"logging facility {logging.facility}"
+    if logging.device_id is not None:
+        yield f"logging device-id {'' if logging.device_id == 'hostname' else 'string '}{logging.device_id}"
+    for host in logging.hosts:
+        port = "" if host.port == 514 else f" udp/{host.port}"
+        yield f"logging host {host.interface} {host.address}{port}"
+    for number, level in logging.levels:
+        yield f"logging message {number} level {LEVELS[level]}"
+    for message in sorted(logging.disabled):
+        yield f"no logging message {message}"
+
+
+def _setting(syntax: str, says: str, short: str = "", **default: object) -> tuple[Statement, ...]:
+    """A statement whose fields are `Logging`'s, and its ``no``, which puts the default back."""
+    return both(f"logging {syntax}", Logs.logging, _flag(**default), short=f"no logging {short or syntax}", says=says)
+
+
+STATEMENTS = {
+    Mode.CONFIGURE: (
+        *both("logging enable", _flag(enabled=True), _flag(enabled=False), says="logs at all"),
+        *both("logging on", _flag(enabled=True), _flag(enabled=False), says="the same, PIX 6's word"),
+        *both("logging timestamp", _flag(timestamp=True), _flag(timestamp=False), says="a time in every line"),
+        *_setting(
+            "buffer-size <buffer_size:4096-1048576>",
+            "octets of the memory buffer",
+            "buffer-size [<_:4096-1048576>]",
+            buffer_size=Logging().buffer_size,
+        ),
+        *_setting("buffered <buffered:level>", "up to this severity to memory", "buffered [<_:level>]", buffered=None),
+        *_setting("console <console:level>", "to the daemon's stderr", "console [<_:level>]", console=None),
+        *_setting("trap <trap:level>", "to the logging hosts", "trap [<_:level>]", trap=None),
+        *_setting(
+            "facility <facility:16-23>", "syslog's facility", "facility [<_:16-23>]", facility=Logging().facility
+        ),
+        *both(
+            "logging device-id <device_id=hostname>",
+            Logs.logging,
+            _flag(device_id=None),
+            short="no logging device-id [<_:rest>]",
+            says="the host's name in every line",
+        ),
+        Statement("logging device-id string <device_id:name>", Logs.logging, says="a word in every line"),
+        Statement(
+            "logging device-id <_=context-name|ipaddress|cluster-id> [<_:rest>]",
+            partial(Logs.accept, head="logging device-id", section=Section.ACCESS_LISTS),
+            says="accepted, not acted on",
+        ),
+        *both(
+            "logging host <interface:nameif> <address:address> [<port:udp-port>] [format emblem]",
+            Logs.logging_host,
+            Logs.no_logging_host,
+            short="no logging host <interface:nameif> <address:address> [<_:udp-port>] [format emblem]",
+            says="a host that gets them by UDP",
+        ),
+        *both(
+            "logging message <message:100000-999999> [level <level:level>]",
+            Logs.logging_message,
+            Logs.no_logging_message,
+            says="a message; no: it is not logged",
+        ),
+    )
+}

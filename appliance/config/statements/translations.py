@@ -1,0 +1,376 @@
+"""Address translation, while it is being read: `static`, `nat` and `global` up to 8.2, `nat` of 8.3 (asa.md §5.1-5.2).
+
+What is not carried out is refused where it stands, because a translation left out is another translation: policy NAT
+(``access-list`` but for ``nat 0``), ``service`` in a manual rule, limits of a static of one port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any, assert_never
+
+from appliance.config.names import port_name
+from appliance.config.nat import (
+    GlobalStatement,
+    ManualNat,
+    NatStatement,
+    ObjectNat,
+    StaticStatement,
+    Trailer,
+    TranslationStatement,
+)
+from appliance.config.statements.objects import Objects
+from appliance.config.syntax import Mode, Statement, both
+from appliance.config.translations import HOSTS
+from appliance.nat.translation import PortMap
+from appliance.policy.objects import AddressRange
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Translations(Objects):
+    """The statements of translation in the file's order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.translations: list[TranslationStatement] = []
+        self.nat_control: bool | None = None
+
+    def _add(self, statement: TranslationStatement) -> None:
+        self.translations.append(statement)
+
+    def _remove(self, statement: TranslationStatement) -> None:
+        if statement not in self.translations:
+            raise self.rejected("", "ERROR: there is no such translation")
+        at = self.translations.index(statement)
+        self.forgotten |= {self.translations.pop(at).line, self._line.number}
+
+    # -- up to 8.2
+
+    def static(self, **fields: Any) -> None:
+        self._add(self._static(**fields))
+
+    def no_static(self, **fields: Any) -> None:
+        self._remove(self._static(**fields))
+
+    def _static(
+        self,
+        interfaces: tuple[str, str],
+        real: IPv4Address,
+        mapped: IPv4Address | None = None,
+        protocol: str = "",
+        mapped_port: int = 0,
+        real_port: int = 0,
+        prefix: int = 32,
+        trailer: Trailer | None = None,
+    ) -> StaticStatement:
+        trailer = trailer or Trailer()
+        ports = PortMap(protocol, real_port, mapped_port) if protocol else None
+        if prefix != 32 and (ports is not None or mapped is None):
+            raise self.rejected("prefix", "ERROR: a static of a port or of the interface translates one host")
+        if 1 << (32 - prefix) > HOSTS:
+            raise self.rejected("prefix", f"ERROR: a static translates at most {HOSTS} hosts: netmask 255.255.255.0")
+        for name, address in (("mapped", mapped), ("real", real)):
+            if address is not None and int(address) & ((1 << (32 - prefix)) - 1):
+                raise self.rejected(name, f"ERROR: {address} is not the first address of its network")
+        if (trailer.tcp or trailer.embryonic) and (ports is not None or mapped is None):
+            raise self.rejected("trailer", "ERROR: limits are for a static of a whole host: use set connection")
+        if trailer.udp:
+            self.warn("trailer", "WARNING: accepted, not acted on: the limit of UDP connections")
+        return StaticStatement(*interfaces, mapped, real, prefix, ports, trailer, self._line.number)
+
+    def policy_static(self, **fields: Any) -> None:
+        del fields
+        raise self.rejected("acl", "ERROR: a static for some peers alone (policy NAT) is not carried out")
+
+    def nat(self, **fields: Any) -> None:
+        self._add(self._nat(**fields))
+
+    def no_nat(self, **fields: Any) -> None:
+        self._remove(self._nat(**fields))
+
+    def _nat(
+        self,
+        interface: str,
+        number: int,
+        network: IPv4Network | None = None,
+        acl: str = "",
+        outside: str = "",
+        trailer: Trailer | None = None,
+    ) -> NatStatement:
+        trailer = trailer or Trailer()
+        if acl and number != 0:
+            raise self.rejected("acl", "ERROR: nat for some peers alone (policy NAT) is not carried out, but for nat 0")
+        if trailer.tcp or trailer.embryonic or trailer.udp:
+            self.warn("trailer", "WARNING: accepted, not acted on: the limits of nat")
+        return NatStatement(interface, number, network, acl, bool(outside), trailer, self._line.number)
+
+    def global_(self, **fields: Any) -> None:
+        self._add(self._global(**fields))
+
+    def no_global(self, **fields: Any) -> None:
+        self._remove(self._global(**fields))
+
+    def _global(
+        self, interface: str, number: int, pool: AddressRange | None = None, prefix: int | None = None
+    ) -> GlobalStatement:
+        return GlobalStatement(interface, number, pool, prefix, self._line.number)
+
+    def set_nat_control(self) -> None:
+        self.nat_control = True
+
+    def no_nat_control(self) -> None:
+        self.nat_control = False
+
+    # -- from 8.3
+
+    def object_nat(self, **fields: Any) -> None:
+        found = self._object_nat(**fields)
+        for each in [each for each in self.translations if isinstance(each, ObjectNat) and each.name == found.name]:
+            self._remove(each)  # an object has one
+            self.forgotten.discard(self._line.number)
+        self._add(found)
+
+    def no_object_nat(self, **fields: Any) -> None:
+        self._remove(self._object_nat(**fields))
+
+    def _object_nat(
+        self,
+        interfaces: tuple[str, str],
+        kind: str,
+        address: IPv4Address | None = None,
+        name: str | None = None,
+        overload: str = "",
+        options: Mapping[str, Any] = _NOTHING,
+    ) -> ObjectNat:
+        ports = options.get("ports")
+        if ports is not None and kind == "dynamic":
+            raise self.rejected("options", "ERROR: service is for static")
+        return ObjectNat(
+            self._object,
+            *interfaces,
+            kind == "dynamic",
+            address if address is not None else name,
+            bool(overload),
+            ports,
+            options.get("words", ()),
+            self._line.number,
+        )
+
+    def manual_nat(self, position: int | None = None, **fields: Any) -> None:
+        found = self._manual_nat(**fields)
+        section = [
+            at
+            for at, each in enumerate(self.translations)
+            if isinstance(each, ManualNat) and each.after_auto == found.after_auto
+        ]
+        if position is not None and position <= len(section):
+            self.translations.insert(section[position - 1], found)
+        else:
+            self._add(found)
+
+    def no_manual_nat(self, position: int | None = None, **fields: Any) -> None:
+        del position
+        self._remove(self._manual_nat(**fields))
+
+    def _manual_nat(
+        self,
+        interfaces: tuple[str, str],
+        kind: str,
+        real: str,
+        mapped: str | None = None,
+        after: str = "",
+        far_mapped: str = "",
+        far_real: str = "",
+        options: Mapping[str, Any] = _NOTHING,
+    ) -> ManualNat:
+        if options.get("ports") is not None or "services" in options:
+            raise self.rejected("options", "ERROR: service in a manual rule is not carried out: use an object's nat")
+        return ManualNat(
+            *interfaces,
+            kind == "dynamic",
+            real,
+            mapped,
+            (far_mapped, far_real) if far_real else None,
+            bool(after),
+            options.get("words", ()),
+            options.get("description", ""),
+            self._line.number,
+        )
+
+
+def translation_line(statement: TranslationStatement) -> str:
+    """The statement; that of an object without its head."""
+    match statement:
+        case StaticStatement():
+            return _static_line(statement)
+        case NatStatement():
+            of = _network(statement.network) if statement.network else f"access-list {statement.access_list}"
+            words = [f"nat ({statement.interface}) {statement.number} {of}"]
+            words += ["outside"] if statement.outside else []
+            return " ".join([*words, *_trailer(statement.trailer)])
+        case GlobalStatement():
+            return _global_line(statement)
+        case ObjectNat():
+            return _object_line(statement)
+        case ManualNat():
+            return _manual_line(statement)
+        case other:
+            assert_never(other)
+
+
+def _network(network: IPv4Network) -> str:
+    """``10.0.0.0 255.0.0.0``, whatever network it is."""
+    return f"{network.network_address} {network.netmask}"
+
+
+def _static_line(static: StaticStatement) -> str:
+    words = [f"static ({static.real_interface},{static.mapped_interface})"]
+    ports, mapped = static.ports, "interface" if static.mapped is None else str(static.mapped)
+    if ports is None:
+        words += [mapped, str(static.real)]
+    else:
+        words += [ports.protocol, mapped, port_name(ports.protocol, ports.mapped)]
+        words += [str(static.real), port_name(ports.protocol, ports.real)]
+    words.append(f"netmask {IPv4Network((0, static.prefix)).netmask}")
+    return " ".join([*words, *_trailer(static.trailer)])
+
+
+def _trailer(trailer: Trailer) -> Iterator[str]:
+    if trailer.dns:
+        yield "dns"
+    if trailer.norandomseq:
+        yield "norandomseq"
+    if trailer.tcp or trailer.embryonic:
+        yield f"tcp {trailer.tcp}"
+    if trailer.embryonic:
+        yield str(trailer.embryonic)
+    if trailer.udp:
+        yield f"udp {trailer.udp}"
+
+
+def _global_line(found: GlobalStatement) -> str:
+    pool = found.pool
+    what = "interface"
+    if pool is not None:
+        what = str(pool.first) if pool.first == pool.last else f"{pool.first}-{pool.last}"
+    mask = "" if found.prefix is None else f" netmask {IPv4Network((0, found.prefix)).netmask}"
+    return f"global ({found.interface}) {found.number} {what}{mask}"
+
+
+def _object_line(nat: ObjectNat) -> str:
+    words = [f"nat ({nat.real_interface},{nat.mapped_interface})", "dynamic" if nat.dynamic else "static"]
+    words.append("interface" if nat.mapped is None else str(nat.mapped))
+    words += ["interface"] if nat.overload else []
+    words += nat.options
+    if nat.ports is not None:
+        protocol = nat.ports.protocol
+        words += ["service", protocol, port_name(protocol, nat.ports.real), port_name(protocol, nat.ports.mapped)]
+    return " ".join(words)
+
+
+def _manual_line(nat: ManualNat) -> str:
+    words = [f"nat ({nat.real_interface},{nat.mapped_interface})"]
+    words += ["after-auto"] if nat.after_auto else []
+    words += ["source", "dynamic" if nat.dynamic else "static", nat.real]
+    words.append("interface" if nat.mapped is None else nat.mapped)
+    if nat.destination is not None:
+        words += ["destination", "static", *nat.destination]
+    words += nat.options
+    words += ["description", nat.description] if nat.description else []
+    return " ".join(words)
+
+
+_STATIC = "static <interfaces:interfaces>"
+_END = "[netmask <prefix:mask>] [<trailer:trailer>]"
+_NAT = "nat <interface:in-brackets> <number:0-2147483647>"
+
+
+def _statics() -> Iterator[Statement]:
+    host = "translates a host (or a network of up to 256) and limits the connections to it"
+    yield from both(
+        f"{_STATIC} <mapped:address> <real:address> {_END}", Translations.static, Translations.no_static, says=host
+    )
+    yield from both(
+        f"{_STATIC} interface <real:address> {_END}",
+        Translations.static,
+        Translations.no_static,
+        says="the interface's own address stands for the host",
+    )
+    for protocol in ("tcp", "udp"):
+        for mapped in ("<mapped:address>", "interface"):
+            yield from both(
+                f"{_STATIC} <protocol={protocol}> {mapped} <mapped_port:{protocol}-port>"
+                f" <real:address> <real_port:{protocol}-port> {_END}",
+                Translations.static,
+                Translations.no_static,
+                says="one port of an address stands for one of the host's",
+            )
+    yield Statement(
+        f"{_STATIC} <mapped:address> access-list <acl:name> {_END}", Translations.policy_static, says="refused"
+    )
+
+
+def _object_nats() -> Iterator[Statement]:
+    for kind in ("static", "dynamic"):
+        for mapped in ("interface", "<address:address>", "<name:place>"):
+            if kind == "dynamic" and mapped != "interface":
+                mapped += " [<overload=interface>]"
+            yield from both(
+                f"nat <interfaces:any-interfaces> <kind={kind}> {mapped} [<options:nat-options>]",
+                Translations.object_nat,
+                Translations.no_object_nat,
+                says="the object's translation",
+            )
+
+
+def _manual_nats() -> Iterator[Statement]:
+    for mapped in ("interface", "<mapped:place>"):
+        yield from both(
+            "nat <interfaces:any-interfaces> [<after=after-auto>] [<position:1-2147483647>] source"
+            f" <kind=static|dynamic> <real:place> {mapped}"
+            " [destination static <far_mapped:place> <far_real:place>] [<options:nat-options>]",
+            Translations.manual_nat,
+            Translations.no_manual_nat,
+            says="a translation asked before (or, after-auto, behind) those of objects",
+        )
+
+
+STATEMENTS = {
+    Mode.CONFIGURE: (
+        *_statics(),
+        *both(
+            f"{_NAT} <network:network> [<outside=outside>] [<trailer:trailer>]",
+            Translations.nat,
+            Translations.no_nat,
+            says="the hosts that global addresses of the same number stand for; 0: none do",
+        ),
+        *both(
+            f"{_NAT} access-list <acl:access-list> [<outside=outside>] [<trailer:trailer>]",
+            Translations.nat,
+            Translations.no_nat,
+            says="with 0: not translated towards these peers",
+        ),
+        *both(
+            "global <interface:in-brackets> <number:1-2147483647> <pool:pool> [netmask <prefix:mask>]",
+            Translations.global_,
+            Translations.no_global,
+            says="the addresses that nat's hosts have there",
+        ),
+        *both(
+            "global <interface:in-brackets> <number:1-2147483647> interface",
+            Translations.global_,
+            Translations.no_global,
+            says="the interface's own address",
+        ),
+        *both(
+            "nat-control",
+            Translations.set_nat_control,
+            Translations.no_nat_control,
+            says="to a lower security level passes only what is translated",
+        ),
+        *_manual_nats(),
+    ),
+    Mode.NETWORK_OBJECT: tuple(_object_nats()),
+}

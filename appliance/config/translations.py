@@ -1,0 +1,224 @@
+"""What the statements of translation come to: rules in the order they are asked, and the hosts they translate.
+
+Up to 8.2: ``nat 0 access-list``, then statics in the file's order, then ``nat`` by its longest network. From 8.3:
+manual rules, then those of objects (static before dynamic, the smaller before the larger, then by address), then
+manual rules ``after-auto`` (asa.md §5.1-5.2; the orders are of Cisco's NAT chapters, key NAT72 and NAT82). A file that
+mixes both has 8.2's first.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network
+
+from appliance.config.config import Config
+from appliance.config.elements import Elements
+from appliance.config.nat import ANYWHERE, GlobalStatement, ManualNat, NatStatement, ObjectNat, StaticStatement
+from appliance.nat.static import Static
+from appliance.nat.translation import Far, Kind, Pool, Translation
+from appliance.policy.acl import ANY, Named
+from appliance.policy.objects import AddressRange
+
+#: Hosts of one static at most: its netmask is 255.255.255.0 or longer.
+HOSTS = 256
+
+
+def translations(config: Config) -> tuple[Translation, ...]:
+    """The rules of `config`, first match first. What a name that is not defined would mean is left out."""
+    elements = Elements(config)
+    objects = {each.name: each for each in config.objects}
+    statements = config.translations
+    manual = [each for each in statements if isinstance(each, ManualNat)]
+    of_objects = [each for each in statements if isinstance(each, ObjectNat) and each.name in objects]
+    found = [
+        *_exempt(config, elements),
+        *(_static(config, each) for each in statements if isinstance(each, StaticStatement)),
+        *_dynamic(config),
+        *itertools.chain.from_iterable(_manual(config, elements, each) for each in manual if not each.after_auto),
+        *sorted(
+            itertools.chain.from_iterable(_of_object(config, elements, each) for each in of_objects),
+            key=lambda each: (each.kind is Kind.DYNAMIC, -each.real.prefixlen, each.real),
+        ),
+        *itertools.chain.from_iterable(_manual(config, elements, each) for each in manual if each.after_auto),
+    ]
+    return tuple(each for each in found if each is not None)
+
+
+def hosts(config: Config) -> tuple[Static, ...]:
+    """Every host that is translated whole, between two interfaces that are named, with its limits."""
+    own = {each.address.ip for each in config.interfaces if each.address is not None}
+    found: list[Static] = []
+    for each in translations(config):
+        real_interface, mapped_interface, mapped = each.real_interface, each.mapped_interface, each.mapped
+        if real_interface is None or mapped_interface is None or not each.whole or isinstance(mapped, Pool):
+            continue
+        if each.real.prefixlen < 24:
+            continue  # an exemption of a network; `verify` refuses statics of this size
+        for real, known in zip(each.real, mapped, strict=True):
+            if known not in own:
+                limits = each.max_conns, each.max_embryonic
+                found.append(Static(real_interface, mapped_interface, known, real, *limits, each.line))
+    return tuple(found)
+
+
+def _own(config: Config, nameif: str) -> IPv4Network | None:
+    interface = config.interface(nameif)
+    return IPv4Network(interface.address.ip) if interface is not None and interface.address is not None else None
+
+
+def _any(nameif: str) -> str | None:
+    return None if nameif == ANYWHERE else nameif
+
+
+# -- up to 8.2
+
+
+def _exempt(config: Config, elements: Elements) -> Iterator[Translation]:
+    for each in config.translations:
+        if not isinstance(each, NatStatement) or not each.access_list:
+            continue
+        access_list = config.access_list(each.access_list)
+        for element in elements.of_list(access_list) if access_list else ():
+            if element.permit:
+                far = Far(element.destination, element.destination)
+                yield Translation(
+                    Kind.NONE, each.interface, None, element.source, element.source, far=far, line=each.line
+                )
+
+
+def _static(config: Config, static: StaticStatement) -> Translation | None:
+    mapped = _own(config, static.mapped_interface)
+    if static.mapped is not None:
+        mapped = IPv4Network((static.mapped, static.prefix), strict=False)
+    real = IPv4Network((static.real, static.prefix), strict=False)
+    if mapped is None:
+        return None
+    return Translation(
+        Kind.NONE if mapped == real and static.ports is None else Kind.STATIC,
+        static.real_interface,
+        static.mapped_interface,
+        real,
+        mapped,
+        static.ports,
+        proxy_arp=static.mapped is not None,
+        max_conns=static.trailer.tcp,
+        max_embryonic=static.trailer.embryonic,
+        line=static.line,
+    )
+
+
+def _dynamic(config: Config) -> Iterator[Translation]:
+    pools = [each for each in config.translations if isinstance(each, GlobalStatement)]
+    nats = [each for each in config.translations if isinstance(each, NatStatement) and each.network is not None]
+    for each in sorted(nats, key=lambda each: -(each.network or ANY).prefixlen):
+        network = each.network or ANY
+        if each.number == 0:
+            yield Translation(Kind.NONE, each.interface, None, network, network, one_way=True, line=each.line)
+            continue
+        interfaces: dict[str, GlobalStatement] = {}
+        for pool in pools:
+            if pool.number == each.number:
+                interfaces.setdefault(pool.interface, pool)
+        for interface, pool in interfaces.items():
+            to = _pool(config, interface, pool.pool)
+            if to is not None and interface != each.interface:
+                yield Translation(Kind.DYNAMIC, each.interface, interface, network, to, line=each.line)
+
+
+def _pool(config: Config, interface: str, pool: AddressRange | None) -> Pool | None:
+    if pool is not None:
+        return Pool(pool.first, pool.last)
+    own = _own(config, interface)
+    return Pool(own.network_address, own.network_address) if own else None
+
+
+# -- from 8.3
+
+
+def _networks(elements: Elements, name: str) -> tuple[IPv4Network, ...]:
+    """What a name in a rule stands for: an object, a group, or any."""
+    if name == ANYWHERE:
+        return (ANY,)
+    return elements.networks(Named("object", name)) or elements.networks(Named("object-group", name))
+
+
+def _of_object(config: Config, elements: Elements, nat: ObjectNat) -> Iterator[Translation]:
+    real = elements.networks(Named("object", nat.name))
+    if nat.mapped is None:
+        mapped: Iterable[IPv4Network] = filter(None, [_own(config, nat.mapped_interface)])
+    elif isinstance(nat.mapped, str):
+        mapped = _networks(elements, nat.mapped)
+    else:
+        mapped = [IPv4Network((nat.mapped, real[0].prefixlen), strict=False)] if len(real) == 1 else []
+        mapped = [IPv4Network(nat.mapped)] if nat.dynamic else mapped
+    yield from _rules(
+        nat.real_interface,
+        nat.mapped_interface,
+        nat.dynamic,
+        real,
+        tuple(mapped),
+        Translation(
+            Kind.STATIC,
+            None,
+            None,
+            ANY,
+            ANY,
+            nat.ports,
+            proxy_arp=nat.mapped is not None and "no-proxy-arp" not in nat.options,
+            line=nat.line,
+        ),
+    )
+
+
+def _manual(config: Config, elements: Elements, nat: ManualNat) -> Iterator[Translation]:
+    if "inactive" in nat.options:
+        return
+    real = _networks(elements, nat.real)
+    if nat.mapped is None:
+        mapped = tuple(filter(None, [_own(config, nat.mapped_interface)]))
+    else:
+        mapped = _networks(elements, nat.mapped)
+    ends: list[Far | None] = [None]
+    if nat.destination is not None:
+        both = [_networks(elements, name) for name in nat.destination]
+        ends = [Far(*each) for each in zip(*both, strict=False)]
+    for far in ends:
+        like = Translation(
+            Kind.STATIC,
+            None,
+            None,
+            ANY,
+            ANY,
+            far=far,
+            one_way="unidirectional" in nat.options,
+            proxy_arp=nat.mapped is not None and "no-proxy-arp" not in nat.options,
+            line=nat.line,
+        )
+        yield from _rules(nat.real_interface, nat.mapped_interface, nat.dynamic, real, mapped, like)
+
+
+def _rules(
+    real_interface: str,
+    mapped_interface: str,
+    dynamic: bool,
+    real: tuple[IPv4Network, ...],
+    mapped: tuple[IPv4Network, ...],
+    like: Translation,
+) -> Iterator[Translation]:
+    """A rule for each network of the real side; `like` has the rest."""
+    interfaces = _any(real_interface), _any(mapped_interface)
+    ports, far, one_way, arp, line = like.ports, like.far, like.one_way, like.proxy_arp, like.line
+    if dynamic and mapped:
+        pool = Pool(mapped[0].network_address, mapped[0].broadcast_address)
+        for network in real:
+            yield Translation(Kind.DYNAMIC, *interfaces, network, pool, ports, far, one_way, arp, line=line)
+    elif not dynamic:
+        for network, to in zip(real, mapped, strict=False):
+            if network.prefixlen == to.prefixlen:
+                kind = Kind.NONE if network == to and ports is None and not _translates(far) else Kind.STATIC
+                yield Translation(kind, *interfaces, network, to, ports, far, one_way, arp, line=line)
+
+
+def _translates(far: Far | None) -> bool:
+    return far is not None and far.mapped != far.real

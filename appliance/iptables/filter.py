@@ -1,0 +1,279 @@
+"""The filter table: who may connect, what SYNPROXY answers, and what is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from appliance.config.config import AccessGroup, Config, Interface
+from appliance.config.inspections import Inspection
+from appliance.iptables.match import Matches, address, tag
+from appliance.iptables.tables import ACCEPT, DROP, PREFIX, RETURN, Rule, Scene, Table, between, device
+from appliance.marks import CLASS, DISPOSITION, GENERATION, WORKER, Disposition
+from appliance.nat.static import Static
+from appliance.nat.translation import Kind, Pool, Translation
+from appliance.policy.acl import ANY, AccessList
+from appliance.syslog import AccessDenied, InboundDenied, NoConnection, Record
+
+#: What SYNPROXY tells clients to send at most (octets): the MSS of Ethernet, unless `sysopt connection tcpmss` is less.
+#: Other options need timestamps, of which its own to the server would be wrong ones (bpf-notes §4, trap 5).
+ETHERNET_MSS = 1460
+
+#: Who is told what was dropped listens on this NFLOG group; low numbers are other people's. The prefix of a copy is
+#: the id of the record it becomes.
+LOG_GROUP = 2500
+#: Copies of each kind at most, whatever a flood brings, and how many at once; the rules' counters have every packet.
+_TOLD = ["-m", "limit", "--limit", "100/second", "--limit-burst", "200"]
+#: Where a packet goes to be dropped, by what is said of it; all but the first are of TCP alone.
+DENIED, UNASKED, STRAY = ["-g", "FIXUP_DENIED"], ["-g", "FIXUP_UNASKED"], ["-g", "FIXUP_STRAY"]
+_SAID: Mapping[str, type[Record]] = {DENIED[1]: AccessDenied, UNASKED[1]: InboundDenied, STRAY[1]: NoConnection}
+
+
+def filter_(scene: Scene, queues: dict[str, list[Rule]]) -> Table:
+    """The table; `queues` are the chains that FIXUP_QUEUE begins."""
+    inside = [[way, device(each), *DROP] for each in scene.ours if each.shutdown for way in ("-i", "-o")]
+    entrance, proxy = _proxy(scene)
+    inside += entrance
+    inside += [
+        ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED", *STRAY],
+        ["-p", "tcp", "!", "--syn", "-m", "conntrack", "--ctstate", "NEW", *STRAY],
+        ["-m", "conntrack", "--ctstate", "NEW", "-j", "FIXUP_ACCESS"],
+        ["-m", "mark", "--mark", CLASS.match(0), *ACCEPT],
+        # An error that ICMP reports of an inspected connection: not a part of its stream.
+        ["!", "-p", "tcp", *ACCEPT],
+        ["-m", "mark", "--mark", DISPOSITION.match(Disposition.SKIP), *ACCEPT],
+        ["-j", "FIXUP_QUEUE"],
+        DROP,
+    ]
+    chains = {
+        **between(scene.ours),
+        "FIXUP_BETWEEN": inside,
+        **_access(scene),
+        **proxy,
+        **queues,
+        **_said(scene.config),
+    }
+    return Table("filter", {"FORWARD": "FIXUP_FORWARD"}, chains)
+
+
+def _said(config: Config) -> dict[str, list[Rule]]:
+    """The ends of what is dropped: the daemon gets a copy where the log takes what it makes of it."""
+
+    def copy(chain: str, kind: type[Record]) -> Iterator[Rule]:
+        if config.logging.takes(kind.id, kind.severity):
+            protocol = [] if chain == DENIED[1] else ["-p", "tcp"]
+            group = ["--nflog-prefix", str(kind.id), "--nflog-group", str(LOG_GROUP)]
+            yield [*protocol, *_TOLD, "-j", "NFLOG", *group]
+
+    said = {chain: [*copy(chain, kind), DROP] for chain, kind in _SAID.items()}
+    # To SYNPROXY's chains comes what has no connection, too: it was not the access list that ended it.
+    return {**said, DENIED[1]: [["-p", "tcp", "!", "--syn", *STRAY], *said[DENIED[1]]]}
+
+
+# -- a connection's first packet
+
+
+def _access(scene: Scene) -> dict[str, list[Rule]]:
+    """FIXUP_ACCESS: a first packet returns if it may pass, else it is dropped (asa.md §6.5).
+
+    The list of the interface it comes in by decides, behind it the global one; without either the security levels do.
+    What has come so far is asked about once more where it leaves, if a list is there (FIXUP_EGRESS).
+    """
+    matches = Matches(scene)
+    lists = _lists(scene)
+    leaving = [each for each in scene.ours if (each.nameif, "out") in lists]
+    permit = ["-g", "FIXUP_EGRESS"] if leaving else RETURN
+    access = [*_untranslated(scene), *_same_level(scene)]
+    control = list(_nat_control(scene))
+    access += [["-j", "FIXUP_CONTROL"]] if control else []
+    chains: dict[str, list[Rule]] = {"FIXUP_CONTROL": control} if control else {}
+    general = lists.get((None, "in"))
+    rest = ["-g", "FIXUP_GLOBAL"] if general else DENIED
+    for each in scene.ours:
+        own = lists.get((each.nameif, "in"))
+        if own is not None:
+            chain = f"{PREFIX}IN_{device(each)}"
+            access.append(["-i", device(each), "-g", chain])
+            chains[chain] = [*_listed(scene, matches, own, permit, arriving=True), rest]
+        elif general is not None:
+            access.append(["-i", device(each), *rest])
+        else:
+            access += [
+                ["-i", device(each), "-o", device(other), *permit]
+                for other in scene.ours
+                if _level(each) > _level(other) or (_level(each) == _level(other) and _allowed(scene, each, other))
+            ]
+    if general is not None:
+        chains["FIXUP_GLOBAL"] = [*_listed(scene, matches, general, permit, arriving=True), DENIED]
+    if leaving:
+        ways = {device(each): f"{PREFIX}OUT_{device(each)}" for each in leaving}
+        chains["FIXUP_EGRESS"] = [["-o", way, "-g", chain] for way, chain in ways.items()]
+        for each in leaving:
+            found = lists[each.nameif, "out"]
+            chains[ways[device(each)]] = [*_listed(scene, matches, found, RETURN, arriving=False), DENIED]
+    return {"FIXUP_ACCESS": [*access, UNASKED], **chains}
+
+
+def _lists(scene: Scene) -> dict[tuple[str | None, str], AccessList]:
+    """The lists that are applied, by interface (None: global) and direction."""
+
+    def applied(group: AccessGroup) -> AccessList | None:
+        return scene.config.access_list(group.access_list)
+
+    groups = ((each, applied(each)) for each in scene.config.access_groups)
+    return {(each.interface, each.direction): found for each, found in groups if found is not None}
+
+
+def _listed(scene: Scene, matches: Matches, access_list: AccessList, permit: Rule, *, arriving: bool) -> Iterator[Rule]:
+    """The list's elements, each with its tag, by which its counters are found."""
+    words = matches.arriving if arriving else matches.here
+    for ace in access_list.aces:
+        for element in scene.elements.of(ace):
+            comment = ["-m", "comment", "--comment", tag(access_list, ace, element)]
+            for rule in words(element):
+                yield [*rule, *comment, *(permit if element.permit else DENIED)]
+
+
+def _level(interface: Interface) -> int:
+    return interface.security_level or 0
+
+
+def _same_level(scene: Scene) -> Iterator[Rule]:
+    """Between interfaces of one level, and back out by the same, nothing passes unless it is permitted to."""
+    for source in scene.ours:
+        for destination in scene.ours:
+            if _level(source) == _level(destination) and not _allowed(scene, source, destination):
+                yield ["-i", device(source), "-o", device(destination), *DROP]
+
+
+def _allowed(scene: Scene, source: Interface, destination: Interface) -> bool:
+    return scene.config.intra_interface if source is destination else scene.config.inter_interface
+
+
+def _untranslated(scene: Scene) -> Iterator[Rule]:
+    """A host behind a static is reached by its mapped address alone: its real one would go round the limits."""
+    for each in scene.translations:
+        real, mapped = each.real_interface, each.mapped_interface
+        if each.kind is not Kind.STATIC or each.far or each.one_way or isinstance(each.mapped, Pool):
+            continue
+        if real is None or mapped is None:
+            continue
+        way = ["-i", scene.devices[mapped], "-o", scene.devices[real], "-d", str(each.real)]
+        if each.ports is not None:
+            way += ["-p", each.ports.protocol, "--dport", str(each.ports.real)]
+        known = each.mapped.network_address if each.mapped.prefixlen == 32 else each.mapped
+        yield [*way, "-m", "conntrack", "!", "--ctorigdst", str(known), *DROP]
+
+
+def _nat_control(scene: Scene) -> Iterator[Rule]:
+    """``nat-control``: to a lower level passes only what some rule translates, or exempts (asa.md §6.5)."""
+    config = scene.config
+    if not (config.defaults.nat_control if config.nat_control is None else config.nat_control):
+        return
+    for each in scene.translations:
+        for way in scene.among(each.real_interface):
+            for out in scene.among(each.mapped_interface):
+                if way != out:
+                    yield ["-i", way, "-o", out, *_source(each), *RETURN]
+    for source in scene.ours:
+        for destination in scene.ours:
+            if _level(source) > _level(destination):
+                yield ["-i", device(source), "-o", device(destination), *DROP]
+
+
+def _source(translation: Translation) -> Rule:
+    words = address("-s", translation.real)
+    if translation.ports is not None:
+        words = [*words, "-p", translation.ports.protocol, "--sport", str(translation.ports.real)]
+    return words if translation.far is None else [*words, *address("-d", translation.far.real)]
+
+
+# -- TCP Intercept
+
+
+def intercepting(scene: Scene) -> list[Static]:
+    """The statics between interfaces of ours whose SYNs may be intercepted."""
+    names = scene.devices.keys()
+    return [
+        each
+        for each in scene.config.statics
+        if each.max_embryonic and each.mapped_interface in names and each.real_interface in names
+    ]
+
+
+def _proxy(scene: Scene) -> tuple[list[Rule], dict[str, list[Rule]]]:
+    """SYNPROXY for those whom the access list permits: the way to it, and its chains.
+
+    What comes here is not translated, so a chain is for one static and asks about its real address at once.
+    """
+    untracked = ["-p", "tcp", "-m", "conntrack", "--ctstate", "INVALID,UNTRACKED"]
+    entrance: list[Rule] = []
+    chains: dict[str, list[Rule]] = {}
+    by_name = {str(each.nameif): each for each in scene.ours}
+    for number, each in enumerate(intercepting(scene), 1):
+        chain, way = f"{PREFIX}PROXY_{number}", scene.devices[each.mapped_interface]
+        entrance.append(["-i", way, "-d", f"{each.mapped}/32", *untracked, "-g", chain])
+        leaving = _lists(scene).get((each.real_interface, "out"))
+        permit = ["-g", "FIXUP_PROXY"]
+        if leaving is not None:
+            behind = f"{PREFIX}PROXY_OUT_{number}"
+            chains[behind] = [*_spoken_of(scene, each, leaving, permit, arriving=False), DENIED]
+            permit = ["-g", behind]
+        asked = {(each.mapped_interface, "in"), (None, "in")} & _lists(scene).keys()
+        chains[chain] = [*_permitted(scene, each, by_name, permit), DENIED if asked else UNASKED]
+    if chains:
+        full = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.FULL)]
+        reset = ["-p", "tcp", *full, "-j", "REJECT", "--reject-with", "tcp-reset"]
+        mss = min(ETHERNET_MSS, scene.config.tcpmss or ETHERNET_MSS)
+        chains["FIXUP_PROXY"] = [reset, ["-p", "tcp", "-j", "SYNPROXY", "--mss", str(mss)], STRAY]
+    return entrance, chains
+
+
+def _permitted(scene: Scene, static: Static, ours: Mapping[str, Interface], permit: Rule) -> Iterator[Rule]:
+    """`permit` for what may be opened to `static`; of the access lists, what speaks of its address."""
+    source, destination = ours[static.mapped_interface], ours[static.real_interface]
+    lists = _lists(scene)
+    applied = [each for each in (lists.get((source.nameif, "in")), lists.get((None, "in"))) if each is not None]
+    if _level(source) == _level(destination) and not _allowed(scene, source, destination):
+        return
+    for each in applied:
+        yield from _spoken_of(scene, static, each, permit, arriving=True)
+    if not applied and _level(source) >= _level(destination):
+        yield permit
+
+
+def _spoken_of(
+    scene: Scene, static: Static, access_list: AccessList, permit: Rule, *, arriving: bool
+) -> Iterator[Rule]:
+    """What a list says of TCP to the static's address, whatever is asked of the source."""
+    matches = Matches(scene)
+    for element in scene.elements.of_list(access_list):
+        if arriving and matches.mapped:
+            named = static.mapped in element.destination
+        else:
+            named = any(static.real in network for network in matches.real(element.destination))
+        if named and element.protocol in ("ip", "tcp"):
+            for words in matches.here(replace(element, protocol="tcp", destination=ANY), sources=False):
+                yield [*words, *(permit if element.permit else DENIED)]
+
+
+# -- the queues
+
+
+def queues(classes: Iterable[Inspection], generation: int, workers: int, base: int) -> dict[str, list[Rule]]:
+    """One rule a worker. A class that fails open has rules that let pass where nobody listens (row 19)."""
+
+    def by_worker(*options: str) -> list[Rule]:
+        return [
+            ["-m", "mark", "--mark", WORKER.match(number), "-j", "NFQUEUE", "--queue-num", str(base + number), *options]
+            for number in range(workers)
+        ]
+
+    decided = CLASS.mask | GENERATION.mask
+    # Class numbers of an older generation mean other classes: those connections stay closed.
+    opening = [
+        f"{CLASS.put(each.number) | GENERATION.put(generation):#x}/{decided:#x}" for each in classes if each.fail_open
+    ]
+    gates = [["-m", "mark", "--mark", mark, "-g", "FIXUP_FAIL_OPEN"] for mark in opening]
+    chains = {"FIXUP_QUEUE": [*gates, *by_worker()]}
+    return {**chains, "FIXUP_FAIL_OPEN": by_worker("--queue-bypass")} if opening else chains

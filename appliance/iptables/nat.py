@@ -1,0 +1,110 @@
+"""The nat table: every rule of translation in its order, for connections opened from either side.
+
+POSTROUTING is told apart by the interface a packet came in by too, which the kernel knows there from 5.7 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from appliance.iptables.match import address
+from appliance.iptables.tables import PREFIX, RETURN, Rule, Scene, Table
+from appliance.nat.translation import Kind, Pool, Translation
+from appliance.policy.acl import ANY
+
+
+def nat(scene: Scene) -> Table:
+    """The table."""
+    chains: dict[str, list[Rule]] = {f"{PREFIX}{name}": [] for name in ("PREROUTING", "OUTPUT", "POSTROUTING")}
+    before, own, after = chains.values()
+    for each in scene.translations:
+        before += prerouting(scene, each)
+        own += output(each)
+        after += postrouting(scene, each)
+    return Table("nat", {chain.removeprefix(PREFIX): chain for chain in chains}, chains)
+
+
+def prerouting(scene: Scene, rule: Translation) -> Iterator[Rule]:
+    """Where a connection is opened from the mapped side; and the other end, where the real side addresses it."""
+    far = rule.far
+    if rule.kind is not Kind.DYNAMIC and not rule.one_way and isinstance(rule.mapped, IPv4Network):
+        known = [*address("-s", far.real if far else ANY), *_mapped(rule.mapped), *_port(rule, "--dport", mapped=True)]
+        for way in scene.among(rule.mapped_interface):
+            if rule.kind is Kind.STATIC and rule.mapped != rule.real:
+                yield from (["-i", way, "-d", f"{own}/32", *RETURN] for own in _own(scene, way, rule.mapped))
+            yield ["-i", way, *known, *_to(rule, "DNAT", rule.mapped, rule.real, mapped=False)]
+    if far is not None and far.mapped != far.real:
+        for way in scene.among(rule.real_interface):
+            ends = [*address("-s", rule.real), *address("-d", far.mapped)]
+            yield ["-i", way, *ends, *_rewrite("DNAT", far.mapped, far.real)]
+
+
+def output(rule: Translation) -> Iterator[Rule]:
+    """What SYNPROXY opens for a client is the firewall's own packet."""
+    if rule.kind is Kind.STATIC and rule.whole and rule.proxy_arp and isinstance(rule.mapped, IPv4Network):
+        yield [*_mapped(rule.mapped), *_to(rule, "DNAT", rule.mapped, rule.real, mapped=False)]
+
+
+def postrouting(scene: Scene, rule: Translation) -> Iterator[Rule]:
+    far = rule.far
+    source = [*address("-s", rule.real), *address("-d", far.real if far else ANY)]
+    entrance = ["-i", scene.devices[rule.real_interface]] if rule.real_interface and _wide(rule) else []
+    for way in scene.among(rule.mapped_interface):
+        if [way] == entrance[1:]:
+            continue
+        known = [*source, *entrance, "-o", way]
+        if isinstance(rule.mapped, Pool):
+            yield [*known, "-j", "SNAT", "--to-source", str(rule.mapped)]
+        else:
+            yield [
+                *known,
+                *_port(rule, "--sport", mapped=False),
+                *_to(rule, "SNAT", rule.real, rule.mapped, mapped=True),
+            ]
+    if far is not None and far.mapped != far.real and isinstance(rule.mapped, IPv4Network):
+        for way in scene.among(rule.real_interface):
+            ends = [*address("-s", far.real), *address("-d", rule.real), "-o", way]
+            yield [*ends, *_rewrite("SNAT", far.real, far.mapped)]
+
+
+def _wide(rule: Translation) -> bool:
+    """Whether the real address alone doesn't tell where a connection was opened."""
+    return rule.kind is not Kind.STATIC or rule.real.prefixlen < 24
+
+
+def _mapped(network: IPv4Network) -> Rule:
+    return address("-d", network)
+
+
+def _own(scene: Scene, way: str, mapped: IPv4Network) -> list[str]:
+    """The firewall's own address among those of a network that is translated as a whole."""
+    if mapped.prefixlen == 32:
+        return []
+    interfaces = (each for each in scene.ours if each.hardware == way and each.address is not None)
+    return [str(each.address.ip) for each in interfaces if each.address and each.address.ip in mapped]
+
+
+def _port(rule: Translation, option: str, *, mapped: bool) -> Rule:
+    if rule.ports is None:
+        return []
+    return ["-p", rule.ports.protocol, option, str(rule.ports.mapped if mapped else rule.ports.real)]
+
+
+def _to(rule: Translation, target: str, old: IPv4Network, new: IPv4Network, *, mapped: bool) -> Rule:
+    """The target: no change for identity, a port where the rule has one."""
+    if rule.kind is Kind.NONE:
+        return RETURN
+    if rule.ports is None:
+        return _rewrite(target, old, new)
+    port = rule.ports.mapped if mapped else rule.ports.real
+    option = "--to-destination" if target == "DNAT" else "--to-source"
+    return ["-j", target, option, f"{new.network_address}:{port}"]
+
+
+def _rewrite(target: str, old: IPv4Network, new: IPv4Network) -> Rule:
+    """Address for address; of a network every one keeps its place in it."""
+    if old.prefixlen < 32:
+        return ["-j", "NETMAP", "--to", str(new)]
+    option = "--to-destination" if target == "DNAT" else "--to-source"
+    return ["-j", target, option, str(new.network_address)]
