@@ -26,23 +26,29 @@ class PlainError(ValueError):
 
 def to_plain(value: Any) -> Any:
     """`value` as JSON's types. TypeError for what has no such form: a programming error."""
-    match value:
-        case enum.Enum():
-            return value.value
-        case None | bool() | int() | str():
-            return value
-        case bytes():
-            return value.decode("latin-1")
-        case IPv4Address():
-            return str(value)
-        case tuple():
-            return [to_plain(each) for each in value]
-        case Mapping():
-            return {key: to_plain(each) for key, each in value.items()}
-        case _ if is_dataclass(value):
-            return {each.name: to_plain(getattr(value, each.name)) for each in fields(value)}
-        case _:
-            raise TypeError(f"no plain form: {type(value).__name__}")
+    kind: Any = type(value)
+    return _writer(kind)(value)
+
+
+@cache
+def _writer(kind: type) -> Callable[[Any], Any]:
+    """What writes a `kind`: worked out once, because a listing has a million values."""
+    if issubclass(kind, enum.Enum):
+        return lambda value: value.value
+    if kind in (type(None), bool, int, str):
+        return lambda value: value
+    if kind is bytes:
+        return lambda value: value.decode("latin-1")
+    if kind is IPv4Address:
+        return str
+    if issubclass(kind, tuple):
+        return lambda value: [to_plain(each) for each in value]
+    if issubclass(kind, Mapping):
+        return lambda value: {key: to_plain(each) for key, each in value.items()}
+    if is_dataclass(kind):
+        names = tuple(each.name for each in fields(kind))
+        return lambda value: {name: to_plain(getattr(value, name)) for name in names}
+    raise TypeError(f"no plain form: {kind.__name__}")
 
 
 def from_plain(kind: type[T], data: Any) -> T:
