@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from appliance.esmtp.commands import OTHERS
-from appliance.esmtp.events import Fact, MimeEncoding, MimeFile
-from appliance.esmtp.parameters import parameters, uncommented
+from appliance.esmtp.events import Fact, MimeEncoding
+from appliance.esmtp.parameters import Parameters, parameters, uncommented
 
 #: RFC 2045 §6.1: the transfer encodings ASA has a word for (asa.md §2.3), which is their name.
 ENCODINGS = frozenset({b"7bit", b"8bit", b"base64", b"binary", b"quoted-printable"})
@@ -24,6 +24,8 @@ _LONGEST = FIELD + len(b"x\r")  # told from one of `FIELD` octets
 #: Octets of fields that are remembered of one section, each costing a few more: nobody states a type a thousand times.
 ROOM = 65_536
 _FIELD_COST = 64
+#: Values of a message that are read in every way there is, if there are several: each costs as much as a part.
+PATIENCE = 128
 
 #: Where a field that matters begins, in a text in which every CR is an LF; a dot there is stuffing.
 _CONTENT = rb"content-(?:type|disposition|transfer-encoding)"
@@ -39,11 +41,14 @@ _UNDECIDED = 2
 _BARE_CR = re.compile(rb"\r(?![\n \t])\.?")
 _TO = re.compile(rb"to[\t ]*:", re.IGNORECASE)
 _TYPE = re.compile(rb"[\0- ]*([^\0- /;,\"()]+)[\0- ]*/[\0- ]*([^\0- /;,\"()]+)")
+_PLAIN_TYPE = re.compile(rb" ?+([a-z0-9.+-]++/[a-z0-9.+-]++)(?:;|\Z)", re.IGNORECASE)
 _ENCODING = re.compile(rb"[a-z0-9-]+")
 _BLANKS = bytes(range(0x21))
 
-#: What a Content-Type without any of these words says is a mere type.
-_TELLING = (b"name", b"boundary", b"message", b"multipart")
+#: Octets that an octet of a field can become in a name in UTF-8: those of the replacement character.
+EXPANDS = 3
+#: What a Content-Type without any of these, whose names don't matter, says is a mere type.
+_TELLING = re.compile(rb"boundary|message|multipart|\(", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +65,26 @@ _MERE = Media("")
 
 @dataclass(slots=True)
 class Section:
-    """What the fields of one header section have said so far; `wanted` are the facts that are asked for."""
+    """What the fields of one header section have said so far; `wanted` are the facts that are asked for.
+
+    Names in fields whose value is shorter than `telling` don't matter. So many odd values, `patience`, are read in
+    every way there is.
+    """
 
     wanted: frozenset[type[Fact]]
+    telling: int = 0
+    patience: int = PATIENCE
     media: list[Media] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)  # of Content-Disposition, in UTF-8
     encodings: list[str] = field(default_factory=list)  # ASA's words
     to_fields: int = 0
     room: int = ROOM
     overfull: bool = False  # more was said than there is room for
+
+    @property
+    def told(self) -> bool:
+        """Whether a field was read."""
+        return self.room < ROOM
 
     def read(self, text: bytes) -> None:
         """One field, without its line end, dots not yet undone; one that says nothing of this is passed over."""
@@ -82,8 +98,8 @@ class Section:
             text = text[:FIELD]
         text = text.replace(b"\n.", b"\n")
         self._field(text)
-        if b"\r" in text and len(lines := _BARE_CR.split(text)) > 1:
-            for line in lines:
+        if b"\r" in text and _BARE_CR.search(text):
+            for line in _BARE_CR.split(text):
                 self._field(line)
 
     def _field(self, text: bytes) -> None:
@@ -92,9 +108,9 @@ class Section:
         if name == b"content-type":
             self._content_type(value)
         elif name == b"content-disposition":
-            found = parameters(value)
-            self.overfull |= found.overfull
-            self.names.extend(found.names)
+            if len(value) < self.telling:
+                return
+            self.names.extend(self._parameters(value).names)
         elif name == b"content-transfer-encoding":
             if MimeEncoding in self.wanted:
                 self.encodings.extend(word for word in _encodings(value) if word not in self.encodings)
@@ -102,24 +118,30 @@ class Section:
             self.to_fields += 1
 
     def _content_type(self, value: bytes) -> None:
-        if MimeFile not in self.wanted:
-            lower = value.lower()
-            if not any(each in lower for each in _TELLING):
-                self.media.append(_MERE)
-                return
-        found = parameters(value)
+        if len(value) < self.telling and not _TELLING.search(value):
+            self.media.append(_MERE)
+            return
+        found = self._parameters(value)
+        names, boundaries = tuple(found.names), tuple(found.boundaries)
+        self.media += [Media(word, names, boundaries) for word in _types(value)]
+
+    def _parameters(self, value: bytes) -> Parameters:
+        found = parameters(value, self.patience)
+        self.patience -= found.odd
         self.overfull |= found.overfull
-        boundaries = tuple(dict.fromkeys(each.rstrip() for each in found.boundaries))
-        self.media.extend(Media(word, tuple(found.names), boundaries) for word in _types(value))
+        return found
 
     def files(self) -> list[tuple[bytes, str]]:
         """Every name with the media type it goes with, and every type, once; a type without names has the empty one."""
-        found = [(name, each.word) for each in self.media for name in each.names]
+        media = self.media
+        found = [(name, each.word) for each in media for name in each.names]
+        if len(found) == 1 == len(media) and not self.names:
+            return found
         if self.names:
-            word = self.media[0].word if self.media else ""
+            word = media[0].word if media else ""
             found += [(name, word) for name in self.names]
         told = {word for _, word in found}
-        found += [(b"", each.word) for each in self.media if each is not _MERE and each.word not in told]
+        found += [(b"", each.word) for each in media if each is not _MERE and each.word not in told]
         return list(dict.fromkeys(found))
 
 
@@ -132,6 +154,8 @@ def _first(value: bytes) -> Iterator[bytes]:
 
 def _types(value: bytes) -> list[str]:
     """The media types that `value` may state; what every reader agrees on first."""
+    if plain := _PLAIN_TYPE.match(value):
+        return [plain[1].decode().lower()]
     found = {each.decode("latin-1"): None for each in _first(value)}
     if calm := _TYPE.match(value):
         found[(calm[1] + b"/" + calm[2]).decode("latin-1").lower()] = None
@@ -150,10 +174,11 @@ class Fields:
     `fresh`: what comes first begins a line. `counting`: To fields matter too.
     """
 
-    __slots__ = ("_begins", "_inside", "_sought", "_text")
+    __slots__ = ("_begins", "_inside", "_sought", "_text", "_word")
 
     def __init__(self, fresh: bool, counting: bool = False) -> None:
         self._begins = _BEGINS_OR_TO if counting else _BEGINS
+        self._word = b"" if counting else b"content-"  # without it nothing begins
         self._text = bytearray(b"\n" if fresh else b"")
         self._inside = False
         self._sought = 0  # from where on in a field its end is to be looked for
@@ -167,6 +192,10 @@ class Fields:
         text += octets
         base = offset - len(text)
         found: list[tuple[bytes, int]] = []
+        if not self._inside and self._word not in text.lower():
+            last = max(text.rfind(b"\n", -_BEGINNING), text.rfind(b"\r", -_BEGINNING))
+            del text[: last if last >= 0 else len(text)]
+            return found
         at = 0
         lines = bytearray()
         while True:

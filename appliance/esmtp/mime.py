@@ -19,19 +19,22 @@ from __future__ import annotations
 
 import enum
 import re
+import sys
 from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from appliance.esmtp.events import Exceeded, Fact, MimeEncoding, MimeFile, Odd, Oddity, Quantity
-from appliance.esmtp.fields import Fields, Section
+from appliance.esmtp.fields import EXPANDS, Fields, Section
 from appliance.esmtp.settings import Settings
 
 #: Octets of a boundary (RFC 2046 5.1.1); a longer one is known by its first ones.
 BOUNDARY = 70
 #: Boundaries, and parts, of a message.
 BOUNDARIES = 16
-PARTS = 1_000
+PARTS = 256
 
+#: DATA's own line end.
+_BEFORE = b"\r\n"
 _MULTIPART = "multipart/"
 _DIGEST = "multipart/digest"
 #: Media types whose body begins with header fields (RFC 2046 5.2, RFC 6532 3.7, RFC 3464).
@@ -39,6 +42,13 @@ _MESSAGE = "message/"
 #: The boundary of a multipart that states none, as c-client has it.
 _UNSTATED = b"-"
 
+#: What is asked of parts that have no name.
+_OF_PARTS = frozenset({MimeEncoding, MimeFile})
+#: The fields of a mere text, in lower case: they say nothing else.
+_TEXT = re.compile(
+    rb"\ncontent-(?:type: ?text/[a-z]++(?:;(?: |\r\n[ \t])charset=(?:[a-z0-9-]++|\"[a-z0-9-]++\"))?"
+    rb"|transfer-encoding: ?[a-z0-9-]++)(?=\r\n[^ \t])"
+)
 #: What makes a delimiter line exactly the last one, behind its boundary (RFC 2046 5.1.1), and what may become that.
 _CLOSES = re.compile(rb"--[ \t]{0,8}[\r\n]")
 _MAY_CLOSE = re.compile(rb"(?:--[ \t]{0,8}|-)?")
@@ -94,6 +104,14 @@ class Lines:
         return self._next[0][0] if self._next else len(self._text)
 
 
+def _telling(settings: Settings) -> int:
+    """Octets from which on a field may give a name that matters."""
+    if MimeFile in settings.wanted:
+        return 0
+    limits = settings.of(Quantity.MIME_FILENAME)
+    return limits[0] // EXPANDS + 1 if limits else sys.maxsize
+
+
 class Mime:
     """The structure of one message. It is fed the message as it is on the wire, without its last ``.`` line."""
 
@@ -109,21 +127,23 @@ class Mime:
         "_section",
         "_settings",
         "_state",
+        "_telling",
         "_to",
     )
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._limits = settings.of(Quantity.MIME_FILENAME)
+        self._telling = _telling(settings)
         self._to = settings.of(Quantity.TO_FIELDS)  # of the message's own header section, no other
         self._delimiters: list[bytes] = []  # of every multipart so far: what its delimiter lines begin with
         self._digest = False  # one of them was a digest
         self._parts = 0
         self._said = False  # that something can't be followed
-        self._carried = b"\r\n"  # DATA's own line end: octets that are consumed, and behind them what is undecided
+        self._carried = _BEFORE  # octets that are consumed, and behind them what is undecided
         self._consumed = len(self._carried)
         self._state = State.HEADER
-        self._section = Section(settings.wanted)
+        self._section = Section(settings.wanted, self._telling)
         self._fields = Fields(fresh=True, counting=bool(self._to))
 
     @property
@@ -134,9 +154,23 @@ class Mime:
     def feed(self, octets: bytes, offset: int, facts: list[Fact]) -> None:
         """More of the message, the first octet at stream offset `offset`."""
         text = self._carried + octets
+        if self._carried is _BEFORE and self._says_nothing(text):
+            self._state = State.OPAQUE
+            return
         at = self._scan(text, self._consumed, offset - len(self._carried), False, facts)
         keep = max(at - 2, 0)
         self._carried, self._consumed = text[keep:], at - keep
+
+    def _says_nothing(self, text: bytes) -> bool:
+        """Whether the message's header section is whole in `text` and says no more than that of most mail."""
+        empty = text.find(b"\r\n\r\n")
+        if empty < 0 or self._to:
+            return False
+        header = text[: empty + 4].lower()
+        stated = header.count(b"content-")
+        if not stated:
+            return True
+        return self._settings.wanted.isdisjoint(_OF_PARTS) and stated == len(_TEXT.findall(header))
 
     def end(self, offset: int, facts: list[Fact]) -> None:
         """The message is whole; its last octet is at `offset`."""
@@ -151,7 +185,8 @@ class Mime:
 
         `final`: nothing comes behind it.
         """
-        lines, empty = Lines(text, self._delimiters, at - 1), -1
+        lines = Lines(text, self._delimiters, at - 1)
+        empty = -1  # where the empty line that ends a header section comes next
         while at < len(text):
             if self._state is State.OPAQUE:
                 return len(text)
@@ -234,12 +269,15 @@ class Mime:
     def _begin_section(self, fresh: bool, offset: int, facts: list[Fact]) -> None:
         """A header section begins; `fresh`: its first octet begins a line."""
         self._state = State.HEADER
-        self._section = Section(self._settings.wanted)
+        self._section = self._new_section()
         self._fields = Fields(fresh)
         self._parts += 1
         if self._parts > PARTS:
             self._unreadable("parts", offset, facts)
             self._state = State.FLAT
+
+    def _new_section(self) -> Section:
+        return Section(self._settings.wanted, self._telling, self._section.patience)
 
     def _enter_body(self, offset: int, facts: list[Fact]) -> None:
         """The empty line behind a header section has come: what is the body? `offset` is that of the line's LF."""
@@ -249,11 +287,11 @@ class Mime:
             multipart = each.word.startswith(_MULTIPART)
             self._digest |= each.word == _DIGEST
             for boundary in each.boundaries or ((_UNSTATED,) if multipart else ()):
-                self._know(b"--" + boundary[:BOUNDARY])
+                self._know(b"--" + boundary.rstrip()[:BOUNDARY])
         if len(self._delimiters) > BOUNDARIES:
             self._unreadable("nesting", offset, facts)
             self._fields, self._state = Fields(fresh=True), State.FLAT
-        elif any(each.word.startswith(_MESSAGE) for each in media) or (self._digest and not media):
+        elif any(each.word.startswith(_MESSAGE) for each in media) if media else self._digest:
             self._begin_section(True, offset, facts)
 
     def _know(self, delimiter: bytes) -> None:
@@ -269,8 +307,11 @@ class Mime:
 
     def _read_flat(self, octets: bytes, end: int, facts: list[Fact]) -> None:
         """More of what is read as header fields alone, each by itself; `end` is the offset behind it."""
+        encodings = MimeEncoding in self._settings.wanted
         for text, offset in self._fields.add(octets, end):
-            self._section = Section(self._settings.wanted)
+            if len(text) < self._telling and not encodings:
+                continue
+            self._section = self._new_section()
             self._section.read(text)
             self._say(offset, facts)
 
@@ -282,14 +323,15 @@ class Mime:
             count = self._section.to_fields
             facts.extend(Exceeded(Quantity.TO_FIELDS, limit, offset) for limit in self._to if count > limit)
             self._to = ()
-        self._say(offset, facts)
+        if self._section.told:
+            self._say(offset, facts)
 
     def _say(self, offset: int, facts: list[Fact]) -> None:
         """State what the section said, told by the octet at `offset`."""
         section, wanted = self._section, self._settings.wanted
-        facts.extend(MimeEncoding(word, offset) for word in section.encodings)
+        facts += [MimeEncoding(word, offset) for word in section.encodings]
         for name, content_type in section.files():
-            facts.extend(Exceeded(Quantity.MIME_FILENAME, limit, offset) for limit in self._limits if len(name) > limit)
+            facts += [Exceeded(Quantity.MIME_FILENAME, limit, offset) for limit in self._limits if len(name) > limit]
             if MimeFile in wanted:
                 facts.append(MimeFile(name, content_type, offset))
         if section.overfull:

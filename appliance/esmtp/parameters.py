@@ -34,8 +34,13 @@ _PARAMETER = re.compile(
 )
 #: A value that every reader reads alike, up to its semicolon.
 _CALM = re.compile(rb'(?:"([^"\\;\0-\x1f]*+)"|([^\0- "\\;(),<>\x7f]++))[\0- ]*+(?:;|\Z)')
+#: One in which there is nothing to decode either: most are so.
+_SIMPLE = re.compile(rb'(?:"([ -!#-&)-:<->@-\[\]-~]*+)"|([$&+\-.0-9A-Z^_`a-z~]++))[\0- ]*+(?:;|\Z)')
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)', re.DOTALL)
-_WORD_END = re.compile(rb'[\0- "(),;<>]')
+#: What ends an unquoted value (RFC 2045 5.1), and to some readers one that RFC 2231 does not speak of.
+_WORD_END = re.compile(rb'[\0- "(),;<>@:\\/\[\]?=]')
+_PLAIN_ENDS = (re.compile(rb"[@:\\/\[\]?=*'%]"), re.compile(rb"[@:\\/\[\]?=*']"))
+_CODED_ENDS = (re.compile(rb"[@:\\/\[\]?=*]"),)
 _PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _BLANKS = bytes(range(0x21))
 
@@ -66,6 +71,7 @@ class Parameters:
     names: dict[bytes, None] = field(default_factory=dict)
     boundaries: dict[bytes, None] = field(default_factory=dict)
     overfull: bool = False  # it gives more than is read
+    odd: int = 0  # values that may be read in several ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,40 +87,66 @@ class Piece:
         return self.values[min(reading, len(self.values) - 1)]
 
 
-def parameters(value: bytes) -> Parameters:
-    """Every reading of the names and boundaries that a field with this value gives."""
+def parameters(value: bytes, patience: int = PARAMETERS) -> Parameters:
+    """Every reading of the names and boundaries that a field with this value gives.
+
+    Odd values beyond `patience` are read one way, which is said.
+    """
     found = Parameters()
-    _read(value, found)
+    if b"=" in value:
+        _read(value, patience, found)
     if b"(" in value:
         bare = uncommented(value)
         if bare is None:
             found.overfull = True
         elif bare != value:
-            _read(bare, found)
+            _read(bare, patience, found)
     return found
 
 
-def _read(text: bytes, found: Parameters) -> None:
+def _read(text: bytes, patience: int, found: Parameters) -> None:
     room = _ROOM + _ROOM_TIMES * len(text)
     named: dict[bytes, list[Piece]] = {}
     bounded: list[Piece] = []
+    whole = b"*" not in text  # no pieces: every parameter is one
     for count, match in enumerate(_PARAMETER.finditer(text)):
         if count == PARAMETERS or room <= 0:
-            found.overfull = True
+            room = 0
             break
-        values = _values(text, match.end())
-        room -= sum(map(len, values))
+        if whole and (simple := _SIMPLE.match(text, match.end())):
+            quoted, word = simple.groups()
+            value = quoted if word is None else word
+            (found.names if match["name"] else found.boundaries)[value] = None
+            room -= len(value)
+            continue
         number = match["number"]
         coded = bool(match["star"]) and (number is None or match["coded"] is not None)
+        thorough = found.odd < patience
+        found.overfull |= not thorough
+        values = _values(text, match.end(), coded, thorough)
+        found.odd += len(values) > 1
+        room -= sum(map(len, values))
         piece = Piece(values, None if number is None else int(number), coded)
         if name := match["name"]:
             named.setdefault(name.lower(), []).append(piece)
         else:
             bounded.append(piece)
+    thorough = found.odd < patience
     for pieces in named.values():
-        found.names.update(dict.fromkeys(_readings(pieces)))
+        room = _remember(_readings(pieces, thorough), found.names, room)
     if bounded:
-        found.boundaries.update(dict.fromkeys(_readings(bounded)))
+        room = _remember(_readings(bounded, thorough), found.boundaries, room)
+    found.overfull |= room <= 0
+
+
+def _remember(readings: Iterable[bytes], known: dict[bytes, None], room: int) -> int:
+    """Add `readings` to those that are `known` while there is room for them; how much is left."""
+    for each in readings:
+        if room <= 0:
+            break
+        room -= len(each)
+        known[each] = None
+    return room
 
 
 def uncommented(value: bytes) -> bytes | None:
@@ -131,10 +163,20 @@ def uncommented(value: bytes) -> bytes | None:
     return None
 
 
-def _values(text: bytes, at: int) -> tuple[bytes, ...]:
-    """Every reading of the value that begins at `text[at]`; the one that is nearest to the grammar first."""
+def _values(text: bytes, at: int, coded: bool, thorough: bool) -> tuple[bytes, ...]:
+    """Every reading of the value that begins at `text[at]`; the one that is nearest to the grammar first.
+
+    `coded`: it is percent-encoded. Unless `thorough`, the first reading is all.
+    """
     if calm := _CALM.match(text, at):
-        return (calm[1] if calm[2] is None else calm[2],)
+        quoted_text, word = calm.groups()
+        if word is None:
+            return (quoted_text,)
+        cuts = _cut(word, 0, _CODED_ENDS if coded else _PLAIN_ENDS) if thorough else []
+        return tuple(dict.fromkeys([word, *cuts])) if cuts else (word,)
+    quoted = _QUOTED.match(text, at)
+    if not thorough:
+        return (_PAIR.sub(rb"\1", quoted[1]) if quoted else text[at:].partition(b";")[0].strip(_BLANKS),)
     ends: list[int] = []
     end = at
     while len(ends) < _ENDS and (end := text.find(b";", end)) >= 0:
@@ -142,34 +184,46 @@ def _values(text: bytes, at: int) -> tuple[bytes, ...]:
         end += 1
     ends.append(len(text))
     found: list[bytes] = []
-    if quoted := _QUOTED.match(text, at):
+    if quoted:
         found += _PAIR.sub(rb"\1", quoted[1]), quoted[1], text[at + 1 :].partition(b'"')[0]
-    for end in ends:
-        raw = text[at:end].strip(_BLANKS)
-        found.append(raw)
+    raws = [text[at:end].strip(_BLANKS) for end in ends]
+    found += raws
+    if not quoted:
+        found += _cut(text, at, (_WORD_END, *_PLAIN_ENDS))
+    for raw in raws:
         if b'"' in raw:
             inner = raw.strip(b'"')
             found += inner, _PAIR.sub(rb"\1", inner), raw.replace(b'"', b"")
             found.append(_PAIR.sub(rb"\1", raw[1 : raw.rfind(b'"')]) if raw[:1] == b'"' else raw.partition(b'"')[0])
         if raw[:1] == b"<":
             found.append(raw[1:].removesuffix(b">"))
-    if not quoted and (word_end := _WORD_END.search(text, at)):
-        found.append(text[at : word_end.start()])
+    found += [each.strip(_BLANKS) for each in found]
     return tuple(dict.fromkeys(found))
 
 
-def _readings(pieces: list[Piece]) -> Iterator[bytes]:
+def _cut(text: bytes, at: int, ends: Iterable[re.Pattern[bytes]]) -> list[bytes]:
+    """`text[at:]` up to each of `ends`, but nothing empty."""
+    cuts = [end.search(text, at) for end in ends]
+    return [text[at : cut.start()] for cut in cuts if cut and cut.start() > at]
+
+
+def _readings(pieces: list[Piece], thorough: bool) -> Iterator[bytes]:
     """What one parameter, given as `pieces` in the order they stand, can come to, in UTF-8."""
     for piece in pieces:
         if piece.number is None:
             for value in piece.values:
                 yield from _decoded([(value, piece.coded)])
+                if not piece.coded and value.count(b"'") >= 2:  # the star may be forgotten
+                    yield from _decoded([(value, True)])
+                    rest = value.split(b"'", 2)[2]
+                    for text in (rest, *_cut(rest, 0, _PLAIN_ENDS)):
+                        yield from _plain(text)
     numbered = [piece for piece in pieces if piece.number is not None]
     if not numbered:
         return
     for pool in (numbered, pieces) if len(numbered) < len(pieces) else (numbered,):
-        for way in _ways(pool):
-            for reading in range(min(max(len(piece.values) for piece in way), 4)):
+        for way in _ways(pool) if thorough else (pool,):
+            for reading in range(max(len(piece.values) for piece in way)):
                 yield from _decoded([(piece.value(reading), piece.coded) for piece in way])
 
 
@@ -201,6 +255,8 @@ def _decoded(way: list[tuple[bytes, bool]]) -> Iterator[bytes]:
         charset, _, first = first.split(b"'", 2)
     joined = b"".join(_percent(value) if each else value for value, each in ((first, coded), *rest))
     yield from _plain(_utf8(joined, charset))
+    if charset and b"'" in first:
+        yield from _plain(_utf8(_percent(first.partition(b"'")[0]), charset))
     whole = b"".join(value for value, _ in way)
     for text in (b"".join(_percent(value) if each else value for value, each in way), _percent(whole)):
         if text.count(b"'") >= 2:  # encoded quotes, or quotes in pieces without a star

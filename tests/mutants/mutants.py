@@ -613,8 +613,8 @@ MUTANTS = (
     Mutant(
         "MIME_FILENAME",
         MIME,
-        "in self._limits if len(name) > limit)",
-        "in self._limits if len(name) >= limit)",
+        "in self._limits if len(name) > limit]",
+        "in self._limits if len(name) >= limit]",
         OF_CRITERIA,
     ),
     Mutant(
@@ -626,11 +626,11 @@ MUTANTS = (
     ),
     Mutant("TO_FIELDS of the message alone", MIME, "self._to = ()\n", "pass\n", OF_MIME),
     Mutant(
-        "MimeEncoding", MIME, "facts.extend(MimeEncoding(word, offset) for word in section.encodings)", "pass", OF_MIME
+        "MimeEncoding", MIME, "facts += [MimeEncoding(word, offset) for word in section.encodings]", "pass", OF_MIME
     ),
     Mutant("MimeFile", MIME, "facts.append(MimeFile(name, content_type, offset))", "pass", OF_MIME),
     Mutant("message/rfc822", MIME, '_MESSAGE = "message/"', '_MESSAGE = "message/g"', OF_MIME),
-    Mutant("MIME: a digest", MIME, "or (self._digest and not media)", "", OF_MIME),
+    Mutant("MIME: a digest", MIME, "if media else self._digest", "if media else False", OF_MIME),
     Mutant("MIME: boundaries of a message", MIME, "BOUNDARIES = 16", "BOUNDARIES = 1", OF_MIME),
     Mutant("MIME: parts of a message", MIME, "if self._parts > PARTS:", "if self._parts >= PARTS:", OF_MIME),
     Mutant(
@@ -660,7 +660,13 @@ MUTANTS = (
     Mutant("MIME: a bare CR begins a line", MIME, 'self._text.replace(b"\\r", b"\\n")', "self._text", OF_MIME),
     Mutant("MIME: a stuffed delimiter", MIME, 'b"\\n.--" in self._text', "False", OF_MIME),
     Mutant("fields: every type", FIELDS, 'found += [(b"", each.word)', 'found = found or [(b"", each.word)', OF_MIME),
-    Mutant("fields: a bare CR", FIELDS, "for line in lines:\n                self._field(line)", "pass", OF_MIME),
+    Mutant(
+        "fields: a bare CR",
+        FIELDS,
+        "for line in _BARE_CR.split(text):\n                self._field(line)",
+        "pass",
+        OF_MIME,
+    ),
     Mutant(
         "fields: a stuffed dot",
         FIELDS,
@@ -668,6 +674,7 @@ MUTANTS = (
         "\n        self._field",
         OF_MIME,
     ),
+    Mutant("fields: too short for a long name", MIME, "limits[0] // EXPANDS + 1", "limits[0] + 1", OF_MIME),
     Mutant("fields: names of a disposition", FIELDS, "self.names.extend(found.names)", "pass", OF_MIME),
     Mutant("RFC 2231", PARAMETERS, "sorted(pieces, key=lambda piece: piece.number or 0)", "pieces", OF_MIME),
     Mutant("RFC 2231: pieces twice", PARAMETERS, "ways += [list(last.values()), ordered]", "pass", OF_MIME),
