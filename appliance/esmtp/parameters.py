@@ -33,7 +33,7 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 #: A value that every reader reads alike, up to its semicolon.
-_CALM = re.compile(rb'(?:"([^"\\;\0-\x1f]*+)"|([^\0- "\\;(),<>\x7f]++))[\0- ]*+(?:;|\Z)')
+_CALM = re.compile(rb'(?:"([^"\\;\0-\x1f]*+)"|([^\0- "\\;(),<>\x7f]*+))[\0- ]*+(?:;|\Z)')
 #: One in which there is nothing to decode either: most are so.
 _SIMPLE = re.compile(rb'(?:"([ -!#-&)-:<->@-\[\]-~]*+)"|([$&+\-.0-9A-Z^_`a-z~]++))[\0- ]*+(?:;|\Z)')
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)', re.DOTALL)
