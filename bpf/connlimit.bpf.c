@@ -1,79 +1,52 @@
 /*
- * The connection table: every TCP connection to a static, its limits kept, its packets marked.
+ * The connection table: every TCP connection through the box, the limits it is under kept, its packets marked.
  *
  * Two programs on clsact, direct action, at every interface with a nameif. Ingress looks: it drops what is DEAD and
- * the SYN that finds max_conns reached, and marks what need not be inspected and what SYNPROXY has to answer; it takes
- * no place. Egress books what was really forwarded: the SYN takes its place there under the lock, and every change of
- * state is made there. So what rules, routing or a worker dropped has changed nothing. A third program, reap, does user
- * space's bidding on entries.
+ * the SYN that finds a limit of connections reached, and marks what need not be inspected and what SYNPROXY has to
+ * answer; it takes no place. Egress books what was really forwarded: the SYN takes its places there under their locks,
+ * and every change of state is made there. So what rules, routing or a worker dropped has changed nothing. A third
+ * program, reap, does user space's bidding on entries.
  *
- * TCP Intercept: a SYN at the embryonic limit is marked, and SYNPROXY answers it with a cookie, keeping nothing. Of its
+ * An entry is known by the real addresses of its ends, so that one look finds it on either side of a translation,
+ * whichever end sends. Up to three counts are charged for it: its static's, and in the class that limits it its
+ * server's and its client's.
+ *
+ * TCP Intercept: a SYN at an embryonic limit is marked, and SYNPROXY answers it with a cookie, keeping nothing. Of its
  * client we hear again when the cookie came back: SYNPROXY then opens the connection to the server with a SYN of its
  * own, which carries the cookie as its acknowledgment number, and finishes that handshake. Both are seen at egress to
  * the server; the difference of cookie and server's number is kept, because conntrack puts the numbers right only
- * behind the rules: a client's acknowledgments at ingress, and the server's numbers at egress, are the cookie's.
+ * behind the rules: a client's acknowledgments at ingress, and the server's numbers at egress, are the cookie's. It
+ * needs a static: before the rules, nothing else says where a SYN goes.
  *
  * Rules: a change of an entry is made under its lock by whoever saw the old state there; who makes it CLOSED, and only
- * he, gives its place back and deletes it. One lock at a time. A place is taken before the entry that holds it is made.
- * A mark is a permission: what is not understood goes on unmarked, and is inspected.
+ * he, gives its places back and deletes it. One lock at a time. Places are taken before the entry that holds them is
+ * made. A mark is a permission: what is not understood goes on unmarked, and is inspected.
  *
- * Source: design sections 2 and 3 (rows 14-16, 20, 21); asa.md 5.4 and 5.5. From user space come CONNECTIONS, STATICS,
- * RING_PAGES, MARK_OURS, MARK_DISPOSITION, MARK_SKIP, MARK_INTERCEPT, MARK_FULL,
- * WORKER_SHIFT and, where maps are pinned, PINS.
+ * Source: design sections 2 and 3 (rows 14-16, 20, 21); asa.md 5.3 to 5.5. From user space come CONNECTIONS, STATICS,
+ * CLASSES, SHARES, RULES, INTERFACES, RING_PAGES, ORDERS, MARK_OURS, MARK_DISPOSITION, MARK_SKIP, MARK_INTERCEPT,
+ * MARK_FULL, WORKER_SHIFT and, where maps are pinned, PINS.
  */
 #include <uapi/linux/bpf.h>
 #include <uapi/linux/pkt_cls.h>
 
 #include "structs.h"
 #include "parsing.h"
+#include "machine.h"
+#include "places.h"
 #include "maps.h"
 
 /* What passes goes on to other people's filters, if there are any. */
 #define PASS TC_ACT_UNSPEC
 #define DROP TC_ACT_SHOT
 
-/* One pure ACK in 64 KiB is queued, so that the worker can let go of what it keeps. */
-#define ACK_SHIFT 16
-
-/* Odd multipliers without structure: they spread addresses and ports over the word. */
-#define SPREAD_ADDRESS 0x9e3779b1
-#define SPREAD_PORT 0x85ebca6b
-#define SPREAD_BOTH 0x2c1b3c6d
-
-/* The places a limit counts, as a SYN found them. */
-struct finding {
-	u32 refusal;
-	u32 count;
-	u32 limit;
-};
-
-/* Where a packet belongs. */
-struct place {
-	struct conn_key key;
-	__be32 real;
-	u32 hash;
-};
+/* What take() finds but for a limit: no room in a table, or a count that another CPU is about to delete; then the SYN
+ * comes again. */
+#define NO_ROOM REFUSALS
+#define BUSY (REFUSALS + 1)
 
 static __always_inline u64 clock(struct settings *set)
 {
 	return bpf_ktime_get_ns() + set->clock_offset;
-}
-
-static __always_inline u32 spread(__be32 address, __be16 port)
-{
-	u32 word = address * SPREAD_ADDRESS ^ port * SPREAD_PORT;
-
-	word ^= word >> 15;
-	word *= SPREAD_BOTH;
-	return word ^ word >> 13;
-}
-
-/* The same for both directions. */
-static __always_inline u32 hash(__be32 one, __be16 one_port, __be32 other, __be16 other_port)
-{
-	u32 sum = spread(one, one_port) + spread(other, other_port);
-
-	return sum ^ sum >> 16;
 }
 
 static __always_inline void mark(struct __sk_buff *skb, u32 ours)
@@ -83,6 +56,25 @@ static __always_inline void mark(struct __sk_buff *skb, u32 ours)
 	/* else the compiler writes one byte of the context, which the verifier refuses */
 	asm volatile("" : "+r"(word));
 	skb->mark = word;
+}
+
+/* Events */
+
+/* Whose event it is: the ends of a connection, and the static by which its client calls the server. */
+static __always_inline void about(struct event *event, struct conn_key *key, u16 flags, u16 static_number, u64 now)
+{
+	struct end client = client_end(key, flags), server = server_end(key, flags);
+	u32 number = static_number;
+
+	event->time = now;
+	event->client = client.address;
+	event->client_port = client.port;
+	event->port = server.port;
+	event->real = server.address;
+	event->mapped = server.address;
+	struct limit *limit = limits.lookup(&number);
+	if (number && limit)
+		event->mapped = limit->mapped;
 }
 
 static __always_inline void emit(struct event *event)
@@ -96,31 +88,33 @@ static __always_inline void emit(struct event *event)
 	}
 }
 
-static __always_inline void emit_built(struct place *at, u64 now)
+static __always_inline u16 opener(struct place *at)
 {
-	struct event event = {
-		.time = now, .started = now, .mapped = at->key.mapped, .client = at->key.client, .port = at->key.port,
-		.client_port = at->key.client_port, .real = at->real, .kind = BUILT,
-	};
+	return at->sender_high ? CLIENT_HIGH : 0;
+}
+
+static __always_inline void emit_built(struct place *at, u16 number, u64 now)
+{
+	struct event event = { .kind = BUILT, .started = now };
+
+	about(&event, &at->key, opener(at), number, now);
 	emit(&event);
 }
 
 static __always_inline void emit_refused(struct place *at, struct finding *found, u64 now)
 {
 	struct event event = {
-		.time = now, .mapped = at->key.mapped, .client = at->key.client, .port = at->key.port,
-		.client_port = at->key.client_port, .real = at->real, .kind = REFUSED, .why = found->refusal,
-		.count = found->count, .limit = found->limit,
+		.kind = REFUSED, .why = found->refusal, .count = found->count, .limit = found->limit,
 	};
+	about(&event, &at->key, opener(at), at->number, now);
 	emit(&event);
 }
 
-static __always_inline void emit_stranded(struct conn_key *key, __be32 real, u32 seq, u32 ack, u64 now)
+static __always_inline void emit_numbers(u32 kind, struct conn_key *key, u16 flags, u16 number, u32 seq, u32 ack, u64 now)
 {
-	struct event event = {
-		.time = now, .mapped = key->mapped, .client = key->client, .port = key->port,
-		.client_port = key->client_port, .real = real, .kind = STRANDED, .seq = seq, .ack = ack,
-	};
+	struct event event = { .kind = kind, .seq = seq, .ack = ack };
+
+	about(&event, key, flags, number, now);
 	emit(&event);
 }
 
@@ -128,40 +122,72 @@ static __always_inline void emit_torn_down(struct conn_key *key, struct conn *wa
 {
 	u32 age = (u32)(now >> TICK_SHIFT) - was->started;
 	struct event event = {
-		.time = now, .started = now - ((u64)age << TICK_SHIFT), .octets = was->octets, .mapped = key->mapped,
-		.client = key->client, .port = key->port, .client_port = key->client_port, .real = was->real,
-		.kind = TORN_DOWN, .why = ending,
+		.kind = TORN_DOWN, .why = ending, .started = now - ((u64)age << TICK_SHIFT), .octets = was->octets,
 	};
+	about(&event, key, was->flags, was->number, now);
 	emit(&event);
 }
 
-static __always_inline int embryonic(u8 state)
-{
-	return state == SYN || state == SYN_ACK;
-}
+/* Places */
 
-/* Which limit refuses one more: max_conns is asked first (design row 16). */
-static __always_inline void judge(struct finding *found, u32 total, u32 half_open, u32 max_conns, u32 max_embryonic)
+static __always_inline void give_back_share(u16 klass, u16 scope, __be32 address, u32 total, u32 half_open)
 {
-	found->refusal = ADMITTED;
-	if (max_conns && total >= max_conns) {
-		found->refusal = MAX_CONNS;
-		found->count = total;
-		found->limit = max_conns;
-	} else if (max_embryonic && half_open >= max_embryonic) {
-		found->refusal = EMBRYONIC;
-		found->count = half_open;
-		found->limit = max_embryonic;
+	struct share_key key = { .klass = klass, .scope = scope, .address = address };
+	struct share *share = shares.lookup(&key);
+	int last = 0;
+
+	if (!share)
+		return;
+	bpf_spin_lock(&share->lock);
+	if (share->key.klass == klass && share->key.scope == scope && share->key.address == address) {
+		share->total -= total;
+		share->embryonic -= half_open;
+		last = !share->total;
+		if (last)
+			share->key.klass = 0;
 	}
+	bpf_spin_unlock(&share->lock);
+	if (last)
+		shares.delete(&key);
 }
 
-/* Takes a place at the static, or finds max_conns reached; the embryonic limit was asked at ingress. */
-static __always_inline void take(struct count *count, struct limit *limit, struct finding *found)
+static __always_inline void give_back_static(u16 number, u32 total, u32 half_open)
 {
-	u32 max_conns = limit ? limit->max_conns : 0;
+	u32 row = number;
+	struct count *count = counts.lookup(&row);
 
+	if (!count)
+		return;
 	bpf_spin_lock(&count->lock);
-	judge(found, count->total, 0, max_conns, 0);
+	count->total -= total;
+	count->embryonic -= half_open;
+	bpf_spin_unlock(&count->lock);
+}
+
+/* Of everything a connection holds, `total` places and `half_open` ones. */
+static __always_inline void give_back(struct holding *of, u32 total, u32 half_open)
+{
+	if (!(total | half_open))
+		return;
+	if (of->number)
+		give_back_static(of->number, total, half_open);
+	if (!of->klass)
+		return;
+	give_back_share(of->klass, TO_SERVER, of->server, total, half_open);
+	if (of->client)
+		give_back_share(of->klass, FROM_CLIENT, of->client, total, half_open);
+}
+
+static __always_inline void take_static(u16 number, struct finding *found)
+{
+	u32 row = number;
+	struct count *count = counts.lookup(&row);
+	struct limit *limit = limits.lookup(&row);
+
+	if (!count || !limit)
+		return;
+	bpf_spin_lock(&count->lock);
+	judge(found, count->total, 0, limit->max_conns, 0, 0, 0);
 	if (found->refusal == ADMITTED) {
 		count->total++;
 		count->embryonic++;
@@ -171,68 +197,190 @@ static __always_inline void take(struct count *count, struct limit *limit, struc
 	bpf_spin_unlock(&count->lock);
 }
 
-static __always_inline void give_back(struct count *count, u32 total, u32 half_open)
+static __always_inline void take_share(u16 klass, u16 scope, __be32 address, u32 most, struct finding *found)
 {
-	if (!count || !(total | half_open))
+	struct share_key key = { .klass = klass, .scope = scope, .address = address };
+	struct share *share = shares.lookup(&key);
+
+	if (!share) {
+		struct share none = { .key = key };
+		shares.insert(&key, &none); /* or another CPU does */
+		share = shares.lookup(&key);
+	}
+	if (!share) {
+		found->refusal = NO_ROOM;
 		return;
-	bpf_spin_lock(&count->lock);
-	count->total -= total;
-	count->embryonic -= half_open;
-	bpf_spin_unlock(&count->lock);
+	}
+	bpf_spin_lock(&share->lock);
+	if (share->key.klass != klass || share->key.scope != scope || share->key.address != address)
+		found->refusal = BUSY;
+	else
+		judge(found, share->total, 0, most, 0, scope == FROM_CLIENT, 1);
+	if (found->refusal == ADMITTED) {
+		share->total++;
+		share->embryonic++;
+	}
+	bpf_spin_unlock(&share->lock);
+}
+
+/* Takes a place of each count that a SYN is charged to, or of none; the embryonic limits were asked at ingress. → what
+ * the connection's flags say of it. */
+static __always_inline u16 take(struct place *at, struct finding *found)
+{
+	struct holding so_far = { .number = at->number, .server = at->receiver.address };
+	u32 row = at->klass;
+
+	if (at->number)
+		take_static(at->number, found);
+	if (found->refusal != ADMITTED || !row)
+		return 0;
+	struct class *klass = classes.lookup(&row);
+	if (!klass)
+		return 0;
+	take_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, found);
+	if (found->refusal == ADMITTED) {
+		if (!(klass->client_max | klass->client_embryonic))
+			return 0;
+		take_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, found);
+		if (found->refusal == ADMITTED)
+			return PER_CLIENT;
+		so_far.klass = at->klass;
+	}
+	give_back(&so_far, 1, 1);
+	return 0;
+}
+
+/* What a SYN holds after take(). */
+static __always_inline struct holding taken(struct place *at, u16 flags)
+{
+	struct holding holding = { .number = at->number, .klass = at->klass, .server = at->receiver.address };
+
+	holding.client = flags & PER_CLIENT ? at->sender.address : 0;
+	return holding;
+}
+
+/* The places of a class that are taken, as a SYN would find them. */
+static __always_inline void look_at_share(u16 klass, u16 scope, __be32 address, u32 most, u32 most_half_open,
+					  struct finding *found)
+{
+	struct share_key key = { .klass = klass, .scope = scope, .address = address };
+
+	if (!(most | most_half_open))
+		return;
+	struct share *share = shares.lookup(&key);
+	if (share)
+		judge(found, share->total, share->embryonic, most, most_half_open, scope == FROM_CLIENT, 1);
+}
+
+/* Which limit a SYN to a static would find reached now; nothing is locked. → whether any of them is one of half-open
+ * connections. */
+static __always_inline int survey(struct place *at, struct finding *found)
+{
+	u32 row = at->number;
+	struct count *count = counts.lookup(&row);
+	struct limit *limit = limits.lookup(&row);
+	u32 intercepts = 0;
+
+	if (count && limit) {
+		intercepts = limit->max_embryonic;
+		judge(found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic, 0, 0);
+	}
+	row = at->klass;
+	struct class *klass = classes.lookup(&row);
+	if (row && klass) {
+		intercepts |= klass->max_embryonic | klass->client_embryonic;
+		look_at_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, klass->max_embryonic, found);
+		look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, klass->client_embryonic, found);
+	}
+	return intercepts != 0;
+}
+
+/* The class that limits a connection, by its first packet: the first rule it meets decides. */
+static __always_inline u16 classify(struct place *at, struct settings *set)
+{
+	u32 row = set->first_rule;
+
+	for (int turn = 0; turn < RULES; turn++) {
+		if (row >= set->last_rule)
+			break;
+		struct rule *rule = rules.lookup(&row);
+		if (!rule)
+			break;
+		if (misses(rule, at)) {
+			row++;
+			continue;
+		}
+		if (rule->klass)
+			return rule->klass;
+		row = rule->otherwise;
+	}
+	return 0;
+}
+
+/* CPUs' clocks read a little before or behind each other. */
+static __always_inline int long_ago(u32 told, u32 tick)
+{
+	return tick + SECOND - told >= 2 * SECOND;
 }
 
 /* A SYN has found a limit reached. It is counted; an event tells of it once a second, whatever a flood brings. */
-static __always_inline void refuse(struct place *at, struct count *count, struct finding *found, u64 now)
+static __always_inline void refuse(struct place *at, struct finding *found, u64 now)
 {
-	u32 tick = now >> TICK_SHIFT, which = found->refusal;
+	u32 tick = now >> TICK_SHIFT, which = found->refusal, row = found->of_class ? at->klass : at->number, zero = 0;
+	u32 *told = 0;
 
-	if (which == MAX_CONNS)
-		__sync_fetch_and_add(&count->refused_max, 1);
-	else
-		__sync_fetch_and_add(&count->refused_embryonic, 1);
-	/* CPUs' clocks read a little before or behind each other */
-	if (which < REFUSALS && tick + SECOND - count->told[which] >= 2 * SECOND) {
-		count->told[which] = tick;
+	if (which == NO_ROOM) {
+		struct totals *total = totals.lookup(&zero);
+		if (total)
+			__sync_fetch_and_add(&total->table_full, 1);
+	} else if (which >= REFUSALS) {
+		return;
+	} else if (found->of_class) {
+		struct refused *refused = refusals.lookup(&row);
+		if (refused) {
+			__sync_fetch_and_add(&refused->count[which], 1);
+			told = &refused->told[which];
+		}
+	} else {
+		struct count *count = counts.lookup(&row);
+		if (count) {
+			__sync_fetch_and_add(which == MAX_CONNS ? &count->refused_max : &count->refused_embryonic, 1);
+			told = &count->told[which];
+		}
+	}
+	if (told && long_ago(*told, tick)) {
+		*told = tick;
 		emit_refused(at, found, now);
 	}
 }
 
-static __always_inline void begin(struct conn *conn, struct place *at, struct packet *packet, u64 now)
-{
-	conn->state = SYN;
-	conn->flags = packet->proxied ? INTERCEPTED : 0;
-	conn->tag = at->hash;
-	conn->real = at->real;
-	conn->started = now >> TICK_SHIFT;
-	conn->last = now >> TICK_SHIFT;
-	conn->next[CLIENT] = packet->seq + 1;
-	conn->next[SERVER] = packet->proxied; /* until its number is known, the server's SYN is 0 where one counts */
-	conn->acked[CLIENT] = 0;
-	conn->acked[SERVER] = packet->seq + 1;
-	conn->delta = packet->proxied ? packet->ack : 0;
-	conn->octets = 0;
-}
+/* Admission */
 
 /* Makes an entry seen in state `from` a new connection; 0 if it is not in that state any more. */
-static __always_inline int begin_again(struct conn *conn, u8 from, struct place *at, struct packet *packet, u64 now)
+static __always_inline int begin_again(struct conn *conn, u8 from, struct place *at, struct packet *packet, u16 kept,
+				       u32 now)
 {
 	int mine;
 
 	bpf_spin_lock(&conn->lock);
-	mine = conn->state == from && conn->tag == (u16)at->hash;
-	if (mine)
-		begin(conn, at, packet, now);
+	mine = conn->state == from && conn->tag == (u8)at->hash;
+	if (mine) {
+		if (from == WAITING) {
+			conn->number = at->number;
+			conn->klass = at->klass;
+		}
+		begin(conn, packet, kept, now);
+	}
 	bpf_spin_unlock(&conn->lock);
 	return mine;
 }
 
 /* No place for a SYN: it is dropped. The client of one of SYNPROXY's believes that it is connected: it has to be told. */
-static __always_inline int turn_away(struct place *at, struct packet *packet, struct count *count,
-				     struct finding *found, u64 now)
+static __always_inline int turn_away(struct place *at, struct packet *packet, struct finding *found, u64 now)
 {
-	refuse(at, count, found, now);
+	refuse(at, found, now);
 	if (packet->proxied)
-		emit_stranded(&at->key, at->real, packet->ack + 1, packet->seq + 1, now);
+		emit_numbers(STRANDED, &at->key, opener(at), at->number, packet->ack + 1, packet->seq + 1, now);
 	return DROP;
 }
 
@@ -240,167 +388,88 @@ static __always_inline int turn_away(struct place *at, struct packet *packet, st
 static __always_inline int admit_waiting(struct conn *conn, struct place *at, struct packet *packet, u64 now)
 {
 	struct finding found = {};
-	struct count *count = counts.lookup(&at->key.mapped);
+	u16 flags = take(at, &found) | opener(at);
 
-	if (!count)
-		return DROP;
-	take(count, limits.lookup(&at->key.mapped), &found);
 	if (found.refusal != ADMITTED)
-		return turn_away(at, packet, count, &found, now);
-	if (!begin_again(conn, WAITING, at, packet, now)) {
-		give_back(count, 1, 1);
+		return turn_away(at, packet, &found, now);
+	if (!begin_again(conn, WAITING, at, packet, flags, now >> TICK_SHIFT)) {
+		struct holding holding = taken(at, flags);
+		give_back(&holding, 1, 1);
 		return DROP; /* it comes again */
 	}
-	emit_built(at, now);
+	emit_built(at, at->number, now);
 	return PASS;
 }
 
-/* A SYN on the tuple of a connection that is over but for its place: it takes that place. */
+/* A SYN on the tuple of a connection that is over but for its places: it takes those. */
 static __always_inline int replace(struct conn *conn, u8 from, struct place *at, struct packet *packet, u64 now)
 {
-	struct count *count = counts.lookup(&at->key.mapped);
-	struct conn was = { .started = conn->started, .octets = conn->octets, .real = conn->real };
+	struct conn was = {
+		.started = conn->started, .octets = conn->octets, .number = conn->number, .flags = conn->flags,
+	};
+	struct holding holding = held(&at->key, conn);
 
-	give_back(count, 0, -1); /* half-open once more, before the entry says so */
-	if (!begin_again(conn, from, at, packet, now)) {
-		give_back(count, 0, 1);
+	give_back(&holding, 0, -1); /* half-open once more, before the entry says so */
+	if (!begin_again(conn, from, at, packet, was.flags & (CLIENT_HIGH | PER_CLIENT), now >> TICK_SHIFT)) {
+		give_back(&holding, 0, 1);
 		return DROP; /* it comes again */
 	}
 	if (from != DEAD) /* of which that was said when it died */
 		emit_torn_down(&at->key, &was, REPLACED, now);
-	emit_built(at, now);
+	emit_built(at, was.number, now);
 	return PASS;
 }
 
-/* A SYN without an entry takes a place. Over max_conns it leaves an uncounted entry: conntrack knows the tuple now. */
+/* A SYN without an entry takes its places. Over a limit it leaves an uncounted entry: conntrack knows the tuple now. */
 static __always_inline int admit(struct place *at, struct packet *packet, u64 now)
 {
 	struct finding found = {};
-	struct conn fresh = {};
-	struct count *count = counts.lookup(&at->key.mapped);
-	u32 zero = 0;
+	struct conn fresh = { .tag = at->hash, .number = at->number, .klass = at->klass };
+	u16 flags = take(at, &found) | opener(at);
 
-	if (!count)
-		return DROP;
-	take(count, limits.lookup(&at->key.mapped), &found);
-	begin(&fresh, at, packet, now);
+	begin(&fresh, packet, flags, now >> TICK_SHIFT);
 	if (found.refusal != ADMITTED) {
-		if (!packet->proxied) {
+		if (!packet->proxied && found.refusal < NO_ROOM) {
 			fresh.state = WAITING;
+			fresh.klass = 0;
 			conns.insert(&at->key, &fresh);
 		}
-		return turn_away(at, packet, count, &found, now);
+		return turn_away(at, packet, &found, now);
 	}
 	int error = conns.insert(&at->key, &fresh);
 	if (error) {
-		struct totals *total = totals.lookup(&zero);
+		struct holding holding = taken(at, flags);
 
-		give_back(count, 1, 1);
-		if (total && error != -EEXIST) /* which is another CPU with the same SYN */
-			__sync_fetch_and_add(&total->table_full, 1);
-		return DROP;
+		give_back(&holding, 1, 1);
+		if (error == -EEXIST) /* another CPU has the same SYN */
+			return DROP;
+		found.refusal = NO_ROOM;
+		return turn_away(at, packet, &found, now);
 	}
-	emit_built(at, now);
+	emit_built(at, at->number, now);
 	return PASS;
 }
 
-/* A SYN while the handshake goes on: the same one again changes nothing, another one begins the handshake anew. */
 static __always_inline void book_syn(struct conn *conn, struct place *at, struct packet *packet, u32 now)
 {
 	bpf_spin_lock(&conn->lock);
-	if (conn->tag == (u16)at->hash && embryonic(conn->state)) {
-		conn->last = now;
-		if (conn->next[CLIENT] != packet->seq + 1 || packet->proxied) {
-			conn->state = SYN;
-			conn->next[CLIENT] = packet->seq + 1;
-			conn->acked[SERVER] = packet->seq + 1;
-		}
-		if (packet->proxied) {
-			conn->flags |= INTERCEPTED;
-			conn->next[SERVER] = 1;
-			conn->delta = packet->ack;
-		}
-	}
+	if (conn->tag == (u8)at->hash && embryonic(conn->state))
+		syn_again(conn, packet, now);
 	bpf_spin_unlock(&conn->lock);
 }
 
-/* Whether the receiver will obey the RST: its number is exactly the one expected (RFC 9293 3.10.7, RFC 5961 3.2). */
-static __always_inline int obeyed(struct conn *conn, struct packet *packet, u32 side)
-{
-	if (conn->state == SYN && side == SERVER)
-		return packet->flags & FLAG_ACK && packet->ack == conn->next[CLIENT];
-	/* Behind a FIN its own number too: a client that closed without waiting for the 221 resets with it, Linux obeys. */
-	if (conn->flags & FIN_FROM << side && packet->seq + 1 == conn->next[side])
-		return 1;
-	return packet->seq == conn->next[side] || packet->seq == conn->acked[!side];
-}
+/* The life of an entry */
 
-/* Octets behind the FIN: the worker need not have seen that one, so they are stopped here (design row 21). */
-static __always_inline int behind_fin(struct conn *conn, struct packet *packet, u32 side)
+/* Gives back what an entry held that the caller has made CLOSED, or DEAD if it is not to be `gone`, from another state;
+ * says so if anyone cared for it. */
+static __always_inline void finish(struct conn_key *key, struct conn *was, int gone, u32 ending, u64 now)
 {
-	return conn->flags & FIN_FROM << side && packet->payload &&
-	       ahead(packet->seq + packet->payload + 1, conn->next[side]) > 0;
-}
-
-/* Books numbers, octets and FIN of a packet of `side` on an established connection; → FINS when both are acknowledged. */
-static __always_inline u32 book_data(struct conn *conn, struct packet *packet, u32 side)
-{
-	u32 end = packet->seq + packet->payload + (packet->flags & FLAG_FIN);
-
-	if (packet->flags & FLAG_ACK && ahead(packet->ack, conn->acked[side]) > 0 &&
-	    ahead(conn->next[!side], packet->ack) >= 0)
-		conn->acked[side] = packet->ack;
-	if (packet->payload) {
-		conn->octets += packet->payload;
-		conn->flags |= DATA_FROM << side;
+	if (was->state != WAITING) {
+		struct holding holding = held(key, was);
+		give_back(&holding, gone, embryonic(was->state));
 	}
-	/* A pure ACK is SKIP and overtakes a FIN that waits for the worker: its number says nothing of what was forwarded. */
-	if (end != packet->seq && ahead(end, conn->next[side]) > 0 && !(conn->flags & FIN_FROM << side)) {
-		conn->next[side] = end;
-		if (packet->flags & FLAG_FIN) {
-			conn->flags |= FIN_FROM << side;
-			conn->state = conn->state == ESTABLISHED ? HALF_CLOSED : CLOSING;
-		}
-	}
-	if (conn->state == CLOSING && conn->acked[CLIENT] == conn->next[SERVER] &&
-	    conn->acked[SERVER] == conn->next[CLIENT])
-		return FINS;
-	return GOES_ON;
-}
-
-/* Books a forwarded packet of `side`, under the entry's lock; → how the connection ended by it. */
-static __always_inline u32 book(struct conn *conn, struct packet *packet, u32 side, u32 now)
-{
-	u8 syn_ack = (packet->flags & (FLAG_SYN | FLAG_ACK)) == (FLAG_SYN | FLAG_ACK);
-
-	conn->last = now;
-	if (packet->flags & FLAG_RST) {
-		if (!obeyed(conn, packet, side))
-			return GOES_ON;
-		return side == CLIENT ? RESET_BY_CLIENT : RESET_BY_SERVER;
-	}
-	if (side == SERVER && syn_ack && embryonic(conn->state) && packet->ack == conn->next[CLIENT]) {
-		conn->state = SYN_ACK;
-		conn->next[SERVER] = packet->seq + 1;
-		conn->acked[CLIENT] = packet->seq + 1;
-	}
-	if (side == SERVER && syn_ack) /* the server begins another connection on the tuple: that one is inspected */
-		conn->flags &= ~BYPASS;
-	if (packet->flags & FLAG_SYN)
-		return GOES_ON;
-	if (side == CLIENT && conn->state == SYN_ACK && packet->flags & FLAG_ACK && packet->ack == conn->next[SERVER])
-		conn->state = ESTABLISHED;
-	if (embryonic(conn->state))
-		return GOES_ON;
-	return book_data(conn, packet, side);
-}
-
-/* Gives back and deletes an entry that the caller has made CLOSED, which it was not; says so if anyone cared for it. */
-static __always_inline void remove(struct conn_key *key, struct conn *was, u32 ending, u64 now)
-{
-	if (was->state != WAITING)
-		give_back(counts.lookup(&key->mapped), 1, embryonic(was->state));
-	conns.delete(key);
+	if (gone)
+		conns.delete(key);
 	if (was->state != WAITING && was->state != DEAD)
 		emit_torn_down(key, was, ending, now);
 }
@@ -414,15 +483,17 @@ static __always_inline int follow(struct conn *conn, struct place *at, struct pa
 	int beyond = 0;
 
 	bpf_spin_lock(&conn->lock);
-	if (conn->tag == (u16)at->hash) {
+	if (conn->tag == (u8)at->hash) {
 		state = was.state = conn->state;
 		beyond = behind_fin(conn, packet, side);
 		if (!beyond && state != CLOSED && state != DEAD && state != WAITING) {
 			ending = book(conn, packet, side, now >> TICK_SHIFT);
 			state = conn->state;
+			was.flags = conn->flags;
+			was.number = conn->number;
+			was.klass = conn->klass;
 			was.started = conn->started;
 			was.octets = conn->octets;
-			was.real = conn->real;
 			if (ending)
 				conn->state = CLOSED;
 		}
@@ -431,21 +502,23 @@ static __always_inline int follow(struct conn *conn, struct place *at, struct pa
 	if (was.state == DEAD || beyond)
 		return DROP;
 	if (embryonic(was.state) && !embryonic(state)) {
-		give_back(counts.lookup(&at->key.mapped), 0, 1);
+		struct holding holding = held(&at->key, &was);
+		give_back(&holding, 0, 1);
 		was.state = state;
 	}
 	if (ending)
-		remove(&at->key, &was, ending, now);
+		finish(&at->key, &was, 1, ending, now);
 	return PASS;
 }
 
 /* SYNPROXY's ACK to the server: the connection it opened is established, and both numbers of the server are known. */
 static __always_inline void establish(struct conn *conn, struct place *at, struct packet *packet, u64 now)
 {
+	struct holding holding = held(&at->key, conn);
 	int mine;
 
 	bpf_spin_lock(&conn->lock);
-	mine = conn->tag == (u16)at->hash && conn->flags & INTERCEPTED && embryonic(conn->state) &&
+	mine = conn->tag == (u8)at->hash && conn->flags & INTERCEPTED && embryonic(conn->state) &&
 	       packet->seq == conn->next[CLIENT];
 	if (mine) {
 		conn->state = ESTABLISHED;
@@ -456,7 +529,7 @@ static __always_inline void establish(struct conn *conn, struct place *at, struc
 	}
 	bpf_spin_unlock(&conn->lock);
 	if (mine)
-		give_back(counts.lookup(&at->key.mapped), 0, 1);
+		give_back(&holding, 0, 1);
 }
 
 /*
@@ -472,186 +545,238 @@ static __always_inline void renumber(struct __sk_buff *skb, struct conn *conn, s
 	bpf_skb_store_bytes(skb, packet->header + offsetof(struct tcp_header, seq), &is, sizeof(is), 0);
 }
 
-/* The server lets go of a DEAD connection: its place is free. */
+/* The server lets go of a DEAD connection: its places are free. */
 static __always_inline void bury(struct conn *conn, struct place *at, u64 now)
 {
-	struct conn was = { .state = DEAD };
+	struct conn was = { .state = DEAD, .number = conn->number, .klass = conn->klass, .flags = conn->flags };
 	int mine;
 
 	bpf_spin_lock(&conn->lock);
-	mine = conn->tag == (u16)at->hash && conn->state == DEAD;
+	mine = conn->tag == (u8)at->hash && conn->state == DEAD;
 	if (mine)
 		conn->state = CLOSED;
 	bpf_spin_unlock(&conn->lock);
 	if (mine)
-		remove(&at->key, &was, INSPECTION, now);
+		finish(&at->key, &was, 1, INSPECTION, now);
 }
 
-static __always_inline int lets_go(struct packet *packet)
+/* Where a packet belongs */
+
+static __always_inline struct face *face_of(u32 ifindex, __be32 address, u32 peer)
 {
-	return packet->flags & (FLAG_FIN | FLAG_RST);
+	struct face_key key = { .ifindex = ifindex, .address = address, .peer = peer };
+
+	return faces.lookup(&key);
 }
 
-static __always_inline struct face *face_of(u32 ifindex, __be32 address, u32 side)
+/* The end that is called `address` at `ifindex`, by its real address. */
+static __always_inline void real_end(struct place *at, struct end *end, u32 ifindex)
 {
-	struct face_key key = { .ifindex = ifindex, .address = address };
-	struct face *face = faces.lookup(&key);
+	struct face *face = face_of(ifindex, end->address, 0);
 
-	return face && face->side == side ? face : 0;
+	if (face) {
+		end->address = face->real;
+		at->named = face->number;
+	}
 }
 
-static __always_inline void from_client(struct place *at, struct packet *packet, struct face *face)
+/* Before the rules the receiver may be called by a mapped address; of a static it is known where it is. */
+static __always_inline void arriving(struct place *at, struct packet *packet, u32 ifindex)
 {
-	at->key.mapped = face->mapped;
-	at->key.client = packet->saddr;
-	at->key.port = packet->dport;
-	at->key.client_port = packet->sport;
-	at->real = face->real;
-	at->hash = hash(face->mapped, packet->dport, packet->saddr, packet->sport);
+	*at = (struct place){};
+	at->sender.address = packet->saddr;
+	at->sender.port = packet->sport;
+	at->receiver.address = packet->daddr;
+	at->receiver.port = packet->dport;
+	real_end(at, &at->receiver, ifindex);
+	identify(at);
 }
 
-static __always_inline void from_server(struct place *at, struct packet *packet, struct face *face)
+/* Behind the rules it is the sender that may be. */
+static __always_inline void leaving(struct place *at, struct packet *packet, u32 ifindex)
 {
-	at->key.mapped = face->mapped;
-	at->key.client = packet->daddr;
-	at->key.port = packet->sport;
-	at->key.client_port = packet->dport;
-	at->real = face->real;
-	at->hash = hash(face->mapped, packet->sport, packet->daddr, packet->dport);
+	*at = (struct place){};
+	at->sender.address = packet->saddr;
+	at->sender.port = packet->sport;
+	at->receiver.address = packet->daddr;
+	at->receiver.port = packet->dport;
+	real_end(at, &at->sender, ifindex);
+	identify(at);
 }
 
+
+/* Ingress */
+
+/* The worker of a connection. */
 static __always_inline u32 worker(u32 hash, struct settings *set)
 {
-	return (set->workers ? hash % set->workers : 0) << WORKER_SHIFT;
+	return set->workers ? hash % set->workers : 0;
 }
 
-/*
- * A FIN or RST with nothing to inspect, right behind what was forwarded: the worker holds nothing that goes before it.
- * It learns of the end from user space, which hears of it by an event.
- */
-static __always_inline int ends_in_order(struct conn *conn, struct packet *packet, u32 side)
+/* What opens a connection, before the rules: of what calls a static the way is known, and the class. */
+static __always_inline void opening(struct place *at, u32 ifindex, __be32 called, struct settings *set)
 {
-	u8 flags = packet->flags & (FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK | FLAG_URG);
+	struct face *face = at->named ? face_of(ifindex, called, 0) : 0;
 
-	if (packet->payload || conn->state < ESTABLISHED || packet->seq != conn->next[side])
-		return 0;
-	return flags == (FLAG_FIN | FLAG_ACK) || flags == FLAG_RST || flags == (FLAG_RST | FLAG_ACK);
+	at->in = ifindex;
+	if (!face)
+		return;
+	at->number = at->named;
+	at->out = face->opposite;
+	at->klass = classify(at, set);
 }
 
-/* The mark's disposition for a packet of `side` on an entry: MARK_SKIP where it need not be inspected. */
-static __always_inline u32 permission(struct conn *conn, struct packet *packet, u32 side)
+/* A SYN to a static before the rules: it is only looked at. `allowed` is its mark. */
+static __always_inline int look(struct place *at, struct packet *packet, u64 now, u32 *allowed)
+{
+	struct finding found = {};
+
+	survey(at, &found);
+	if (found.refusal == ADMITTED)
+		return PASS;
+	refuse(at, &found, now);
+	if (!half_open_limit(found.refusal) || !plain_syn(packet))
+		return DROP;
+	u32 row = at->number;
+	struct count *count = counts.lookup(&row);
+	if (count)
+		__sync_fetch_and_add(&count->intercepted, 1);
+	*allowed = MARK_INTERCEPT;
+	return PASS;
+}
+
+/* A SYN of an entry's client. One to a static that has waited takes its place here: conntrack knows it already. */
+static __always_inline int look_again(struct __sk_buff *skb, struct conn *conn, struct place *at, struct packet *packet,
+				      struct settings *set, u32 *allowed)
 {
 	u8 state = conn->state;
-	int same = packet->ack >> ACK_SHIFT == conn->acked[side] >> ACK_SHIFT;
-
-	if (state < SYN_ACK || state > CLOSING || !packet->whole || packet->flags & FLAG_SYN)
-		return 0;
-	if (packet->flags & (FLAG_FIN | FLAG_RST))
-		return ends_in_order(conn, packet, side) && (same || packet->flags & FLAG_RST) ? MARK_SKIP : 0;
-	if (conn->flags & BYPASS)
-		return MARK_SKIP;
-	return pure_ack(packet) && same ? MARK_SKIP : 0;
-}
-
-/* A SYN towards a static, before the rules: it is only looked at. `allowed` is its mark. */
-static __always_inline int look(struct conn *conn, struct place *at, struct packet *packet, u64 now, u32 *allowed)
-{
-	u8 state = conn ? conn->state : CLOSED;
-	struct finding found = {};
 
 	if (plain_syn(packet))
 		*allowed = MARK_SKIP;
-	if (state == WAITING)
-		return admit_waiting(conn, at, packet, now);
-	if (state != CLOSED) { /* what SYNPROXY has begun, it ends: conntrack must not take this SYN for one of its own */
-		if (conn && conn->flags & INTERCEPTED && embryonic(state) && plain_syn(packet))
-			*allowed = MARK_INTERCEPT;
-		return PASS;
+	if (state == WAITING && at->named) {
+		opening(at, skb->ifindex, packet->daddr, set);
+		return admit_waiting(conn, at, packet, clock(set));
 	}
-	struct count *count = counts.lookup(&at->key.mapped);
-	struct limit *limit = limits.lookup(&at->key.mapped);
-	if (!count || !limit)
-		return PASS;
-	judge(&found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic);
-	if (found.refusal == ADMITTED)
-		return PASS;
-	refuse(at, count, &found, now);
-	if (found.refusal == MAX_CONNS || !plain_syn(packet))
-		return DROP;
-	*allowed = MARK_INTERCEPT;
+	/* what SYNPROXY has begun, it ends: conntrack must not take this SYN for one of its own */
+	if (conn->flags & INTERCEPTED && embryonic(state) && plain_syn(packet))
+		*allowed = MARK_INTERCEPT;
 	return PASS;
 }
 
 /* Whether a cookie that comes back now would find no place. */
 static __always_inline int full(struct place *at)
 {
-	struct count *count = counts.lookup(&at->key.mapped);
-	struct limit *limit = limits.lookup(&at->key.mapped);
+	struct finding found = {};
 
-	return count && limit && limit->max_embryonic && limit->max_conns && count->total >= limit->max_conns;
+	return survey(at, &found) && found.refusal != ADMITTED && !half_open_limit(found.refusal);
 }
 
-static __always_inline int arrives_from_client(struct __sk_buff *skb, struct place *at, struct packet *packet,
-					       struct settings *set)
+/* A packet of an entry. `allowed` is its mark. */
+static __always_inline int known(struct __sk_buff *skb, struct conn *conn, struct place *at, struct packet *packet, u32 side,
+				 struct settings *set, u32 *allowed)
 {
-	struct conn *conn = conns.lookup(&at->key);
-	u32 allowed = 0;
-
 	if (opens(packet)) {
-		if (look(conn, at, packet, clock(set), &allowed) == DROP)
+		if (side == SERVER) /* towards a client that has opened this very connection */
 			return DROP;
-	} else if (conn) {
-		if (conn->state == DEAD)
-			return DROP;
+		return look_again(skb, conn, at, packet, set, allowed);
+	}
+	if (conn->state == DEAD) {
+		if (side == SERVER && lets_go(packet))
+			bury(conn, at, clock(set));
+		return DROP;
+	}
+	if (side == CLIENT)
 		packet->ack -= conn->delta;
-		allowed = permission(conn, packet, CLIENT);
-	} else if (acknowledges(packet) && full(at)) {
-		allowed = MARK_FULL;
-	}
-	mark(skb, allowed | worker(at->hash, set));
+	*allowed = skips(conn, packet, side) ? MARK_SKIP : 0;
 	return PASS;
 }
 
-static __always_inline int arrives_from_server(struct __sk_buff *skb, struct place *at, struct packet *packet,
-					       struct settings *set)
+/* A packet without an entry. */
+static __always_inline int unknown(struct __sk_buff *skb, struct place *at, struct packet *packet,
+				   struct settings *set, u32 *allowed)
 {
-	struct conn *conn = conns.lookup(&at->key);
-	u32 allowed = 0;
-
-	if (conn && conn->state != CLOSED) {
-		if (opens(packet)) /* towards a client that has opened this very connection */
-			return DROP;
-		if (conn->state == DEAD) {
-			if (lets_go(packet))
-				bury(conn, at, clock(set));
-			return DROP;
-		}
-		allowed = permission(conn, packet, SERVER);
+	if (plain_syn(packet))
+		*allowed = MARK_SKIP;
+	if (!at->named)
+		return PASS;
+	if (opens(packet)) {
+		opening(at, skb->ifindex, packet->daddr, set);
+		return look(at, packet, clock(set), allowed);
 	}
-	mark(skb, allowed | worker(at->hash, set));
+	if (acknowledges(packet)) {
+		opening(at, skb->ifindex, packet->daddr, set);
+		if (full(at))
+			*allowed = MARK_FULL;
+	}
 	return PASS;
 }
 
-static __always_inline int leaves_to_server(struct __sk_buff *skb, struct place *at, struct packet *packet, u64 now)
+int ingress(struct __sk_buff *skb)
 {
-	struct conn *conn = conns.lookup(&at->key);
-	u8 state = conn ? conn->state : CLOSED;
+	u32 zero = 0, allowed = 0;
+	struct settings *set = settings.lookup(&zero);
+	struct scratch *scratch = scratches.lookup(&zero);
+	int verdict;
 
-	if (skb->ingress_ifindex == 0) { /* the firewall's own: SYNPROXY's, an RST, or a connection of its own */
-		packet->proxied = opens(packet) && packet->ack;
-		if (conn && acknowledges(packet))
-			establish(conn, at, packet, now);
-		if (state == DEAD && lets_go(packet))
-			bury(conn, at, now);
-		if (!packet->proxied)
-			return PASS;
-	} else if (opens(packet) && (skb->mark & MARK_DISPOSITION) == MARK_INTERCEPT) {
+	if (skb->vlan_present || !set || !scratch) /* the VLAN's own interface has its own program */
+		return PASS;
+	struct packet *packet = &scratch->packet;
+	struct place *at = &scratch->at;
+	mark(skb, 0);
+	switch (parse(skb, packet)) {
+	case OTHER:
+		return PASS;
+	case FORBIDDEN:
+		return DROP;
+	case TCP:
+		break;
+	}
+	arriving(at, packet, skb->ifindex);
+	struct conn *conn = conns.lookup(&at->key);
+	/* about to be deleted, or a client that calls its server by another address */
+	if (!conn || conn->state == CLOSED || (sender(conn, at) == CLIENT && conn->number != at->named))
+		verdict = unknown(skb, at, packet, set, &allowed);
+	else
+		verdict = known(skb, conn, at, packet, sender(conn, at), set, &allowed);
+	if (verdict == DROP)
+		return DROP;
+	mark(skb, allowed | worker(at->hash, set) << WORKER_SHIFT);
+	return PASS;
+}
+
+/* Egress */
+
+/* The static and the class of what opens a connection; 0 if it does not come from an interface of ours. */
+static __always_inline int opened(struct place *at, struct packet *packet, struct __sk_buff *skb, struct settings *set)
+{
+	u32 in = skb->ingress_ifindex;
+	struct face *face = face_of(skb->ifindex, at->receiver.address, in ? in : OURSELVES);
+
+	at->out = skb->ifindex;
+	at->in = in;
+	if (face) {
+		at->number = face->number;
+		at->in = face->opposite;
+	}
+	packet->proxied = !in && face && packet->ack; /* else the firewall's own */
+	if (in ? !interfaces.lookup(&in) : !packet->proxied)
+		return 0;
+	at->klass = classify(at, set);
+	return 1;
+}
+
+static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *conn, struct place *at,
+					  struct packet *packet, struct settings *set)
+{
+	u64 now = clock(set);
+
+	if (!opened(at, packet, skb, set))
+		return PASS;
+	if (!packet->proxied && (skb->mark & MARK_DISPOSITION) == MARK_INTERCEPT)
 		return DROP; /* nobody answered it: our rules are gone */
-	}
-	if (!opens(packet))
-		return conn ? follow(conn, at, packet, CLIENT, now) : PASS;
 	if (!conn)
 		return admit(at, packet, now);
+	u8 state = conn->state;
 	switch (state) {
 	case CLOSED:
 		return DROP; /* about to be deleted: it comes again */
@@ -665,11 +790,23 @@ static __always_inline int leaves_to_server(struct __sk_buff *skb, struct place 
 	return PASS;
 }
 
-static __always_inline int leaves_to_client(struct __sk_buff *skb, struct place *at, struct packet *packet, u64 now)
+static __always_inline int leaves_to_server(struct __sk_buff *skb, struct conn *conn, struct place *at,
+					    struct packet *packet, u64 now)
 {
-	struct conn *conn = conns.lookup(&at->key);
+	if (skb->ingress_ifindex)
+		return follow(conn, at, packet, CLIENT, now);
+	/* the firewall's own: SYNPROXY's, or an RST */
+	if (acknowledges(packet))
+		establish(conn, at, packet, now);
+	if (conn->state == DEAD && lets_go(packet))
+		bury(conn, at, now);
+	return PASS;
+}
 
-	if (conn && conn->state != CLOSED && conn->flags & INTERCEPTED) {
+static __always_inline int leaves_to_client(struct __sk_buff *skb, struct conn *conn, struct place *at,
+					    struct packet *packet, u64 now)
+{
+	if (conn->flags & INTERCEPTED) {
 		if (packet->flags & FLAG_RST) {
 			renumber(skb, conn, packet);
 			packet->seq = conn->next[SERVER];
@@ -679,67 +816,38 @@ static __always_inline int leaves_to_client(struct __sk_buff *skb, struct place 
 	}
 	if (skb->ingress_ifindex == 0) /* the firewall's own: SYNPROXY's, or an RST */
 		return PASS;
-	if (conn && conn->state != CLOSED) {
-		if (opens(packet))
-			return DROP;
-		if (conn->state == DEAD) {
-			if (lets_go(packet))
-				bury(conn, at, now);
-			return DROP;
-		}
-		return follow(conn, at, packet, SERVER, now);
-	}
-	/* a SYN-ACK to nobody we know would open a connection that is not counted */
-	struct limit *limit = limits.lookup(&at->key.mapped);
-	if (packet->flags & FLAG_SYN && packet->flags & FLAG_ACK && limit && (limit->max_conns || limit->max_embryonic))
+	if (opens(packet))
 		return DROP;
-	return PASS;
+	if (conn->state == DEAD) {
+		if (lets_go(packet))
+			bury(conn, at, now);
+		return DROP;
+	}
+	return follow(conn, at, packet, SERVER, now);
 }
 
-int ingress(struct __sk_buff *skb)
+/* Whether an answer to a SYN that nobody has seen would open a connection that is not counted where some are. */
+static __always_inline int uncounted(struct place *at, struct packet *packet, struct settings *set)
 {
-	struct packet packet = {};
-	struct place at = {};
-	struct face *face;
-	u32 zero = 0;
-	struct settings *set = settings.lookup(&zero);
+	u32 row = at->named;
+	struct limit *limit = limits.lookup(&row);
 
-	if (skb->vlan_present || !set) /* the VLAN's own interface has its own program */
-		return PASS;
-	mark(skb, 0);
-	switch (parse(skb, &packet)) {
-	case OTHER:
-		return PASS;
-	case FORBIDDEN:
-		return DROP;
-	case TCP:
-		break;
-	}
-	face = face_of(skb->ifindex, packet.daddr, CLIENT);
-	if (face) {
-		from_client(&at, &packet, face);
-		return arrives_from_client(skb, &at, &packet, set);
-	}
-	face = face_of(skb->ifindex, packet.saddr, SERVER);
-	if (face) {
-		from_server(&at, &packet, face);
-		return arrives_from_server(skb, &at, &packet, set);
-	}
-	mark(skb, worker(hash(packet.saddr, packet.sport, packet.daddr, packet.dport), set));
-	return PASS;
+	if (!(packet->flags & FLAG_SYN && packet->flags & FLAG_ACK))
+		return 0;
+	return set->first_rule < set->last_rule || (row && limit && limit->max_conns | limit->max_embryonic);
 }
 
 int egress(struct __sk_buff *skb)
 {
-	struct packet packet = {};
-	struct place at = {};
-	struct face *face;
-	u32 zero = 0;
+	u32 zero = 0, side = CLIENT;
 	struct settings *set = settings.lookup(&zero);
+	struct scratch *scratch = scratches.lookup(&zero);
 
-	if (skb->vlan_present || !set)
+	if (skb->vlan_present || !set || !scratch)
 		return PASS;
-	switch (parse(skb, &packet)) {
+	struct packet *packet = &scratch->packet;
+	struct place *at = &scratch->at;
+	switch (parse(skb, packet)) {
 	case OTHER:
 		return PASS;
 	case FORBIDDEN:
@@ -747,49 +855,56 @@ int egress(struct __sk_buff *skb)
 	case TCP:
 		break;
 	}
-	/* what comes to the real address from a third interface is not the static's */
-	face = face_of(skb->ifindex, packet.daddr, SERVER);
-	if (face && (skb->ingress_ifindex == face->opposite || skb->ingress_ifindex == 0)) {
-		from_client(&at, &packet, face);
-		return leaves_to_server(skb, &at, &packet, clock(set));
+	leaving(at, packet, skb->ifindex);
+	struct conn *conn = conns.lookup(&at->key);
+	u8 state = conn ? conn->state : CLOSED;
+	if (state != CLOSED)
+		side = sender(conn, at);
+	if (side == SERVER && conn) {
+		if (conn->number != at->named) /* it leaves by another address than its client called */
+			return PASS;
+		return leaves_to_client(skb, conn, at, packet, clock(set));
 	}
-	face = face_of(skb->ifindex, packet.saddr, CLIENT);
-	if (face) {
-		from_server(&at, &packet, face);
-		return leaves_to_client(skb, &at, &packet, clock(set));
-	}
-	return PASS;
+	if (opens(packet))
+		return open_to_server(skb, conn, at, packet, set);
+	if (state != CLOSED && conn)
+		return leaves_to_server(skb, conn, at, packet, clock(set));
+	return skb->ingress_ifindex && uncounted(at, packet, set) ? DROP : PASS;
 }
 
-/* How an entry in `state` ends when its time is over. */
-static __always_inline u32 expiry(u8 state)
-{
-	if (embryonic(state))
-		return SYN_TIMEOUT;
-	return state == ESTABLISHED ? IDLE_TIMEOUT : FIN_TIMEOUT;
-}
+/* Orders */
 
-/* Carries out one order on one entry; → 1 if that changed it. */
+/* Carries out one order on one entry; → 1 if that changed it; of WORKER, its worker. */
 static __always_inline int obey(u16 order, struct conn_key *key, struct settings *set, u64 now)
 {
 	struct conn *conn = conns.lookup(key);
 	struct conn was = {};
-	u32 tick = now >> TICK_SHIFT;
-	u16 tag = hash(key->mapped, key->port, key->client, key->client_port);
+	u32 tick = now >> TICK_SHIFT, resets = 0;
+	struct end low = { key->low, key->low_port }, high = { key->high, key->high_port };
+	u8 tag = hash(&low, &high);
 	int done = 0;
 
+	if (order == WORKER)
+		return worker(hash(&low, &high), set);
 	if (!conn)
 		return 0;
-	u32 timeout = set->timeout[conn->state % STATES];
+	u32 row = conn->klass, timeout = set->timeout[conn->state % STATES];
+	struct class *klass = row ? classes.lookup(&row) : 0;
+	if (klass) {
+		resets = klass->resets;
+		timeout = klass->timeout[conn->state % STATES] ?: timeout;
+	}
 	bpf_spin_lock(&conn->lock);
 	u8 state = conn->state;
 	was.state = state;
+	was.number = conn->number;
+	was.klass = conn->klass;
 	was.started = conn->started;
 	was.octets = conn->octets;
-	was.real = conn->real;
 	was.flags = conn->flags;
 	was.delta = conn->delta;
 	was.next[CLIENT] = conn->next[CLIENT];
+	was.next[SERVER] = conn->next[SERVER];
 	if (conn->tag == tag && state != CLOSED) {
 		if (order == RELEASE) {
 			done = !(conn->flags & BYPASS);
@@ -811,18 +926,20 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 	bpf_spin_unlock(&conn->lock);
 	if (!done || order == RELEASE)
 		return done;
-	if (order == KILL) {
-		give_back(counts.lookup(&key->mapped), 0, embryonic(state));
-		emit_torn_down(key, &was, INSPECTION, now);
-	} else {
-		remove(key, &was, order == CLEAR ? CLEARED : expiry(state), now);
-		if (was.flags & INTERCEPTED && embryonic(state)) /* the server never answered, the client knows nothing of it */
-			emit_stranded(key, was.real, was.delta + 1, was.next[CLIENT], now);
+	finish(key, &was, order != KILL, order == KILL ? INSPECTION : order == CLEAR ? CLEARED : expiry(state), now);
+	u32 kind = 0, seq = was.delta + 1;
+	if (was.flags & INTERCEPTED && embryonic(state)) { /* the server never answered, the client knows nothing of it */
+		kind = order == KILL ? 0 : STRANDED;
+	} else if (order == SWEEP && state == ESTABLISHED && resets) {
+		kind = EXPIRED;
+		seq = was.next[SERVER] + was.delta;
 	}
+	if (kind)
+		emit_numbers(kind, key, was.flags, was.number, seq, was.next[CLIENT], now);
 	return 1;
 }
 
-/* Run by user space alone, its packet an order and keys; → how many entries it changed. */
+/* Run by user space alone, its packet an order and keys; → how many entries it changed, or the worker of one key. */
 int reap(struct __sk_buff *skb)
 {
 	struct conn_key key;

@@ -1,4 +1,4 @@
-/* The maps. What must outlive the program is pinned: connections, their counts, their limits. */
+/* The maps. What must outlive the program is pinned: connections, the places they take, and what they are limited by. */
 #ifndef FIXUP_MAPS_H
 #define FIXUP_MAPS_H
 
@@ -8,23 +8,42 @@
 #define KEPT(kind, key, value, name, entries) BPF_TABLE(kind, key, value, name, entries)
 #endif
 
-/* tuple → connection; written by the program alone, deletion included. */
+/* tuple → connection; written by the program alone, deletion included. 128 octets each (bpf-notes section 2). */
 KEPT("hash", struct conn_key, struct conn, conns, CONNECTIONS);
 
-/* mapped address → places taken; rows are made by user space, the numbers in them by the program. */
-KEPT("hash", __be32, struct count, counts, STATICS);
+/* number of a static → its addresses and limits; written by user space, which keeps a number as long as a connection
+ * has it. 0 is no static. */
+KEPT("array", u32, struct limit, limits, STATICS);
 
-/* mapped address → limits; written by user space. */
-KEPT("hash", __be32, struct limit, limits, STATICS);
+/* number of a static → places taken; written by the program. */
+KEPT("array", u32, struct count, counts, STATICS);
 
-/* interface and address → face of a static; written by user space. */
-BPF_TABLE("hash", struct face_key, struct face, faces, 2 * STATICS);
+/* number of a class → its limits and timeouts; written by user space, as `limits`. 0 is no class. */
+KEPT("array", u32, struct class, classes, CLASSES);
+
+/* number of a class → SYNs refused; written by the program. */
+KEPT("array", u32, struct refused, refusals, CLASSES);
+
+/* class, and server or client → places taken; written by the program alone. A SYN that finds no room in it is refused. */
+KEPT("hash", struct share_key, struct share, shares, SHARES);
+
+/* what the classes match, twice: user space writes one half while the other is in force. */
+BPF_TABLE("array", u32, struct rule, rules, 2 * RULES);
+
+/* interface and address → the static of that face; written by user space. */
+BPF_TABLE("hash", struct face_key, struct face, faces, 4 * STATICS);
+
+/* the interfaces with a nameif; written by user space. What comes from any other is not ours. */
+BPF_TABLE("hash", u32, u32, interfaces, INTERFACES);
 
 /* 0 → settings; written by user space. */
 BPF_TABLE("array", u32, struct settings, settings, 1);
 
 /* 0 → totals; written by the program. */
 BPF_TABLE("array", u32, struct totals, totals, 1);
+
+/* 0 → what a program knows of the packet at hand; never read by another run of it. */
+BPF_TABLE("percpu_array", u32, struct scratch, scratches, 1);
 
 /* events for user space; never blocks: what finds it full is counted in totals. */
 BPF_RINGBUF_OUTPUT(events, RING_PAGES);

@@ -58,6 +58,7 @@ static __always_inline int reach(struct __sk_buff *skb, u32 length)
 
 static __always_inline enum parsed parse(struct __sk_buff *skb, struct packet *packet)
 {
+	packet->proxied = 0;
 	if (skb->protocol != htons(ETH_P_IP) || !reach(skb, ETH_HLEN + sizeof(struct iphdr)))
 		return OTHER;
 	struct iphdr *ip = (void *)(long)skb->data + ETH_HLEN;

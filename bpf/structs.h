@@ -15,7 +15,7 @@ enum conn_state {
 	HALF_CLOSED, /* one FIN was forwarded */
 	CLOSING, /* both FINs were forwarded, not both acknowledged */
 	DEAD, /* closed by inspection: nothing passes, the place is held */
-	WAITING, /* not counted: a SYN that found max_conns reached at egress */
+	WAITING, /* not counted: a SYN that found a limit of connections reached at egress */
 	STATES
 };
 
@@ -23,7 +23,7 @@ enum conn_state {
 enum ending { GOES_ON, FINS, RESET_BY_CLIENT, RESET_BY_SERVER, SYN_TIMEOUT, FIN_TIMEOUT, IDLE_TIMEOUT, INSPECTION, CLEARED, REPLACED };
 
 /* Which limit refused a SYN; the numbers are those of nat/connection.py Limit. */
-enum refusal { ADMITTED, MAX_CONNS, EMBRYONIC, REFUSALS };
+enum refusal { ADMITTED, MAX_CONNS, EMBRYONIC, CLIENT_MAX, CLIENT_EMBRYONIC, REFUSALS };
 
 /* Who sent a packet: indexes of the arrays in struct conn. */
 enum side { CLIENT, SERVER };
@@ -33,22 +33,31 @@ enum side { CLIENT, SERVER };
 #define DATA_FROM 0x04
 #define BYPASS 0x10
 #define INTERCEPTED 0x20 /* SYNPROXY opened it towards the server */
+#define CLIENT_HIGH 0x40 /* the client is the higher end of the key */
+#define PER_CLIENT 0x80 /* it holds a place among its client's */
 
-/* What a connection to a static is known by, on either side of the translation. */
-struct conn_key {
-	__be32 mapped;
-	__be32 client;
+/* One end of a connection. */
+struct end {
+	__be32 address;
 	__be16 port;
-	__be16 client_port;
+};
+
+/* What a connection is known by wherever it is met: its ends by their real addresses, the higher one second. */
+struct conn_key {
+	__be32 low;
+	__be32 high;
+	__be16 low_port;
+	__be16 high_port;
 };
 
 /* One connection; 48 octets, of which `lock` guards all others. */
 struct conn {
 	struct bpf_spin_lock lock;
 	u8 state;
-	u8 flags;
-	u16 tag; /* of its key: under the lock it tells a hash element that was reused meanwhile */
-	__be32 real;
+	u8 tag; /* of its key: under the lock it tells a hash element that was reused meanwhile */
+	u16 flags;
+	u16 number; /* of the static its client called, 0 for none: it holds a place there */
+	u16 klass; /* the class that limits it, 0 for none: it holds a place among those to its server */
 	u32 started; /* ticks */
 	u32 last; /* ticks, of the last packet forwarded */
 	u32 next[2]; /* by side: the sequence number behind what it has sent, its FIN included */
@@ -57,8 +66,10 @@ struct conn {
 	u64 octets; /* of payload, both sides */
 };
 
-/* The limits of a static; 0 is unlimited. */
+/* A static: its addresses, and its limits, of which 0 is unlimited. */
 struct limit {
+	__be32 mapped;
+	__be32 real;
 	u32 max_conns;
 	u32 max_embryonic;
 };
@@ -71,26 +82,82 @@ struct count {
 	u32 most; /* the highest total there was */
 	u64 refused_max;
 	u64 refused_embryonic; /* intercepted, if they were plain ones */
+	u64 intercepted; /* SYNs left to SYNPROXY, whichever limit said so */
 	u32 told[REFUSALS]; /* ticks, by refusal: when the last event spoke of it */
 };
 
-/* The face of a static at one interface: its mapped address outside, its real one inside. */
-struct face_key {
-	u32 ifindex;
+/* A class of a policy map that limits connections. 0 is unlimited, a timeout of 0 that of the settings. */
+struct class {
+	u32 name; /* a hash of its names, by which user space finds it again */
+	u32 max_conns; /* to each server */
+	u32 max_embryonic;
+	u32 client_max; /* of each client */
+	u32 client_embryonic;
+	u32 resets; /* both ends of a connection that was idle for too long */
+	u32 timeout[STATES]; /* ticks, by state */
+};
+
+/* The SYNs that found a limit of a class reached, by refusal. */
+struct refused {
+	u64 count[REFUSALS];
+	u32 told[REFUSALS]; /* ticks: when the last event spoke of it */
+};
+
+/* Whose connections of a class are counted together. */
+enum scope { TO_SERVER, FROM_CLIENT };
+
+struct share_key {
+	u16 klass;
+	u16 scope;
 	__be32 address;
 };
 
+/* The places that one server's or one client's connections of a class take; it is there while there are any. */
+struct share {
+	struct bpf_spin_lock lock;
+	struct share_key key; /* under the lock it tells an element that was reused; of class 0: about to be deleted */
+	u32 total;
+	u32 embryonic;
+};
+
+/* One line of what the classes match: tried in turn on a connection's first packet, on real addresses. */
+struct rule {
+	__be32 source;
+	__be32 source_mask;
+	__be32 destination;
+	__be32 destination_mask;
+	u16 source_ports[2]; /* lowest and highest, host order */
+	u16 destination_ports[2];
+	u8 source_but; /* any port but these */
+	u8 destination_but;
+	u16 klass; /* what it is then, 0 for what the class denies */
+	u32 ifindex; /* of an interface's policy, 0 for the global one */
+	u32 otherwise; /* where to go on behind a denial */
+};
+
+/* What stands for an address at an interface: `peer` is 0 for a mapped address, and for a real one the interface that
+ * its packets come from or, for the firewall's own packets, OURSELVES. */
+#define OURSELVES 0xffffffff
+
+struct face_key {
+	u32 ifindex;
+	__be32 address;
+	u32 peer;
+};
+
+/* The static whose face it is. */
 struct face {
-	__be32 mapped;
 	__be32 real;
-	u32 opposite; /* the interface of the other face */
-	u32 side; /* whose packets come in here: CLIENT at the mapped address, SERVER at the real one */
+	u32 number;
+	u32 opposite; /* the interface of its other face */
 };
 
 /* What the program is told. */
 struct settings {
 	s64 clock_offset; /* ns, added to the kernel's clock; for tests */
 	u32 workers;
+	u32 first_rule; /* those in force: from this one */
+	u32 last_rule; /* to before this one */
 	u32 timeout[STATES]; /* ticks, by state */
 };
 
@@ -100,14 +167,14 @@ struct totals {
 	u64 table_full;
 };
 
-enum event_kind { BUILT, TORN_DOWN, REFUSED, STRANDED };
+enum event_kind { BUILT, TORN_DOWN, REFUSED, STRANDED, EXPIRED };
 
 /* One event; flat and of plain types, because bcc reads no other out of a ring. Times are ns; network order as above. */
 struct event {
 	u64 time;
 	u64 started;
 	u64 octets;
-	u32 mapped;
+	u32 mapped; /* the server as its client calls it */
 	u32 client;
 	u16 port;
 	u16 client_port;
@@ -116,12 +183,12 @@ struct event {
 	u32 why; /* an ending or a refusal */
 	u32 count;
 	u32 limit;
-	u32 seq; /* of one stranded: the number its client expects next */
-	u32 ack; /* of one stranded: the number its client sends next */
+	u32 seq; /* of one stranded or expired: the number its client expects next */
+	u32 ack; /* and the number its client sends next */
 };
 
 /* What `reap` is asked to do with the keys behind this header. */
-enum order { SWEEP, KILL, RELEASE, CLEAR };
+enum order { SWEEP, KILL, RELEASE, CLEAR, WORKER };
 
 struct orders {
 	u8 ethernet[14]; /* a test run's packet must begin with one */

@@ -1,19 +1,22 @@
 """The rules of admission as short scripts, each run on the model (tests/nat) and on the kernel's program (tests/bpf).
 
-A rule is a function of a `Subject`: a table with one static, whose packets arrive (ingress) and leave (egress). The
-client's initial number is 100, the server's 500, unless a rule says otherwise.
+A rule is a function of a `Subject`: a table of a box between outside and inside with one static, whose packets arrive
+(ingress) and leave (egress). The client's initial number is 100, the server's 500, unless a rule says otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Protocol
 
 from appliance.flow import Side
-from appliance.nat.connection import Built, Ending, Event, Key, Limit, Refused, State, Stranded, TornDown
-from appliance.nat.limits import Packet, Table, Verdict, lifetimes
+from appliance.nat.classes import LimitedClass, Limits, PortSpan
+from appliance.nat.classes import Rule as ClassRule
+from appliance.nat.connection import Built, Ending, Event, Expired, Key, Limit, Refused, State, Stranded, TornDown
+from appliance.nat.limits import Table, lifetimes
+from appliance.nat.machine import Packet, Verdict
 from appliance.nat.static import Static
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 
@@ -21,6 +24,14 @@ PASS, SKIP, INTERCEPT, FULL, DROP = Verdict
 MAPPED, REAL, CLIENT = IPv4Address("203.0.113.125"), IPv4Address("192.0.2.25"), IPv4Address("203.0.113.10")
 EMBRYONIC, HANDSHAKE, HALF_CLOSED, IDLE = 30, 24, 600, 3600  # seconds, the defaults
 SECOND = 10**9
+
+#: Hosts: the server behind the static, another inside without one, clients outside.
+OTHER, FAR = IPv4Address("192.0.2.30"), IPv4Address("203.0.113.11")
+INTERFACES = {REAL: "inside", OTHER: "inside", CLIENT: "outside", FAR: "outside"}
+
+
+def real(mapped: IPv4Address) -> IPv4Address:
+    return REAL if mapped == MAPPED else mapped
 
 
 def static(max_conns: int = 0, max_embryonic: int = 0) -> Static:
@@ -34,7 +45,7 @@ def key(port: int = 1000) -> Key:
 class Subject(Protocol):
     """A table under test. Its clock stands still but for `later`."""
 
-    def limit(self, max_conns: int, max_embryonic: int = 0) -> None: ...
+    def set_limits(self, limits: Limits) -> None: ...
     def arrives(self, packet: Packet) -> Verdict: ...
     def leaves(self, packet: Packet) -> Verdict: ...
     def later(self, seconds: float) -> None: ...
@@ -44,6 +55,7 @@ class Subject(Protocol):
     def clear(self, *keys: Key) -> int: ...
     def states(self) -> dict[Key, State]: ...
     def use(self) -> tuple[int, int]: ...
+    def shares(self) -> dict[str, tuple[dict[IPv4Address, tuple[int, int]], ...]]: ...
     def events(self) -> list[Event]: ...
 
 
@@ -52,11 +64,12 @@ class Model:
 
     def __init__(self) -> None:
         seconds = lifetimes(IDLE, HALF_CLOSED, EMBRYONIC, HANDSHAKE)
-        self.table = Table([static()], {state: value * SECOND for state, value in seconds.items()})
+        times = {state: value * SECOND for state, value in seconds.items()}
+        self.table = Table(Limits((static(),)), times, INTERFACES)
         self.now = 0
 
-    def limit(self, max_conns: int, max_embryonic: int = 0) -> None:
-        self.table.statics[MAPPED] = static(max_conns, max_embryonic)
+    def set_limits(self, limits: Limits) -> None:
+        self.table.set_limits(limits)
 
     def arrives(self, packet: Packet) -> Verdict:
         return self.table.ingress(packet, self.now)
@@ -80,14 +93,28 @@ class Model:
         return self.table.clear(keys, self.now)
 
     def states(self) -> dict[Key, State]:
-        return {key: entry.state for key, entry in self.table.entries.items()}
+        return {entry.key: entry.state for entry in self.table.entries.values()}
 
     def use(self) -> tuple[int, int]:
         return self.table.total(MAPPED), self.table.embryonic(MAPPED)
 
+    def shares(self) -> dict[str, tuple[dict[IPv4Address, tuple[int, int]], ...]]:
+        table = self.table
+        found = {}
+        for each in table.limits.classes:
+            servers = {host: table.to_server(each, host) for host in INTERFACES}
+            clients = {host: table.from_client(each, host) for host in INTERFACES}
+            found[each.name] = tuple({host: row for host, row in rows.items() if row[0]} for rows in (servers, clients))
+        return found
+
     def events(self) -> list[Event]:
         heard, self.table.events = self.table.events, []
         return heard
+
+
+def limit(box: Subject, max_conns: int, max_embryonic: int = 0) -> None:
+    """The static's limits, and no class."""
+    box.set_limits(Limits((static(max_conns, max_embryonic),)))
 
 
 def client(flags: int, seq: int = 101, ack: int = 501, *, port: int = 1000, **more: Any) -> Packet:
@@ -133,7 +160,7 @@ def bring(box: Subject, state: State) -> None:
     if state is State.DEAD:
         assert box.kill(key())
     if state is State.WAITING:
-        box.limit(1)
+        limit(box, 1)
         handshake(box, 1999)
         assert box.leaves(syn()) is DROP
     assert box.states()[key()] is state
@@ -251,14 +278,14 @@ def numbers_wrap(box: Subject) -> None:
 
 @rule
 def max_conns_admits_exactly_so_many(box: Subject) -> None:
-    box.limit(3)
+    limit(box, 3)
     assert [crosses(box, syn(port)) for port in (1, 2, 3, 4, 5)] == [SKIP, SKIP, SKIP, DROP, DROP]
     assert box.use() == (3, 3)
 
 
 @rule
 def max_conns_counts_established_ones_too(box: Subject) -> None:
-    box.limit(2)
+    limit(box, 2)
     handshake(box, 1)
     handshake(box, 2)
     assert box.arrives(syn(3)) is DROP
@@ -267,7 +294,7 @@ def max_conns_counts_established_ones_too(box: Subject) -> None:
 
 @rule
 def a_refused_syn_is_told_with_its_limit(box: Subject) -> None:
-    box.limit(1)
+    limit(box, 1)
     crosses(box, syn(1))
     box.events()
     box.arrives(syn(2))
@@ -278,7 +305,7 @@ def a_refused_syn_is_told_with_its_limit(box: Subject) -> None:
 
 @rule
 def an_ended_connection_makes_room(box: Subject) -> None:
-    box.limit(1)
+    limit(box, 1)
     handshake(box, 1)
     assert box.arrives(syn(2)) is DROP
     crosses(box, client(RST, 101, port=1))
@@ -288,7 +315,7 @@ def an_ended_connection_makes_room(box: Subject) -> None:
 
 @rule
 def max_conns_is_exact_when_all_have_passed_ingress(box: Subject) -> None:
-    box.limit(2)
+    limit(box, 2)
     ports = (1, 2, 3, 4)
     assert [box.arrives(syn(port)) for port in ports] == [SKIP] * 4
     assert [box.leaves(syn(port)) for port in ports] == [PASS, PASS, DROP, DROP]
@@ -298,7 +325,7 @@ def max_conns_is_exact_when_all_have_passed_ingress(box: Subject) -> None:
 
 @rule
 def at_the_embryonic_limit_syns_are_intercepted(box: Subject) -> None:
-    box.limit(0, 2)
+    limit(box, 0, 2)
     handshake(box, 1)
     assert [box.arrives(syn(port)) for port in (2, 3, 4)] == [SKIP, SKIP, SKIP]
     assert [box.leaves(syn(port)) for port in (2, 3)] == [PASS, PASS]
@@ -316,7 +343,7 @@ def at_the_embryonic_limit_syns_are_intercepted(box: Subject) -> None:
 
 @rule
 def the_embryonic_limit_is_not_asked_again_at_egress(box: Subject) -> None:
-    box.limit(0, 1)
+    limit(box, 0, 1)
     assert [box.arrives(syn(port)) for port in (1, 2)] == [SKIP, SKIP]
     assert [box.leaves(syn(port)) for port in (1, 2)] == [PASS, PASS]
     assert box.use() == (2, 2)
@@ -324,7 +351,7 @@ def the_embryonic_limit_is_not_asked_again_at_egress(box: Subject) -> None:
 
 @rule
 def only_a_plain_syn_is_intercepted(box: Subject) -> None:
-    box.limit(0, 1)
+    limit(box, 0, 1)
     crosses(box, syn(1))
     for packet in (syn(2, payload=5), client(SYN | URG, 100, port=2), client(SYN | FIN, 100, port=2)):
         assert box.arrives(packet) is DROP
@@ -332,7 +359,7 @@ def only_a_plain_syn_is_intercepted(box: Subject) -> None:
 
 @rule
 def with_max_conns_below_the_embryonic_limit_it_bites_first(box: Subject) -> None:
-    box.limit(2, 4)
+    limit(box, 2, 4)
     for port in (1, 2, 3):
         crosses(box, syn(port))
     refused = box.events()[-1]
@@ -342,14 +369,14 @@ def with_max_conns_below_the_embryonic_limit_it_bites_first(box: Subject) -> Non
 
 @rule
 def no_limit_is_no_limit(box: Subject) -> None:
-    box.limit(0, 0)
+    limit(box, 0, 0)
     assert {crosses(box, syn(port)) for port in range(1, 300)} == {SKIP}
     assert box.use() == (299, 299)
 
 
 @rule
 def a_syn_of_a_known_connection_is_never_refused(box: Subject) -> None:
-    box.limit(1, 1)
+    limit(box, 1, 1)
     crosses(box, syn())
     assert crosses(box, syn()) is SKIP
     crosses(box, syn_ack())
@@ -360,7 +387,7 @@ def a_syn_of_a_known_connection_is_never_refused(box: Subject) -> None:
 
 @rule
 def of_refusals_one_a_second_is_told(box: Subject) -> None:
-    box.limit(2, 1)
+    limit(box, 2, 1)
     crosses(box, syn(1))
     box.events()
     for seconds, told in ((0, 1), (0.5, 0), (1.5, 1), (0, 0)):
@@ -404,7 +431,7 @@ def to_client(flags: int, seq: int = 501, ack: int = 101, **more: Any) -> Packet
 
 @rule
 def what_synproxy_opens_is_a_connection_like_any_other(box: Subject) -> None:
-    box.limit(5, 5)
+    limit(box, 5, 5)
     assert box.leaves(proxied_syn()) is PASS
     assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
     assert isinstance(only(box.events()), Built)
@@ -428,7 +455,7 @@ def what_synproxy_opens_is_a_connection_like_any_other(box: Subject) -> None:
 
 @rule
 def the_embryonic_limit_does_not_refuse_who_sent_the_cookie_back(box: Subject) -> None:
-    box.limit(0, 1)
+    limit(box, 0, 1)
     crosses(box, syn(1))
     assert box.leaves(proxied_syn(2)) is PASS
     assert box.use() == (2, 2)
@@ -520,20 +547,20 @@ def a_connection_of_the_firewalls_own_is_not_counted(box: Subject) -> None:
 
 @rule
 def a_cookie_that_comes_back_to_no_place_is_marked(box: Subject) -> None:
-    box.limit(1, 1)
+    limit(box, 1, 1)
     assert box.arrives(client(ACK, port=2)) is PASS
     handshake(box, 1)
     assert box.arrives(client(ACK, port=2)) is FULL
     assert box.arrives(client(ACK, payload=5, port=2)) is FULL
     for other in (client(RST, port=2), client(ACK | FIN, port=2), server(ACK, port=2), client(ACK, port=1)):
         assert box.arrives(other) is not FULL
-    box.limit(1)  # nobody is intercepted
+    limit(box, 1)  # nobody is intercepted
     assert box.arrives(client(ACK, port=2)) is PASS
 
 
 @rule
 def a_client_whose_place_was_taken_meanwhile_is_stranded(box: Subject) -> None:
-    box.limit(1, 1)
+    limit(box, 1, 1)
     handshake(box, 1)
     box.events()
     assert box.leaves(proxied_syn(2)) is DROP
@@ -555,7 +582,7 @@ def synproxys_syn_takes_a_waiting_place_and_that_of_a_closing_connection(box: Su
     assert box.leaves(proxied_syn()) is PASS
     assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
     box.clear(key())
-    box.limit(1, 1)
+    limit(box, 1, 1)
     bring(box, State.CLOSING)
     assert box.leaves(proxied_syn()) is PASS
     assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
@@ -784,7 +811,7 @@ def octets_are_payload_of_both_sides(box: Subject) -> None:
 
 @rule
 def a_syn_takes_the_place_of_a_closing_connection(box: Subject) -> None:
-    box.limit(1)
+    limit(box, 1)
     bring(box, State.CLOSING)
     assert crosses(box, syn(seq=900)) is SKIP
     assert (box.states()[key()], box.use()) == (State.SYN, (1, 1))
@@ -813,24 +840,275 @@ def the_server_opens_nothing_towards_its_client(box: Subject) -> None:
         assert box.arrives(server(SYN, 900)) is DROP
         assert box.leaves(server(SYN, 900)) is DROP
         assert box.states()[key()] is state
-        box.limit(0)
+        limit(box, 0)
         box.clear(key(), key(1999))
 
 
 @rule
-def the_servers_own_connections_pass_uncounted(box: Subject) -> None:
-    box.limit(1, 1)
-    for packet in (server(SYN, 900), client(SYN | ACK, 300, 901), server(ACK, 901, 301), server(ACK | FIN, 901, 301)):
-        assert crosses(box, packet) is PASS
-    assert (box.states(), box.use()) == ({}, (0, 0))
+def the_servers_own_connections_take_no_place_at_the_static(box: Subject) -> None:
+    limit(box, 1, 1)
+    for packet, state in (
+        (server(SYN, 900, 0), State.SYN),
+        (client(SYN | ACK, 300, 901), State.SYN_ACK),
+        (server(ACK, 901, 301), State.ESTABLISHED),
+        (server(ACK | FIN, 901, 301), State.HALF_CLOSED),
+    ):
+        assert crosses(box, packet) is not DROP
+        assert (box.states(), box.use()) == ({outbound(REAL, 25, CLIENT, 1000): state}, (0, 0))
+    assert crosses(box, syn(2)) is SKIP
+    assert box.use() == (1, 1)
+
+
+# Connections to no static
+
+
+def outbound(client: IPv4Address, client_port: int, server: IPv4Address, port: int) -> Key:
+    return Key(server, port, client, client_port)
+
+
+@rule
+def every_connection_has_an_entry(box: Subject) -> None:
+    limit(box, 1, 1)
+    for made, host, peer in ((outbound(OTHER, 1000, FAR, 25), OTHER, FAR), (Key(OTHER, 25, FAR, 1000), FAR, OTHER)):
+        for side, flags, seq, ack, state in (
+            (Side.CLIENT, SYN, 100, 0, State.SYN),
+            (Side.SERVER, SYN | ACK, 500, 101, State.SYN_ACK),
+            (Side.CLIENT, ACK, 101, 501, State.ESTABLISHED),
+        ):
+            assert crosses(box, Packet(made, side, flags, seq, ack)) is not DROP
+            assert box.states() == {made: state}
+        built = only(box.events())
+        assert isinstance(built, Built)
+        assert (built.key, built.real, built.key.client) == (made, peer, host)
+        assert box.arrives(Packet(made, Side.CLIENT, ACK, 101, 501)) is SKIP
+        assert crosses(box, Packet(made, Side.SERVER, RST, 501)) is PASS
+        ended = only(box.events())
+        assert isinstance(ended, TornDown)
+        assert (ended.ending, box.states(), box.use()) == (Ending.RESET_BY_SERVER, {}, (0, 0))
+
+
+@rule
+def neither_end_of_a_connection_opens_another_on_its_tuple(box: Subject) -> None:
+    made = outbound(OTHER, 1000, FAR, 25)
+    crosses(box, Packet(made, Side.CLIENT, SYN, 100))
+    simultaneous = Packet(made, Side.SERVER, SYN, 500)
+    assert (box.arrives(simultaneous), box.leaves(simultaneous)) == (DROP, DROP)
+    assert box.states() == {made: State.SYN}
+
+
+@rule
+def a_client_that_calls_the_real_address_is_not_of_the_statics_connection(box: Subject) -> None:
+    bring(box, State.DEAD)
+    stranger = Key(REAL, 25, CLIENT, 1000)
+    assert box.arrives(Packet(stranger, Side.CLIENT, ACK, 101, 501)) is PASS
+    assert box.arrives(client(ACK)) is DROP
+
+
+# Classes
+
+
+def span(low: int = 0, high: int = 65535, but: bool = False) -> PortSpan:
+    return PortSpan(low, high, but)
+
+
+def line(limited: LimitedClass | None, **more: Any) -> ClassRule:
+    anything = IPv4Network("0.0.0.0/0")
+    fields = {"source": anything, "source_ports": span(), "destination": anything, "destination_ports": span()}
+    return ClassRule(**{**fields, "interface": None, "limited": limited, **more})
+
+
+def police(box: Subject, *classes: LimitedClass, statics: tuple[int, int] = (0, 0), rules: Any = None) -> None:
+    """Classes in turn, each of all connections unless there are `rules`."""
+    lines = tuple(line(each) for each in classes) if rules is None else tuple(rules)
+    box.set_limits(Limits((static(*statics),), classes, lines))
+
+
+def mail(**limits: Any) -> LimitedClass:
+    return LimitedClass("global_policy", None, "mail", **limits)
+
+
+@rule
+def a_class_admits_exactly_so_many_to_each_server(box: Subject) -> None:
+    police(box, mail(max_conns=2))
+    assert [crosses(box, syn(port)) for port in (1, 2, 3)] == [SKIP, SKIP, DROP]
+    [refused] = [event for event in box.events() if isinstance(event, Refused)]
+    assert (refused.which, refused.count, refused.limit) == (Limit.MAX_CONNS, 2, 2)
+    to_another = [Packet(Key(OTHER, 25, CLIENT, port), Side.CLIENT, SYN, 100) for port in (1, 2, 3)]
+    assert [crosses(box, packet) for packet in to_another] == [SKIP, SKIP, DROP]
+    assert box.shares() == {"mail": ({REAL: (2, 2), OTHER: (2, 2)}, {})}
+
+
+@rule
+def a_class_limits_connections_opened_from_inside(box: Subject) -> None:
+    police(box, mail(max_conns=1))
+    made = [Packet(outbound(OTHER, port, FAR, 25), Side.CLIENT, SYN, 100) for port in (1, 2)]
+    assert [crosses(box, packet) for packet in made] == [SKIP, DROP]
+    assert box.states() == {made[0].key: State.SYN, made[1].key: State.WAITING}
+    box.clear(made[0].key)
+    assert crosses(box, made[1]) is SKIP
+    assert box.shares() == {"mail": ({FAR: (1, 1)}, {})}
+
+
+@rule
+def the_lower_of_static_and_class_applies(box: Subject) -> None:
+    for of_static, of_class in ((1, 3), (3, 1), (0, 1), (1, 0)):
+        police(box, mail(max_conns=of_class), statics=(of_static, 0))
+        assert [crosses(box, syn(port)) for port in (1, 2)] == [SKIP, DROP]
+        box.clear(*box.states())
+        box.later(2)
+    assert (box.use(), box.shares()) == ((0, 0), {"mail": ({}, {})})
+
+
+@rule
+def each_client_has_its_own_places(box: Subject) -> None:
+    police(box, mail(client_max=2))
+    far = [Packet(Key(MAPPED, 25, FAR, port), Side.CLIENT, SYN, 100) for port in (1, 2, 3)]
+    assert [crosses(box, syn(port)) for port in (1, 2, 3)] == [SKIP, SKIP, DROP]
+    assert [crosses(box, packet) for packet in far] == [SKIP, SKIP, DROP]
+    [refused] = [event for event in box.events() if isinstance(event, Refused)]
+    assert (refused.which, refused.count, refused.limit) == (Limit.CLIENT_MAX, 2, 2)
+    assert box.shares() == {"mail": ({REAL: (4, 4)}, {CLIENT: (2, 2), FAR: (2, 2)})}
+    box.clear(*box.states())
+    assert box.shares() == {"mail": ({}, {})}
+
+
+@rule
+def what_one_limit_refuses_takes_no_place_of_another(box: Subject) -> None:
+    police(box, mail(max_conns=5, client_max=1), statics=(5, 0))
+    assert box.leaves(syn(1)) is PASS
+    assert box.leaves(syn(2)) is DROP
+    assert (box.use(), box.shares()) == ((1, 1), {"mail": ({REAL: (1, 1)}, {CLIENT: (1, 1)})})
+
+
+@rule
+def at_an_embryonic_limit_of_a_class_syns_are_intercepted(box: Subject) -> None:
+    for limits, which in (({"max_embryonic": 1}, Limit.EMBRYONIC), ({"client_embryonic": 1}, Limit.CLIENT_EMBRYONIC)):
+        police(box, mail(**limits))
+        assert [crosses(box, syn(port)) for port in (1, 2)] == [SKIP, INTERCEPT]
+        told = [event.which for event in box.events() if isinstance(event, Refused)]
+        assert told == [which]
+        crosses(box, syn_ack(1))
+        crosses(box, client(ACK, port=1))
+        box.clear(key(2))  # which the intercepted SYN left, as it went on here for once
+        assert crosses(box, syn(3)) is SKIP
+        box.clear(*box.states())
+
+
+@rule
+def where_there_is_no_static_nothing_is_intercepted(box: Subject) -> None:
+    police(box, mail(max_embryonic=1, client_embryonic=1))
+    made = [Packet(outbound(OTHER, port, FAR, 25), Side.CLIENT, SYN, 100) for port in (1, 2)]
+    assert [crosses(box, packet) for packet in made] == [SKIP, SKIP]
+
+
+@rule
+def the_first_line_met_decides_the_class(box: Subject) -> None:
+    one, two = (LimitedClass("global_policy", None, name, max_conns=9) for name in ("one", "two"))
+    host = IPv4Network("203.0.113.10")
+    lines = (
+        line(None, source=host, destination_ports=span(25, 25), otherwise=2),
+        line(one, source=host),
+        line(two, destination_ports=span(25, 26), source_ports=span(7, 7, but=True)),
+    )
+    for packet, named in (
+        (client(SYN, 100, port=5), "two"),  # a denial ends the class, not the search
+        (Packet(Key(MAPPED, 80, CLIENT, 5), Side.CLIENT, SYN, 100), "one"),
+        (Packet(Key(MAPPED, 26, FAR, 5), Side.CLIENT, SYN, 100), "two"),
+        (Packet(Key(MAPPED, 26, FAR, 7), Side.CLIENT, SYN, 100), None),
+        (Packet(Key(MAPPED, 27, FAR, 5), Side.CLIENT, SYN, 100), None),
+        (Packet(outbound(OTHER, 5, FAR, 25), Side.CLIENT, SYN, 100), "two"),
+    ):
+        police(box, one, two, rules=lines)
+        assert crosses(box, packet) is SKIP
+        assert {name: bool(servers) for name, (servers, _) in box.shares().items()} == {
+            name: name == named for name in ("one", "two")
+        }
+        box.clear(packet.key)
+
+
+@rule
+def an_interfaces_class_is_of_what_crosses_it(box: Subject) -> None:
+    inner = LimitedClass("inside_policy", "inside", "inner", max_conns=1)
+    police(box, inner, rules=(line(inner, interface="inside"),))
+    assert [crosses(box, syn(port)) for port in (1, 2)] == [SKIP, DROP]
+    elsewhere = LimitedClass("outside_policy", "outside", "outer", max_conns=1)
+    police(box, elsewhere, rules=(line(elsewhere, interface="outside", destination=IPv4Network("192.0.2.25")),))
+    assert [crosses(box, syn(port)) for port in (3, 4)] == [SKIP, DROP]
+
+
+@rule
+def a_class_has_its_own_times(box: Subject) -> None:
+    own = {State.SYN: 10, State.SYN_ACK: 10, State.ESTABLISHED: 7200, State.HALF_CLOSED: 60}
+    police(box, mail(lifetimes=own))
+    for state, seconds in own.items():
+        bring(box, state)
+        box.later(seconds - 1)
+        assert box.sweep() == 0
+        box.later(2)
+        assert box.sweep() == 1
+        assert (box.states(), box.shares()) == ({}, {"mail": ({}, {})})
+        box.events()
+    police(box)
+    bring(box, State.SYN)
+    box.later(EMBRYONIC - 1)
+    assert box.sweep() == 0
+
+
+@rule
+def a_class_may_reset_what_was_idle_for_too_long(box: Subject) -> None:
+    police(box, mail(lifetimes={State.ESTABLISHED: 600}, resets=True))
+    bring(box, State.ESTABLISHED)
+    crosses(box, client(ACK, payload=10))
+    box.later(601)
+    assert box.sweep() == 1
+    ended, expired = box.events()
+    assert isinstance(ended, TornDown)
+    assert isinstance(expired, Expired)
+    assert (ended.ending, expired.key, expired.seq, expired.ack) == (Ending.IDLE_TIMEOUT, key(), 501, 111)
+    bring(box, State.SYN)
+    box.later(EMBRYONIC + 1)
+    assert box.sweep() == 1
+    assert not any(isinstance(event, Expired) for event in box.events())
+
+
+# Limits that change
+
+
+@rule
+def limits_change_and_the_counts_stay(box: Subject) -> None:
+    police(box, mail(max_conns=3, client_max=9), statics=(9, 0))
+    handshake(box, 1)
+    handshake(box, 2)
+    police(box, mail(max_conns=2, client_max=9), statics=(9, 0))
+    assert crosses(box, syn(3)) is DROP
+    police(box, mail(max_conns=0, client_max=2), statics=(9, 0))
+    assert crosses(box, syn(3)) is DROP
+    police(box, mail(max_conns=0, client_max=3), statics=(2, 0))
+    assert crosses(box, syn(3)) is DROP
+    police(box, mail(max_conns=3, client_max=3), statics=(3, 0))
+    assert crosses(box, syn(3)) is SKIP
+    assert (box.use(), box.shares()) == ((3, 1), {"mail": ({REAL: (3, 1)}, {CLIENT: (3, 1)})})
+
+
+@rule
+def a_class_that_is_gone_keeps_count_of_its_connections(box: Subject) -> None:
+    police(box, mail(max_conns=2))
+    handshake(box, 1)
+    police(box)
+    assert crosses(box, syn(2)) is SKIP
+    police(box, mail(max_conns=2))
+    assert box.shares() == {"mail": ({REAL: (1, 0)}, {})}
+    assert [crosses(box, syn(port)) for port in (3, 4)] == [SKIP, DROP]
+    box.clear(key(1))
+    assert crosses(box, syn(4)) is SKIP
 
 
 @rule
 def a_syn_ack_to_nobody_is_dropped_where_there_are_limits(box: Subject) -> None:
     assert box.leaves(syn_ack()) is PASS
-    box.limit(1)
+    limit(box, 1)
     assert box.leaves(syn_ack()) is DROP
-    box.limit(0, 1)
+    limit(box, 0, 1)
     assert box.leaves(syn_ack()) is DROP
 
 
@@ -931,7 +1209,7 @@ def a_dead_place_comes_back_with_time(box: Subject) -> None:
 
 @rule
 def a_syn_takes_the_place_of_a_dead_connection(box: Subject) -> None:
-    box.limit(1)
+    limit(box, 1)
     bring(box, State.DEAD)
     assert crosses(box, syn(2000)) is DROP
     box.events()

@@ -5,14 +5,15 @@ ASA names that side first in records and in `show conn`, whoever opened the conn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from appliance.config.config import Config
 from appliance.flow import Endpoint
 from appliance.nat.connection import Key
+from appliance.nat.static import mapped_addresses
 
-#: Where an end is of which the configuration knows no more: its static went with a reload.
+#: Where an end is of which the configuration says nothing: no interface has its network or a route to it.
 UNKNOWN_INTERFACE = "unknown"
 
 
@@ -22,6 +23,7 @@ class Ends:
 
     client: Endpoint
     server: Endpoint
+    client_mapped: Endpoint
     server_mapped: Endpoint
     inbound: bool
 
@@ -33,7 +35,7 @@ class Ends:
     @property
     def lower_mapped(self) -> Endpoint:
         """The same, by its mapped address."""
-        return self.client if self.inbound else self.server_mapped
+        return self.client_mapped if self.inbound else self.server_mapped
 
     @property
     def upper(self) -> Endpoint:
@@ -43,7 +45,7 @@ class Ends:
     @property
     def upper_mapped(self) -> Endpoint:
         """The same, by its mapped address."""
-        return self.server_mapped if self.inbound else self.client
+        return self.server_mapped if self.inbound else self.client_mapped
 
 
 class Topology:
@@ -51,17 +53,30 @@ class Topology:
 
     def __init__(self, config: Config) -> None:
         self._statics = {each.mapped: each for each in config.statics}
+        self._mapped = mapped_addresses(config.statics)
         self._levels = {each.nameif: each.security_level or 0 for each in config.interfaces}
+        connected = [(each.address.network, each.nameif) for each in config.interfaces if each.address and each.nameif]
+        routed = [(each.network, each.interface) for each in config.routes]
+        self._networks = sorted(connected + routed, key=lambda each: -each[0].prefixlen)  # connected ones before routes
 
     def ends(self, key: Key, real: IPv4Address) -> Ends:
         """The ends of the connection `key` to the server `real`."""
         static = self._statics.get(key.mapped)
-        here, there = UNKNOWN_INTERFACE, UNKNOWN_INTERFACE
-        if static is not None:
+        if static is not None and static.real == real:
             here, there = static.mapped_interface, static.real_interface
+            mapped = Endpoint(here, key.mapped, key.port)
+        else:
+            here, there = self.interface(key.client), self.interface(real)
+            mapped = Endpoint(there, key.mapped, key.port)
+        client = Endpoint(here, key.client, key.client_port)
         return Ends(
-            client=Endpoint(here, key.client, key.client_port),
+            client=client,
             server=Endpoint(there, real, key.port),
-            server_mapped=Endpoint(here, key.mapped, key.port),
+            client_mapped=replace(client, address=self._mapped.get((there, key.client), key.client)),
+            server_mapped=mapped,
             inbound=self._levels.get(here, 0) <= self._levels.get(there, 0),
         )
+
+    def interface(self, address: IPv4Address) -> str:
+        """The interface that an address is behind, by the longest network or route that holds it."""
+        return next((nameif for network, nameif in self._networks if address in network), UNKNOWN_INTERFACE)

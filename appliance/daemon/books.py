@@ -21,7 +21,7 @@ from appliance.kernel.bpf import EVENTS, ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
 from appliance.nat.attacks import Attack, Attacks
-from appliance.nat.connection import Built, Connection, Ending, Key, Refused, State, Stranded, TornDown
+from appliance.nat.connection import Built, Connection, Ending, Expired, Key, Refused, State, Stranded, TornDown
 from appliance.nat.static import Static
 from appliance.syslog import AverageRateExceeded, BurstRateExceeded, EventsLost, TableFull
 
@@ -87,6 +87,9 @@ class Books:
                 continue
             if isinstance(event, Refused) and self._attacks is not None:
                 self._attacks.hear(event)
+            if isinstance(event, Expired):
+                self._resetter.end(event)
+                continue
             for record in self._records.records(event):
                 self._sinks.write(record)
             if isinstance(event, Built):

@@ -10,6 +10,7 @@ directory.
 from __future__ import annotations
 
 from appliance.config.config import Config
+from appliance.config.limits import limits
 from appliance.daemon.rundir import RunDirectory
 from appliance.daemon.worker import QUEUE_BASE
 from appliance.kernel import bpf_pins, links, netfilter
@@ -41,9 +42,8 @@ class Firewall:
         names = links.indices(config)
         there = set(names.values())
         devices = [each.hardware for each in config.interfaces if each.nameif in there and each.hardware]
-        usable = [each for each in config.statics if {each.real_interface, each.mapped_interface} <= there]
         links.retire(config, self._found)
-        self.table.set_statics(usable, {nameif: index for index, nameif in names.items()})
+        self.table.set_limits(limits(config, there), {nameif: index for index, nameif in names.items()})
         self.table.set_timeouts(config.timeouts)
         for device in devices:
             self._found.note(Filter(device))

@@ -1,4 +1,4 @@
-"""What the kernel reports of connections, as log records: 302013, 302014, 201010, 201011, 609001, 609002.
+"""What the kernel reports of connections, as log records: 302013, 302014, 201010 to 201013, 609001, 609002.
 
 The kernel speaks of a tuple and a number for the reason; ASA speaks of interfaces, of the side of lower security
 first (`config.topology`), and of a number that a connection keeps from its first record to its last. No socket, no
@@ -15,6 +15,8 @@ from appliance.config.topology import Ends, Topology
 from appliance.daemon.hosts import Hosts
 from appliance.nat.connection import Built, Connection, Ending, Key, Limit, Refused, TornDown
 from appliance.syslog import (
+    ClientEmbryonicLimitExceeded,
+    ClientLimitExceeded,
     ConnectionBuilt,
     ConnectionLimitExceeded,
     ConnectionTornDown,
@@ -78,6 +80,10 @@ class ConnectionRecords:
                         yield LocalHostTornDown(end.interface, end.address, lasted // _NANOSECONDS)
             case Refused(which=Limit.MAX_CONNS):
                 yield ConnectionLimitExceeded(event.count, event.limit, ends.client, ends.server)
+            case Refused(which=Limit.CLIENT_MAX):
+                yield ClientLimitExceeded(event.count, event.limit, ends.client, ends.server)
+            case Refused(which=Limit.CLIENT_EMBRYONIC):
+                yield ClientEmbryonicLimitExceeded(event.count, event.limit, ends.client, ends.server)
             case Refused():
                 yield EmbryonicLimitExceeded(event.count, event.limit, ends.client, ends.server)
             case _:

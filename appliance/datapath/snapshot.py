@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from appliance.nat.attacks import Attack
+from appliance.nat.classes import LimitedClass
+from appliance.nat.connection import Limit
 from appliance.nat.static import Static
 
 
@@ -19,6 +21,36 @@ class StaticUse:
     embryonic: int
     refused_max: int = 0
     refused_embryonic: int = 0
+    intercepted: int = 0  # SYNs left to TCP Intercept, whichever limit said so
+
+
+@dataclass(frozen=True, slots=True)
+class AddressUse:
+    """The connections of a class to one server, or from one client."""
+
+    address: IPv4Address
+    connections: int
+    embryonic: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassUse:
+    """How much of a class's limits is used, by server and (where it limits them) by client, and SYNs refused."""
+
+    limited: LimitedClass
+    servers: tuple[AddressUse, ...] = ()
+    clients: tuple[AddressUse, ...] = ()
+    refused: Mapping[Limit, int] = field(default_factory=dict)
+
+    @property
+    def connections(self) -> int:
+        """Connections of the class."""
+        return sum(each.connections for each in self.servers)
+
+    @property
+    def embryonic(self) -> int:
+        """Half-open ones among them."""
+        return sum(each.embryonic for each in self.servers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +102,7 @@ class Snapshot:
     last_uses: Mapping[IPv4Address, int] = field(default_factory=dict)
     most_translations: int = 0  # at once, since the start
     statics: tuple[StaticUse, ...] = ()
+    classes: tuple[ClassUse, ...] = ()
     queues: tuple[QueueUse, ...] = ()
     logs: tuple[LogUse, ...] = ()
     log_lines: tuple[str, ...] = ()  # the memory buffer, oldest first

@@ -1,10 +1,10 @@
 """The connection table in the kernel: bpf/connlimit.bpf.c loaded, attached, configured and read.
 
-The program keeps the table; this only says what the statics, timeouts and workers are, and reads entries, counts and
+The program keeps the table; this only says what the limits, timeouts and workers are, and reads entries, counts and
 events. It writes no entry: what user space wants changed it has ``reap`` change, under the entry's own lock. Structures
 are read as bcc found them in the C; there is no second description of them.
 
-The order that loses nothing: construct, set_statics, set_timeouts, set_workers, attach. A new table on the pins of an
+The order that loses nothing: construct, set_limits, set_timeouts, set_workers, attach. A new table on the pins of an
 old one adopts its connections, and attaching swaps the program without a gap (design row 20; bpf-notes sections 1, 6).
 """
 
@@ -17,7 +17,7 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -26,20 +26,42 @@ from pyroute2 import IPRoute, NetlinkError
 
 from appliance import marks
 from appliance.config.config import Timeouts
-from appliance.datapath.snapshot import StaticUse
+from appliance.datapath.snapshot import ClassUse, StaticUse
 from appliance.flow import Side
 from appliance.kernel import bpf_pins, headers
+from appliance.kernel.bpf_limits import (
+    CLASSES,
+    INTERFACES,
+    RULES,
+    SHARES,
+    STATICS,
+    TICK_SHIFT,
+    LimitMaps,
+    address,
+    ticks,
+    word,
+)
 from appliance.kernel.bpf_program import Module, Program
 from appliance.kernel.errors import KernelError
 from appliance.kernel.links import conntrack_handshake
-from appliance.kernel.reset import segment
-from appliance.nat.connection import Built, Connection, Ending, Event, Key, Limit, Refused, State, Stranded, TornDown
+from appliance.nat.classes import Limits
+from appliance.nat.connection import (
+    Built,
+    Connection,
+    Ending,
+    Event,
+    Expired,
+    Key,
+    Limit,
+    Refused,
+    State,
+    Stranded,
+    TornDown,
+)
 from appliance.nat.limits import lifetimes
-from appliance.nat.static import Static
 
 SOURCE = Path(__file__).parents[2] / "bpf" / "connlimit.bpf.c"
 CONNECTIONS = 131_072  # entries; 17 MiB
-STATICS = 1_024
 RING_PAGES = 256  # 1 MiB: some 14,000 events
 EVENTS = 2_048  # taken from the ring at once; every 50 ms that is 40,000 a second
 CHUNK = 256  # entries in one look: 0.27 ms at most (bpf-notes section 3)
@@ -49,14 +71,14 @@ PRIORITY = 1
 HANDLE = 0xF1  # of our filter at its priority
 PARENTS = {"ingress": "ffff:fff2", "egress": "ffff:fff3"}  # program → clsact's hook
 ETH_P_ALL = 3
-_ETH_P_IP = b"\x08\x00"
 
 #: bits of struct conn's flags (bpf/structs.h)
 _FIN = {Side.CLIENT: 0x01, Side.SERVER: 0x02}
 _DATA = {Side.CLIENT: 0x04, Side.SERVER: 0x08}
 _BYPASS = 0x10
 _INTERCEPTED = 0x20
-_TICK_SHIFT = 23  # a tick is 2^23 ns, of which the table keeps 32 bits
+_CLIENT_HIGH = 0x40
+#: the table keeps 32 bits of a tick
 _HALF = 1 << 31
 
 
@@ -67,6 +89,7 @@ class _Order(enum.IntEnum):
     KILL = 1
     RELEASE = 2
     CLEAR = 3
+    WORKER = 4
 
 
 class _Kind(enum.IntEnum):
@@ -76,6 +99,7 @@ class _Kind(enum.IntEnum):
     TORN_DOWN = 1
     REFUSED = 2
     STRANDED = 3
+    EXPIRED = 4
 
 
 class ConnectionTable:
@@ -93,6 +117,10 @@ class ConnectionTable:
         macros = [
             f"CONNECTIONS={size}",
             f"STATICS={STATICS}",
+            f"CLASSES={CLASSES}",
+            f"SHARES={SHARES}",
+            f"RULES={RULES}",
+            f"INTERFACES={INTERFACES}",
             f"RING_PAGES={RING_PAGES}",
             f"ORDERS={ORDERS}",
             f"MARK_OURS={marks.OURS:#x}u",
@@ -106,13 +134,11 @@ class ConnectionTable:
         if pins is not None:
             macros.append(f'PINS="{bpf_pins.versioned(pins, _layout(source, size))}"')
         self._module = Module(source, macros, (*PARENTS, "reap"), cache)
-        self._conns, self._counts, self._limits, self._faces = map(
-            self._module.table, ("conns", "counts", "limits", "faces")
-        )
+        self._conns = self._module.table("conns")
+        self._limits = LimitMaps(self._module)
         self._key_size = ctypes.sizeof(self._conns.Key)
         self._settings = self._module.table("settings")
         self._told = self._settings.Leaf()
-        self._statics: tuple[Static, ...] = ()
         self._events: list[Event] = []
         self._module.listen("events", self._hear)
         self.set_workers(1)
@@ -125,42 +151,19 @@ class ConnectionTable:
 
     # what it is told
 
-    def set_statics(self, statics: Sequence[Static], interfaces: Mapping[str, int]) -> None:
-        """Make `statics` the ones that count, `interfaces` the ifindex of each nameif.
+    def set_limits(self, limits: Limits, interfaces: Mapping[str, int]) -> None:
+        """Make `limits` the ones in force, `interfaces` the ifindex of each nameif; again and again, while it runs.
 
-        Living connections keep their places; a static that is gone keeps its count until they are gone too.
+        Living connections keep their places, those of a static or a class that is gone too.
         """
-        if len(statics) > STATICS:
-            raise KernelError(f"{len(statics)} statics: the connection table holds {STATICS}")
-        faces = {}
-        for static in statics:
-            mapped, real = _word(static.mapped), _word(static.real)
-            outside, inside = interfaces[static.mapped_interface], interfaces[static.real_interface]
-            faces[outside, mapped] = (mapped, real, inside, 0)
-            faces[inside, real] = (mapped, real, outside, 1)
-            if self._counts.Key(mapped) not in self._counts:
-                self._counts[self._counts.Key(mapped)] = self._counts.Leaf()
-            self._limits[self._limits.Key(mapped)] = self._limits.Leaf(static.max_conns, static.max_embryonic)
-        for row, face in faces.items():
-            self._faces[self._faces.Key(*row)] = self._faces.Leaf(*face)
-        self._statics = tuple(statics)
-        self._forget(faces.keys(), {_word(static.mapped) for static in statics})
-
-    def _forget(self, faces: Iterable[tuple[int, int]], mapped: set[int]) -> None:
-        kept = set(faces)
-        for row in [row for row in self._faces if (row.ifindex, row.address) not in kept]:
-            del self._faces[row]
-        for key in [key for key in self._limits if key.value not in mapped]:
-            del self._limits[key]
-        for key, count in self._counts.items():
-            if key.value not in mapped and count.total == 0:
-                del self._counts[key]
+        self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces)
+        self._tell()
 
     def set_timeouts(self, timeouts: Timeouts) -> None:
         """What the next sweep goes by."""
         handshake = conntrack_handshake(timeouts)
         for state, seconds in lifetimes(timeouts.conn, timeouts.half_closed, timeouts.embryonic, handshake).items():
-            self._told.timeout[state] = (seconds * 10**9) >> _TICK_SHIFT
+            self._told.timeout[state] = ticks(seconds)
         self._tell()
 
     def set_workers(self, workers: int) -> None:
@@ -209,10 +212,11 @@ class ConnectionTable:
 
     def counts(self) -> tuple[StaticUse, ...]:
         """What is used of each static's limits."""
-        rows = ((static, self._counts[self._counts.Key(_word(static.mapped))]) for static in self._statics)
-        return tuple(
-            StaticUse(static, row.total, row.embryonic, row.refused_max, row.refused_embryonic) for static, row in rows
-        )
+        return self._limits.counts()
+
+    def classes(self) -> tuple[ClassUse, ...]:
+        """What is used of each class's limits."""
+        return self._limits.uses()
 
     def connections(self) -> list[Connection]:
         """Every entry but tombstones; taken bucket by bucket while the table lives."""
@@ -223,7 +227,7 @@ class ConnectionTable:
         for keys, leaves, count in self._chunks():
             now = time.monotonic_ns() + self._told.clock_offset
             entries = zip(keys[:count], leaves[:count], strict=True)
-            yield [_connection(key, leaf, now) for key, leaf in entries if leaf.state != State.CLOSED]
+            yield [self._connection(key, leaf, now) for key, leaf in entries if leaf.state != State.CLOSED]
 
     def events(self) -> list[Event]:
         """What happened since the last call, in order; `EVENTS` at most, the caller has other work too."""
@@ -240,10 +244,8 @@ class ConnectionTable:
         return int(self._totals().table_full)
 
     def worker(self, key: Key) -> int:
-        """Which worker's queue the connection's packets go to, by asking the program itself of one of them."""
-        packet = segment(key.client, key.client_port, key.mapped, key.port, 0, 0)
-        run = self.programs["ingress"].run(bytes(12) + _ETH_P_IP + packet)  # at loopback, where no static is
-        return marks.WORKER.get(run.mark)
+        """Which worker's queue the connection's packets go to, by asking the program itself."""
+        return self._order(_Order.WORKER, self._key(key))
 
     # what it is asked to do
 
@@ -272,7 +274,34 @@ class ConnectionTable:
         return sum(self.programs["reap"].run(head + piece).value for piece in pieces)
 
     def _key(self, key: Key) -> bytes:
-        return bytes(self._conns.Key(_word(key.mapped), _word(key.client), _swap(key.port), _swap(key.client_port)))
+        """What the program knows the connection by: its ends in the order that it puts them in."""
+        ends = [(word(self._real(key)), _swap(key.port)), (word(key.client), _swap(key.client_port))]
+        (low, low_port), (high, high_port) = sorted(ends)
+        return bytes(self._conns.Key(low, high, low_port, high_port))
+
+    def _real(self, key: Key) -> IPv4Address:
+        return self._limits.real(key.mapped)
+
+    def _connection(self, key: Any, leaf: Any, now: int) -> Connection:
+        flags, state = leaf.flags, State(leaf.state)
+        low, high = (address(key.low), _swap(key.low_port)), (address(key.high), _swap(key.high_port))
+        (client, client_port), (real, port) = (high, low) if flags & _CLIENT_HIGH else (low, high)
+        mapped, _ = self._limits.addresses.get(leaf.number, (real, real))
+        return Connection(
+            key=Key(mapped, port, client, client_port),
+            real=real,
+            state=state,
+            started=_moment(leaf.started, now),
+            last=_moment(leaf.last, now),
+            octets=leaf.octets,
+            from_client=bool(flags & _DATA[Side.CLIENT]),
+            from_server=bool(flags & _DATA[Side.SERVER]),
+            fin=frozenset(side for side in Side if flags & _FIN[side]),
+            acknowledged=frozenset(side for side in Side if flags & _FIN[side.peer] and _acknowledges(leaf, side)),
+            bypass=bool(flags & _BYPASS),
+            intercepted=bool(flags & _INTERCEPTED),
+            lifetime=self._limits.lifetime(leaf.klass, state),
+        )
 
     def _totals(self) -> Any:
         return self._module.table("totals")[0]
@@ -304,7 +333,8 @@ class ConnectionTable:
 
     def _hear(self, event: Any) -> bool:
         """Note an event; whether there is room for another."""
-        key, real = _unkey(event), _address(event.real)
+        real = address(event.real)
+        key = Key(address(event.mapped), _swap(event.port), address(event.client), _swap(event.client_port))
         match _Kind(event.kind):
             case _Kind.BUILT:
                 self._events.append(Built(key, real, event.time))
@@ -314,48 +344,21 @@ class ConnectionTable:
                 self._events.append(Refused(key, real, Limit(event.why), event.count, event.limit, event.time))
             case _Kind.STRANDED:
                 self._events.append(Stranded(key, real, event.seq, event.ack, event.time))
+            case _Kind.EXPIRED:
+                self._events.append(Expired(key, real, event.seq, event.ack, event.time))
         return len(self._events) < EVENTS
 
 
 def _layout(source: Path, size: int) -> str:
     """What a pinned map's shape depends on."""
-    return f"{size} {STATICS}" + "".join((source.parent / name).read_text() for name in ("structs.h", "maps.h"))
-
-
-def _word(address: IPv4Address) -> int:
-    """The address as the C has it: network order in a machine word."""
-    return int.from_bytes(address.packed, sys.byteorder)
-
-
-def _address(word: int) -> IPv4Address:
-    return IPv4Address(word.to_bytes(4, sys.byteorder))
+    return f"{size} {STATICS} {CLASSES} {SHARES}" + "".join(
+        (source.parent / name).read_text() for name in ("structs.h", "maps.h")
+    )
 
 
 def _swap(port: int) -> int:
     """A port into network order in a machine word, or back."""
     return int.from_bytes(port.to_bytes(2, "big"), sys.byteorder)
-
-
-def _unkey(key: Any) -> Key:
-    return Key(_address(key.mapped), _swap(key.port), _address(key.client), _swap(key.client_port))
-
-
-def _connection(key: Any, leaf: Any, now: int) -> Connection:
-    flags = leaf.flags
-    return Connection(
-        key=_unkey(key),
-        real=_address(leaf.real),
-        state=State(leaf.state),
-        started=_moment(leaf.started, now),
-        last=_moment(leaf.last, now),
-        octets=leaf.octets,
-        from_client=bool(flags & _DATA[Side.CLIENT]),
-        from_server=bool(flags & _DATA[Side.SERVER]),
-        fin=frozenset(side for side in Side if flags & _FIN[side]),
-        acknowledged=frozenset(side for side in Side if flags & _FIN[side.peer] and _acknowledges(leaf, side)),
-        bypass=bool(flags & _BYPASS),
-        intercepted=bool(flags & _INTERCEPTED),
-    )
 
 
 def _acknowledges(leaf: Any, side: Side) -> bool:
@@ -366,8 +369,8 @@ def _acknowledges(leaf: Any, side: Side) -> bool:
 
 def _moment(tick: int, now: int) -> int:
     """The time in ns of a tick within 208 days of `now`; it may be a little later, the table lives while it is read."""
-    ahead = (tick - (now >> _TICK_SHIFT) + _HALF) % (2 * _HALF) - _HALF
-    return ((now >> _TICK_SHIFT) + ahead) << _TICK_SHIFT
+    ahead = (tick - (now >> TICK_SHIFT) + _HALF) % (2 * _HALF) - _HALF
+    return ((now >> TICK_SHIFT) + ahead) << TICK_SHIFT
 
 
 def _index(netlink: IPRoute, device: str) -> int:

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address
 
 from appliance.flow import Flow
 from appliance.kernel.errors import KernelError
-from appliance.nat.connection import Stranded
+from appliance.nat.connection import Expired, Stranded
 from appliance.nat.static import Static, mapped_addresses
 
 _RST_ACK, _ACK = 0x14, 0x10
@@ -48,6 +48,12 @@ class Resetter:
         """Reset a client to whom only SYNPROXY has spoken."""
         key = client.key
         return self._send(key.mapped, key.port, key.client, key.client_port, client.seq, client.ack)
+
+    def end(self, connection: Expired) -> None:
+        """Reset both ends of a connection that its table has forgotten; as each knows the other."""
+        key = connection.key
+        self._send(key.mapped, key.port, key.client, key.client_port, connection.seq, connection.ack)
+        self._send(key.client, key.client_port, connection.real, key.port, connection.ack, connection.seq)
 
     def _send(self, source: IPv4Address, port: int, to: IPv4Address, to_port: int, seq: int, ack: int) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""A connection to a static as the kernel's table has it, and what the kernel reports of connections."""
+"""A connection as the kernel's table has it, and what the kernel reports of connections."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ class State(enum.IntEnum):
     HALF_CLOSED = 4  # one FIN was forwarded
     CLOSING = 5  # both FINs were forwarded, not both acknowledged
     DEAD = 6  # closed by inspection: both directions dropped, its place is held
-    WAITING = 7  # not counted: a SYN that found max_conns reached at egress
+    WAITING = 7  # not counted: a SYN that found a limit of connections reached at egress
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A connection's tuple, server side by its mapped address."""
+    """A connection's tuple as its client's first packet had it: a server behind a static by its mapped address, any
+    other, and the client, by its own."""
 
     mapped: IPv4Address
     port: int
@@ -48,6 +49,7 @@ class Connection:
     acknowledged: frozenset[Side] = frozenset()  # who acknowledged the other's FIN
     bypass: bool = False
     intercepted: bool = False  # SYNPROXY opened it towards the server (TCP Intercept)
+    lifetime: int = 0  # seconds that its class lets it live in this state; 0: as `timeout` says
 
     @property
     def embryonic(self) -> bool:
@@ -93,15 +95,23 @@ class TornDown:
 class Limit(enum.IntEnum):
     """Which limit a SYN found reached; the numbers are those of ``enum refusal`` in bpf/structs.h."""
 
-    MAX_CONNS = 1
+    MAX_CONNS = 1  # of a static, or of a class to one server
     EMBRYONIC = 2
+    CLIENT_MAX = 3  # of a class for one client
+    CLIENT_EMBRYONIC = 4
+
+    @property
+    def half_open(self) -> bool:
+        """It is one of half-open connections: a plain SYN beyond it is intercepted, not refused."""
+        return self in (Limit.EMBRYONIC, Limit.CLIENT_EMBRYONIC)
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A SYN found `count` of `limit` places taken: it was dropped at MAX_CONNS, intercepted at EMBRYONIC.
+    """A SYN found `count` of `limit` places taken: it was dropped, or intercepted at a limit of half-open connections.
 
-    Told once a second for each static and limit, however many there were: `StaticUse` has their number.
+    Told once a second for each static or class and limit, however many there were: `StaticUse` and `ClassUse` have
+    their number.
     """
 
     key: Key
@@ -126,4 +136,18 @@ class Stranded:
     time: int
 
 
-Event = Built | TornDown | Refused | Stranded
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A connection was idle for too long, and its class says that both its ends are reset (``idle … reset``).
+
+    `seq` is the number its client expects next, `ack` the one it sends next and its server expects.
+    """
+
+    key: Key
+    real: IPv4Address
+    seq: int
+    ack: int
+    time: int
+
+
+Event = Built | TornDown | Refused | Stranded | Expired

@@ -178,7 +178,7 @@ class Reporter:
             flags(connection, ends.inbound, not connection.bypass and self._inspected(ends)),
             max(0, self._now - connection.last) // _SECOND,
             max(0, self._now - connection.started) // _SECOND,
-            _timeout(connection, self._timeouts),
+            connection.lifetime or _timeout(connection, self._timeouts),
             connection.octets,
         )
 

@@ -22,6 +22,8 @@ from typing import Any
 
 from appliance.plain import PlainError, from_plain, to_plain
 from appliance.syslog.connections import (
+    ClientEmbryonicLimitExceeded,
+    ClientLimitExceeded,
     ConnectionBuilt,
     ConnectionLimitExceeded,
     ConnectionTornDown,
@@ -70,6 +72,8 @@ __all__ = [
     "ActionTaken",
     "AverageRateExceeded",
     "BurstRateExceeded",
+    "ClientEmbryonicLimitExceeded",
+    "ClientLimitExceeded",
     "ConnectionBuilt",
     "ConnectionLimitExceeded",
     "ConnectionTornDown",
@@ -130,6 +134,8 @@ CATALOGUE: Mapping[int, type[Record]] = {
         TlsStarted,
         EmbryonicLimitExceeded,
         ConnectionLimitExceeded,
+        ClientEmbryonicLimitExceeded,
+        ClientLimitExceeded,
         ConnectionBuilt,
         ConnectionTornDown,
         TranslationBuilt,

@@ -41,7 +41,42 @@ class ConnectionLimitExceeded(Record):
         return f"Connection limit exceeded {_refused(self)}"
 
 
-def _refused(record: EmbryonicLimitExceeded | ConnectionLimitExceeded) -> str:
+@dataclass(frozen=True, slots=True)
+class ClientEmbryonicLimitExceeded(Record):
+    """A SYN found `count` of `limit` half-open connections of its client; the destination is the real address."""
+
+    id = 201012
+    severity = 6
+
+    count: int
+    limit: int
+    source: Endpoint
+    destination: Endpoint
+
+    def sentence(self) -> str:
+        return f"Per-client embryonic connection limit exceeded {_refused(self)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimitExceeded(Record):
+    """A SYN found `count` of `limit` connections of its client and was dropped; the destination is the real address."""
+
+    id = 201013
+    severity = 3
+
+    count: int
+    limit: int
+    source: Endpoint
+    destination: Endpoint
+
+    def sentence(self) -> str:
+        return f"Per-client connection limit exceeded {_refused(self)}"
+
+
+_LimitExceeded = EmbryonicLimitExceeded | ConnectionLimitExceeded | ClientEmbryonicLimitExceeded | ClientLimitExceeded
+
+
+def _refused(record: _LimitExceeded) -> str:
     return (
         f"{record.count}/{record.limit} for input packet from {_bare(record.source)} to {_bare(record.destination)} "
         f"on interface {record.source.interface}"

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -19,10 +20,11 @@ from appliance.flow import Side
 from appliance.kernel import namespaces
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.bpf_program import Run
+from appliance.nat.classes import Limits
 from appliance.nat.connection import Event, Key, State
-from appliance.nat.limits import Packet, Verdict
+from appliance.nat.machine import Packet, Verdict
 from tests import admission
-from tests.admission import MAPPED, REAL, SECOND
+from tests.admission import INTERFACES, MAPPED, REAL, SECOND, real
 
 TC_ACT_UNSPEC, TC_ACT_SHOT = -1, 2  # uapi/linux/pkt_cls.h
 VERDICTS = {
@@ -44,15 +46,19 @@ class Box:
     elsewhere: int
     now: int = field(default_factory=time.monotonic_ns)
 
-    def limit(self, max_conns: int, max_embryonic: int = 0) -> None:
-        interfaces = {"outside": self.outside, "inside": self.inside}
-        self.table.set_statics([admission.static(max_conns, max_embryonic)], interfaces)
+    def set_limits(self, limits: Limits) -> None:
+        self.table.set_limits(limits, self.interfaces)
+
+    @property
+    def interfaces(self) -> dict[str, int]:
+        """The interfaces with a nameif."""
+        return {"outside": self.outside, "inside": self.inside}
 
     def empty(self) -> None:
         """No connections, no limits, nothing told."""
         self.clear(*self.states())
-        self.table.set_statics([], {})
-        self.limit(0)
+        self.table.set_limits(Limits(), {})
+        admission.limit(self, 0)
         self.events()
 
     def run(self, program: str, frame: Any, device: int, came_in: int, mark: int = 0) -> Run:
@@ -62,16 +68,19 @@ class Box:
         return self.table.programs[program].run(frame, mark=mark, ifindex=device, ingress_ifindex=came_in)
 
     def arrives(self, packet: Packet) -> Verdict:
-        if packet.side is Side.CLIENT:
-            return verdict(self.run("ingress", frame(packet, MAPPED), self.outside, self.outside))
-        return verdict(self.run("ingress", frame(packet, REAL), self.inside, self.inside))
+        here = self._side(packet, packet.side)
+        return verdict(self.run("ingress", frame(packet, packet.side), here, here))
 
     def leaves(self, packet: Packet) -> Verdict:
-        if packet.side is Side.CLIENT:
-            came_in = 0 if packet.local else self.outside
-            return verdict(self.run("egress", frame(packet, REAL), self.inside, came_in))
-        came_in = 0 if packet.local else self.inside
-        return verdict(self.run("egress", frame(packet, MAPPED), self.outside, came_in))
+        came_in = 0 if packet.local else self._side(packet, packet.side)
+        return verdict(
+            self.run("egress", frame(packet, packet.side.peer), self._side(packet, packet.side.peer), came_in)
+        )
+
+    def _side(self, packet: Packet, side: Side) -> int:
+        """The interface that a side of the packet's connection is behind."""
+        address = packet.key.client if side is Side.CLIENT else real(packet.key.mapped)
+        return self.inside if INTERFACES[address] == "inside" else self.outside
 
     def later(self, seconds: float) -> None:
         self.now += int(seconds * SECOND)
@@ -95,6 +104,14 @@ class Box:
         [use] = self.table.counts()
         return use.connections, use.embryonic
 
+    def shares(self) -> dict[str, tuple[dict[IPv4Address, tuple[int, int]], ...]]:
+        return {
+            each.limited.name: tuple(
+                {row.address: (row.connections, row.embryonic) for row in rows} for rows in (each.servers, each.clients)
+            )
+            for each in self.table.classes()
+        }
+
     def events(self) -> list[Event]:
         return self.table.events()
 
@@ -110,10 +127,12 @@ def verdict(run: Run) -> Verdict:
     return VERDICTS[marks.Disposition(marks.DISPOSITION.get(run.mark))]
 
 
-def frame(packet: Packet, server: object) -> Any:
-    """The packet on the wire where its server side is called `server`."""
+def frame(packet: Packet, at: Side) -> Any:
+    """The packet on the wire at one side of the firewall, where the other side may be known by a mapped address."""
     key = packet.key
-    ends = (str(key.client), key.client_port), (str(server), key.port)
+    client = MAPPED if at is Side.SERVER and key.client == REAL else key.client
+    server = real(key.mapped) if at is Side.SERVER else key.mapped
+    ends = (str(client), key.client_port), (str(server), key.port)
     (source, sport), (target, dport) = ends if packet.side is Side.CLIENT else reversed(ends)
     tcp = TCP(sport=sport, dport=dport, flags=packet.flags, seq=packet.seq, ack=packet.ack)
     return IP(src=source, dst=target, flags=0 if packet.whole else "MF") / tcp / (b"x" * packet.payload)

@@ -17,10 +17,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.flow import Side
-from appliance.nat.connection import Event
-from appliance.nat.limits import Packet
+from appliance.nat.classes import LimitedClass, Limits
+from appliance.nat.connection import Event, Key, State
+from appliance.nat.machine import Packet
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
-from tests.admission import COOKIE, MAPPED, Model, Subject, key, proxied_ack, proxied_syn, syn_ack
+from tests.admission import (
+    CLIENT,
+    COOKIE,
+    FAR,
+    MAPPED,
+    OTHER,
+    REAL,
+    Model,
+    Subject,
+    key,
+    limit,
+    line,
+    outbound,
+    proxied_ack,
+    proxied_syn,
+    span,
+    static,
+    syn_ack,
+)
 
 pytestmark = pytest.mark.root
 
@@ -29,6 +48,14 @@ EXAMPLES, STEPS = (1500, 60) if os.environ.get("FIXUP_LONG") else (150, 60)
 Step = Callable[[Subject], object]
 
 ports = st.integers(1, 4)
+keys = st.one_of(
+    ports.map(key),
+    ports.map(key),
+    st.integers(1, 2).map(lambda port: Key(MAPPED, 25, FAR, port)),
+    st.integers(1, 2).map(lambda port: outbound(REAL, 25, CLIENT, port)),  # from the other end of the same tuples
+    st.integers(1, 2).map(lambda port: outbound(OTHER, port, FAR, 25)),
+    st.integers(1, 2).map(lambda port: Key(OTHER, 25, CLIENT, port)),
+)
 flags = st.sampled_from((SYN, SYN | ACK, ACK, ACK, ACK, ACK | FIN, RST, RST | ACK, SYN | FIN, ACK | URG, 0))
 numbers = {
     Side.CLIENT: st.sampled_from((100, 101, 101, 102, 103, 900, 901)),
@@ -46,10 +73,31 @@ def packets(draw: st.DrawFn) -> Packet:
     local = draw(st.sampled_from((False, False, False, True)))
     if local and bits == SYN:
         ack = draw(st.sampled_from((0, COOKIE)))  # the firewall's own connection, or SYNPROXY's
-    return Packet(key(draw(ports)), side, bits, draw(numbers[side]), ack, payload, whole, local)
+    return Packet(draw(keys), side, bits, draw(numbers[side]), ack, payload, whole, local)
 
 
-def handshake(port: int) -> Step:
+@st.composite
+def limits(draw: st.DrawFn) -> Limits:
+    """The static's limits and up to two classes, the second of what the first does not match."""
+    few, times = st.integers(0, 3), st.sampled_from((0, 0, 14, 630))
+    classes = tuple(
+        LimitedClass(
+            *("global_policy", None, name),
+            *(draw(few), draw(few), draw(few), draw(few)),
+            lifetimes={state: seconds for state in State if state is not State.WAITING and (seconds := draw(times))},
+            resets=draw(st.booleans()),
+        )
+        for name in draw(st.sampled_from(((), ("one",), ("one", "two"))))
+    )
+    rules = [line(each) for each in classes]
+    if classes and draw(st.booleans()):
+        rules[0] = line(classes[0], destination_ports=span(25, 25), source_ports=span(2, 3, but=draw(st.booleans())))
+    if classes and draw(st.booleans()):
+        rules.insert(0, line(None, interface=draw(st.sampled_from((None, "inside"))), otherwise=2))
+    return Limits((static(draw(few), draw(few)),), classes, tuple(rules))
+
+
+def handshake(key: Key) -> Step:
     def shake(subject: Subject) -> object:
         said = []
         for side, bits, seq, ack in (
@@ -57,7 +105,7 @@ def handshake(port: int) -> Step:
             (Side.SERVER, SYN | ACK, 500, 101),
             (Side.CLIENT, ACK, 101, 501),
         ):
-            packet = Packet(key(port), side, bits, seq, ack)
+            packet = Packet(key, side, bits, seq, ack)
             said += [subject.arrives(packet), subject.leaves(packet)]
         return said
 
@@ -94,14 +142,15 @@ steps = st.one_of(
     packets().map(_crossing),
     packets().map(_crossing),
     packets().map(_arriving),
-    ports.map(handshake),
+    keys.map(handshake),
+    keys.map(handshake),
     ports.map(proxied),
     st.sampled_from((1, 3, 5, 90, 520)).map(_later),
     st.just(_sweep),
-    ports.map(lambda port: lambda subject: subject.kill(key(port))),
-    ports.map(lambda port: lambda subject: subject.release(key(port))),
-    ports.map(lambda port: lambda subject: subject.clear(key(port))),
-    st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda limits: lambda subject: subject.limit(*limits)),
+    keys.map(lambda key: lambda subject: subject.kill(key)),
+    keys.map(lambda key: lambda subject: subject.release(key)),
+    keys.map(lambda key: lambda subject: subject.clear(key)),
+    limits().map(lambda limits: lambda subject: subject.set_limits(limits)),
 )
 
 
@@ -121,11 +170,12 @@ def test_program_and_model_agree(box: Any, script: list[Step]) -> None:
     subjects: tuple[Subject, Subject] = (model, box)
     box.empty()
     for subject in subjects:
-        subject.limit(2, 2)
+        limit(subject, 2, 2)
     for step in script:
         said, done = step(model), step(box)
         assert said == done
         assert model.states() == box.states()
         assert model.use() == box.use()
+        assert model.shares() == box.shares()
         assert timeless(model.events()) == timeless(box.events())
     assert model.table.total(MAPPED) == box.use()[0]

@@ -14,9 +14,10 @@ from appliance import marks
 from appliance.flow import Side
 from appliance.kernel.bpf import EVENTS
 from appliance.kernel.bpf_program import Run
+from appliance.nat.classes import Limits
 from appliance.nat.connection import Key, State
 from appliance.tcp.segment import ACK, FIN, RST, SYN
-from tests.admission import CLIENT, MAPPED, REAL, bring, client, key, server, syn
+from tests.admission import CLIENT, MAPPED, REAL, bring, client, key, limit, server, static, syn
 
 pytestmark = pytest.mark.root
 
@@ -167,8 +168,8 @@ def test_connections_of_no_static_are_spread_too(box: Any) -> None:
     box.table.set_workers(4)
     seen = set()
     for port in range(2000, 2050):
-        there = arrives(box, IP(src=C, dst=ELSE) / tcp(sport=port))
-        back = box.run("ingress", IP(src=ELSE, dst=C) / tcp(sport=25, dport=port), box.inside, box.inside)
+        there = arrives(box, IP(src=C, dst=ELSE) / tcp(sport=port, flags="A"))
+        back = box.run("ingress", IP(src=ELSE, dst=C) / tcp(sport=25, dport=port, flags="A"), box.inside, box.inside)
         assert there.mark == back.mark
         assert there.mark & ~marks.WORKER.mask == 0
         seen.add(marks.WORKER.get(there.mark))
@@ -188,22 +189,26 @@ def test_workers_get_about_equal_shares(box: Any) -> None:
 
 def test_only_the_mapped_interface_leads_to_the_static(box: Any) -> None:
     """The real address reached from a third interface, and by the firewall itself, is not the static's business."""
-    box.limit(1)
+    limit(box, 1)
     crossing = IP(src=C, dst=R) / tcp()
     for came_in in (box.elsewhere, 0):
         assert box.run("egress", crossing, box.inside, came_in).value == PASS
-    assert (box.states(), box.use()) == ({}, (0, 0))
+    assert (box.states(), box.use()) == ({}, (0, 0))  # an interface without a nameif: not ours
+    box.table.set_limits(Limits((static(1),)), {**box.interfaces, "elsewhere": box.elsewhere})
+    assert box.run("egress", crossing, box.inside, box.elsewhere).value == PASS
+    assert (box.states(), box.use()) == ({Key(REAL, 25, CLIENT, 1000): State.SYN}, (0, 0))
+    box.clear(Key(REAL, 25, CLIENT, 1000))
     assert box.run("egress", crossing, box.inside, box.outside).value == PASS
     assert box.use() == (1, 1)
 
 
 def test_addresses_count_at_their_own_interface_only(box: Any) -> None:
-    box.limit(1)
+    limit(box, 1)
     bring(box, State.ESTABLISHED)
     assert arrives(box, IP(src=C, dst=R) / tcp(sport=2)).value == PASS
     for target in (M, R):
         run = box.run("ingress", IP(src=C, dst=target) / tcp(sport=2), box.inside, box.inside)
-        assert (run.value, run.mark) == (PASS, 0)
+        assert (run.value, run.mark) == (PASS, SKIP)
 
 
 def test_our_own_reset_passes_a_dead_connection_and_frees_its_place(box: Any) -> None:
@@ -235,11 +240,11 @@ def test_an_entry_as_the_table_tells_it(box: Any) -> None:
 
 
 def test_refusals_are_counted_by_limit(box: Any) -> None:
-    box.limit(2, 1)
+    limit(box, 2, 1)
     [before] = box.table.counts()
     box.arrives(syn(1)), box.leaves(syn(1))
     assert [box.arrives(syn(2)).name, box.arrives(syn(3)).name] == ["INTERCEPT", "INTERCEPT"]
-    box.limit(1)
+    limit(box, 1)
     box.arrives(syn(4))
     [after] = box.table.counts()
     assert after.refused_embryonic - before.refused_embryonic == 2
@@ -247,7 +252,7 @@ def test_refusals_are_counted_by_limit(box: Any) -> None:
 
 
 def test_a_flood_is_counted_and_told_of_once(box: Any) -> None:
-    box.limit(0, 1)
+    limit(box, 0, 1)
     box.arrives(syn(1)), box.leaves(syn(1))
     box.events()
     [before] = box.table.counts()

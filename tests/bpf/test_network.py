@@ -6,8 +6,10 @@ import os
 import select
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -17,13 +19,16 @@ from appliance.kernel import bpf_pins
 from appliance.kernel.bpf import ETH_P_ALL, ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.lab.network import MAPPED_SERVER, SERVER
-from appliance.nat.connection import Built, Ending, Event, State, TornDown
+from appliance.nat.classes import Limits
+from appliance.nat.connection import Built, Ending, Event, Limit, Refused, State, TornDown
 from appliance.nat.static import Static
+from tests.admission import line, mail
 from tests.ground import Ground, router
 
 pytestmark = pytest.mark.root
 
 CLIENTS, PROCESSES, PLACES = 200, 8, 50
+ROUNDS = 100 if os.environ.get("FIXUP_LONG") else 3
 PATIENCE = 30.0  # s; only a failure takes as long
 PORT = 25
 
@@ -55,7 +60,15 @@ def table(host: Ground) -> Iterator[ConnectionTable]:
 
 def limit(table: ConnectionTable, max_conns: int = 0, max_embryonic: int = 0) -> None:
     static = Static("inside", "outside", MAPPED_SERVER, SERVER, max_conns, max_embryonic)
-    table.set_statics([static], {name: socket.if_nametoindex(f"{name}0") for name in ("outside", "inside")})
+    interfaces = {name: socket.if_nametoindex(f"{name}0") for name in ("outside", "inside")}
+    table.set_limits(Limits((static,)), interfaces)
+
+
+def limit_class(table: ConnectionTable, **limits: int) -> None:
+    """One class of all there is, and a static without limits."""
+    static = Static("inside", "outside", MAPPED_SERVER, SERVER)
+    interfaces = {name: socket.if_nametoindex(f"{name}0") for name in ("outside", "inside")}
+    table.set_limits(Limits((static,), (mail(**limits),), (line(mail(**limits)),)), interfaces)
 
 
 def serve(until: int) -> int:
@@ -78,16 +91,42 @@ def serve(until: int) -> int:
 
 def race(count: int, wait: float) -> int:
     """Open `count` connections at once; how many are there after `wait` s, closed then."""
+    clients = start(count)
+    time.sleep(wait)
+    done = connected(clients)
+    for each in clients:
+        each.close()
+    return len(done)
+
+
+def start(count: int) -> list[socket.socket]:
+    """Begin to open so many connections."""
     clients = [socket.socket() for _ in range(count)]
     for each in clients:
         each.setblocking(False)
         each.connect_ex((str(MAPPED_SERVER), PORT))
-    time.sleep(wait)
+    return clients
+
+
+def connected(clients: list[socket.socket]) -> list[socket.socket]:
     done = [each for each in clients if select.select([], [each], [], 0)[1]]
-    connected = sum(each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 for each in done)
-    for each in clients:
+    return [each for each in done if each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0]
+
+
+def compete(name: str, count: int, stages: Path) -> int:
+    """Open `count` connections when stage `go` is there, at `stop` give up those that are not there, at `done` the
+    others; how many those were."""
+    eventually((stages / "go").exists)
+    clients = start(count)
+    eventually((stages / "stop").exists)
+    won = connected(clients)
+    for each in set(clients) - set(won):
         each.close()
-    return connected
+    (stages / name).touch()
+    eventually((stages / "done").exists)
+    for each in won:
+        each.close()
+    return len(won)
 
 
 def eventually(what: Callable[[], bool]) -> None:
@@ -102,22 +141,49 @@ def used(table: ConnectionTable) -> tuple[int, int]:
     return use.connections, use.embryonic
 
 
-def test_of_200_clients_that_race_for_50_places_exactly_50_get_one(host: Ground, table: ConnectionTable) -> None:
-    rounds = 3
+@pytest.mark.parametrize("limited", ["by the static", "by a class"])
+def test_of_200_clients_that_race_for_50_places_exactly_50_get_one(
+    host: Ground, table: ConnectionTable, tmp_path: Path, limited: str
+) -> None:
     with host.within("firewall"):
-        limit(table, PLACES)
-    server = host.beside("inside", partial(serve, rounds * PLACES))
+        if limited == "by a class":
+            limit_class(table, max_conns=PLACES)
+        else:
+            limit(table, PLACES)
+    server = host.beside("inside", partial(serve, ROUNDS * PLACES))
     events: list[Event] = []
-    for _ in range(rounds):
-        racers = [host.beside("outside", partial(race, CLIENTS // PROCESSES, 1.5)) for _ in range(PROCESSES)]
-        assert sum(racer.result() for racer in racers) == PLACES
-        eventually(lambda: used(table) == (0, 0))
+    for number in range(ROUNDS):
+        stages = tmp_path / f"{number}"
+        stages.mkdir()
+        _one_race(host, table, stages)
         events += table.events()
-    assert server.result() == rounds * PLACES
-    assert sum(isinstance(event, Built) for event in events) == rounds * PLACES
-    assert [event.ending for event in events if isinstance(event, TornDown)] == [Ending.FINS] * rounds * PLACES
-    assert table.counts()[0].refused_max >= rounds * (CLIENTS - PLACES)
-    assert {connection.state for connection in table.connections()} <= {State.WAITING}
+    assert server.result() == ROUNDS * PLACES
+    assert sum(isinstance(event, Built) for event in events) == ROUNDS * PLACES
+    assert [event.ending for event in events if isinstance(event, TornDown)] == [Ending.FINS] * ROUNDS * PLACES
+    assert all(not each.servers for each in table.classes())
+
+
+def _one_race(host: Ground, table: ConnectionTable, stages: Path) -> None:
+    before = _refused(table)
+    names = [f"racer{number}" for number in range(PROCESSES)]
+    racers = [host.beside("outside", partial(compete, name, CLIENTS // PROCESSES, stages)) for name in names]
+    (stages / "go").touch()
+    eventually(lambda: _states(table)[State.ESTABLISHED] == PLACES and _refused(table) - before >= CLIENTS - PLACES)
+    (stages / "stop").touch()
+    eventually(lambda: all((stages / name).exists() for name in names))
+    assert used(table) == (PLACES, 0)
+    (stages / "done").touch()
+    assert sum(racer.result() for racer in racers) == PLACES
+    eventually(lambda: used(table) == (0, 0))
+    table.clear(each.key for each in table.connections())
+
+
+def _refused(table: ConnectionTable) -> int:
+    return table.counts()[0].refused_max + sum(each.refused[Limit.MAX_CONNS] for each in table.classes())
+
+
+def _states(table: ConnectionTable) -> Counter[State]:
+    return Counter(each.state for each in table.connections())
 
 
 def test_half_open_connections_end_at_the_embryonic_limit(host: Ground, table: ConnectionTable) -> None:
@@ -144,7 +210,7 @@ def test_what_the_rules_drop_takes_no_place(host: Ground, table: ConnectionTable
     assert (used(table), table.connections(), table.events()) == ((0, 0), [], [])
 
 
-def test_a_connection_the_server_opens_passes_uncounted(host: Ground, table: ConnectionTable) -> None:
+def test_a_connection_the_server_opens_takes_no_place_at_its_static(host: Ground, table: ConnectionTable) -> None:
     with host.within("firewall"):
         limit(table, 1, 1)
 
@@ -163,7 +229,13 @@ def test_a_connection_the_server_opens_passes_uncounted(host: Ground, table: Con
     listening = host.beside("outside", listen)
     assert host.beside("inside", call).result() == "sent"
     assert listening.result() == b"mail"
-    assert (used(table), table.connections()) == ((0, 0), [])
+    eventually(lambda: table.connections() == [])
+    built, ended = [event for event in table.events() if not isinstance(event, Refused)][-2:]
+    assert isinstance(built, Built)
+    assert (built.key.client, built.key.mapped, built.real) == (SERVER, *[IPv4Address("203.0.113.10")] * 2)
+    assert isinstance(ended, TornDown)
+    assert (ended.key, ended.octets) == (built.key, len(b"mail"))
+    assert used(table) == (0, 0)
 
 
 def test_a_killed_connection_is_silent_both_ways_until_its_server_lets_go(host: Ground, table: ConnectionTable) -> None:
@@ -260,7 +332,14 @@ def pins(tmp_path: Path) -> Iterator[Path]:
 def test_what_is_pinned_can_be_removed(pins: Path) -> None:
     ConnectionTable(pins, size=64).close()
     [version] = [each for each in pins.iterdir() if each.is_dir()]
-    assert sorted(pin.name for pin in version.iterdir()) == ["conns", "counts", "limits"]
+    assert sorted(pin.name for pin in version.iterdir()) == [
+        "classes",
+        "conns",
+        "counts",
+        "limits",
+        "refusals",
+        "shares",
+    ]
     bpf_pins.remove(pins)
     assert not version.exists()
 

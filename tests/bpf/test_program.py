@@ -6,6 +6,8 @@ import ctypes
 import os
 import struct
 import sys
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,12 @@ from appliance import marks
 from appliance.kernel.bpf import CONNECTIONS, ConnectionTable
 from appliance.kernel.bpf_program import Module
 from appliance.kernel.errors import KernelError
+from appliance.nat.classes import LimitedClass, Limits
 from appliance.nat.connection import State
-from tests.admission import CLIENT, MAPPED, bring, key, static
+from appliance.nat.machine import Verdict
+from appliance.nat.static import Static
+from appliance.tcp.segment import ACK
+from tests.admission import CLIENT, MAPPED, REAL, bring, client, key, limit, line, mail, police, syn
 
 pytestmark = pytest.mark.root
 
@@ -72,22 +78,58 @@ def _verified(fd: int) -> int:
     return int(struct.unpack_from("=I", told, 216)[0])
 
 
-def test_an_entry_is_small_enough_for_a_million(box: Any) -> None:
-    """48 octets of value make 1,000,000 entries 123 MiB (bpf-notes section 2)."""
-    conns = box.table._module.table("conns")
-    assert ctypes.sizeof(conns.Leaf) == 48
-    assert ctypes.sizeof(conns.Key) == 12
+def test_a_million_entries_fit_into_128_mib(tmp_path: Path) -> None:
+    """By what the kernel says the map takes: 48 octets of value make 123 MiB (bpf-notes section 2)."""
+    table = ConnectionTable(size=1_000_000, cache=tmp_path)
+    try:
+        conns = table._module.table("conns")
+        told = dict(line.split(":\t") for line in Path(f"/proc/self/fdinfo/{conns.get_fd()}").read_text().splitlines())
+        assert int(told["max_entries"]) == 1_000_000
+        assert 100 << 20 < int(told["memlock"]) <= 128 << 20
+        assert ctypes.sizeof(conns.Leaf) == 48
+    finally:
+        table.close()
     assert CONNECTIONS & (CONNECTIONS - 1) == 0  # a hash table's buckets are a power of two
+
+
+def test_a_full_table_refuses_and_says_so(tmp_path: Path, box: Any) -> None:
+    table = ConnectionTable(size=4, cache=tmp_path)
+    full = replace(box, table=table)
+    try:
+        police(full, mail(max_conns=9), statics=(9, 9))
+        admitted = [port for port in range(1, 100) if full.leaves(syn(port)) is not Verdict.DROP]
+        assert len(admitted) == len(full.states()) == 4
+        assert (full.use(), full.shares()) == ((4, 4), {"mail": ({REAL: (4, 4)}, {})})
+        assert table.refused_full() == 95
+        assert full.clear(*full.states()) == 4
+        assert (full.use(), full.shares()) == ((0, 0), {"mail": ({}, {})})
+    finally:
+        table.close()
 
 
 def test_a_static_that_is_gone_keeps_its_count_until_its_connections_are_gone(box: Any) -> None:
     bring(box, State.ESTABLISHED)
-    interfaces = {"outside": box.outside, "inside": box.inside}
-    box.table.set_statics([], interfaces)
+    box.set_limits(Limits())
     assert box.table.counts() == ()
     assert box.states() == {key(): State.ESTABLISHED}
-    box.table.set_statics([static(1)], interfaces)
+    assert box.arrives(client(ACK)) is Verdict.SKIP
+    limit(box, 1)
     assert box.use() == (1, 0)
+    box.set_limits(Limits())
+    box.clear(key())
+    box.set_limits(Limits())
+    assert box.arrives(client(ACK)) is Verdict.PASS
+    other = Static("inside", "outside", IPv4Address("203.0.113.126"), REAL)
+    box.set_limits(Limits((other,)))
+    assert box.use() == (0, 0)
+
+
+def test_more_of_a_kind_than_there_is_room_for_is_said(box: Any) -> None:
+    many = tuple(LimitedClass("p", None, str(number)) for number in range(300))
+    with pytest.raises(KernelError, match=r"^300 limited classes: the kernel's table has room for 255$"):
+        box.set_limits(Limits((), many))
+    with pytest.raises(KernelError, match=r"^300 lines say what `set connection` limits: there is room for 256$"):
+        box.set_limits(Limits((), many[:1], (line(many[0]),) * 300))
 
 
 def test_the_worker_asked_for_is_the_worker_marked(box: Any) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
 
-from appliance.config.config import Config, Interface
+from appliance.config.config import Config, Interface, Route
 from appliance.config.topology import Ends, Topology
 from appliance.nat.connection import Key
 from appliance.nat.static import Static
@@ -46,8 +46,47 @@ def test_the_less_secure_side_is_the_lower(outside: int | None, inside: int | No
     assert (found.upper, found.upper_mapped) == upper
 
 
-def test_a_static_that_is_gone_leaves_the_interfaces_unknown() -> None:
+def test_an_address_of_which_the_configuration_says_nothing_is_behind_an_unknown_interface() -> None:
     found = ends(0, 100)
     assert str(found.client) == "unknown:203.0.113.10/40000"
     assert str(found.server) == "unknown:192.0.2.25/25"
     assert found.inbound
+
+
+# Connections to no static
+
+HOST, FAR, ROUTED = IPv4Address("192.0.2.30"), IPv4Address("203.0.113.10"), IPv4Address("198.51.100.7")
+
+
+def topology(*statics: Static) -> Topology:
+    interfaces = (
+        Interface("e0", nameif="outside", security_level=0, address=IPv4Interface("203.0.113.1/24")),
+        Interface("e1", nameif="inside", security_level=100, address=IPv4Interface("192.0.2.1/24")),
+    )
+    default = Route("outside", IPv4Network("0.0.0.0/0"), IPv4Address("203.0.113.2"))
+    inner = Route("inside", IPv4Network("198.51.100.0/28"), IPv4Address("192.0.2.2"))
+    return Topology(Config(interfaces=interfaces, routes=(default, inner), statics=statics))
+
+
+def test_an_address_is_behind_the_interface_of_the_longest_network_that_holds_it() -> None:
+    behind = topology().interface
+    assert [behind(each) for each in (HOST, FAR, ROUTED, IPv4Address("198.51.100.77"))] == [
+        *("inside", "outside", "inside", "outside")
+    ]
+
+
+def test_a_connection_from_inside_is_outbound_and_its_client_the_upper_end() -> None:
+    found = topology().ends(Key(FAR, 25, HOST, 40000), FAR)
+    assert not found.inbound
+    assert (str(found.lower), str(found.lower_mapped)) == ("outside:203.0.113.10/25", "outside:203.0.113.10/25")
+    assert (str(found.upper), str(found.upper_mapped)) == ("inside:192.0.2.30/40000", "inside:192.0.2.30/40000")
+
+
+def test_a_host_behind_a_static_goes_out_by_its_mapped_address() -> None:
+    found = topology(STATIC).ends(Key(FAR, 25, REAL, 40000), FAR)
+    assert (str(found.upper), found.upper_mapped.address) == ("inside:192.0.2.25/40000", MAPPED)
+
+
+def test_who_calls_the_real_address_of_a_static_does_not_call_the_static() -> None:
+    found = topology(STATIC).ends(Key(REAL, 25, ROUTED, 40000), REAL)
+    assert (str(found.client), str(found.server_mapped)) == ("inside:198.51.100.7/40000", "inside:192.0.2.25/25")

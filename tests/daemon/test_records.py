@@ -169,3 +169,18 @@ def test_a_count_by_the_table_says_nothing_and_sets_right_what_is_said_next() ->
     assert log.hosts.counts() == {"outside": (1, 1), "inside": (1, 1)}
     assert [each.id for each in log.records(torn_down(port=2))] == [302014, 609002, 609002]
     assert log.hosts.counts() == {"outside": (0, 1), "inside": (0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("which", "number"),
+    [
+        (Limit.MAX_CONNS, 201011),
+        (Limit.EMBRYONIC, 201010),
+        (Limit.CLIENT_MAX, 201013),
+        (Limit.CLIENT_EMBRYONIC, 201012),
+    ],
+)
+def test_each_limit_has_its_record(which: Limit, number: int) -> None:
+    [text] = texts(CONFIG, Refused(key(), REAL, which, 5, 5, SECOND))
+    assert text.startswith(f"{number} ")
+    assert text.endswith("5/5 for input packet from 203.0.113.10/40000 to 192.0.2.25/25 on interface outside")

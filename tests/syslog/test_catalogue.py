@@ -84,6 +84,16 @@ SENTENCES = [
         "to 192.0.2.25/25 on interface outside",
     ),
     (
+        syslog.ClientEmbryonicLimitExceeded(3, 3, CLIENT, SERVER),
+        "%ASA-6-201012: Per-client embryonic connection limit exceeded 3/3 for input packet from 203.0.113.10/40000 "
+        "to 192.0.2.25/25 on interface outside",
+    ),
+    (
+        syslog.ClientLimitExceeded(5, 5, CLIENT, SERVER),
+        "%ASA-3-201013: Per-client connection limit exceeded 5/5 for input packet from 203.0.113.10/40000 "
+        "to 192.0.2.25/25 on interface outside",
+    ),
+    (
         syslog.ConnectionBuilt(Direction.INBOUND, 11, CLIENT, CLIENT, SERVER, MAPPED),
         "%ASA-6-302013: Built inbound TCP connection 11 for outside:203.0.113.10/40000 (203.0.113.10/40000) "
         "to inside:192.0.2.25/25 (203.0.113.125/25)",

@@ -1,0 +1,222 @@
+"""What limits connections, as the kernel's program has it: statics and classes by number, rules, faces, interfaces.
+
+An entry of the connection table knows its static and its class by number, so a number means the same as long as an
+entry has it: the rows themselves, which outlive the program, say which numbers are taken and by whom. A static or
+class that is gone keeps its row, without limits, until the last of its connections is.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
+from typing import Any
+
+from appliance.datapath.snapshot import AddressUse, ClassUse, StaticUse
+from appliance.kernel.bpf_program import Module
+from appliance.kernel.errors import KernelError
+from appliance.nat.classes import LimitedClass, Limits, Rule
+from appliance.nat.connection import Limit, State
+from appliance.nat.static import Static
+
+STATICS = 1_024  # and one number is none
+CLASSES = 256
+RULES = 256  # the program walks them for a SYN, the verifier for each of its turns
+INTERFACES = 256
+SHARES = 65_536  # servers and clients of classes; 5 MiB
+
+_OURSELVES = 0xFFFFFFFF  # bpf/structs.h
+_TO_SERVER, _FROM_CLIENT = 0, 1  # enum scope
+TICK_SHIFT = 23  # a tick is 2^23 ns
+
+
+class LimitMaps:
+    """The maps of one loaded program that hold limits."""
+
+    def __init__(self, module: Module) -> None:
+        names = ("limits", "counts", "classes", "refusals", "shares", "rules", "faces", "interfaces")
+        self._maps: dict[str, Any] = {name: module.table(name) for name in names}
+        self._statics: dict[int, Static] = {}
+        self._classes: dict[int, LimitedClass] = {}
+        self._half = 0  # of the rules: the one in force
+        #: mapped and real address of each static by number, those that are gone too
+        self.addresses = {
+            number: (address(row.mapped), address(row.real))
+            for number, row in enumerate(self._maps["limits"].values())
+            if row.mapped
+        }
+        self._names = {number: row.name for number, row in enumerate(self._maps["classes"].values()) if row.name}
+
+    def real(self, mapped: IPv4Address) -> IPv4Address:
+        """The real address of what clients call `mapped`; the same if no static translates it."""
+        found = (real for known, real in self.addresses.values() if known == mapped)
+        return next(found, mapped)
+
+    def put(self, limits: Limits, interfaces: Mapping[str, int]) -> tuple[int, int]:
+        """Make `limits` the ones in force, `interfaces` the index of each nameif; the rules' first and last row.
+
+        Limits are there before the faces and rules that lead to them. KernelError for more than there is room for.
+        """
+        wanted = [(each.mapped, each.real) for each in limits.statics]
+        numbers = _numbers("statics", self.addresses, wanted, self._empty_statics(), STATICS)
+        names = [zlib.crc32(each.identity.encode()) or 1 for each in limits.classes]
+        classes = _numbers("limited classes", self._names, names, self._empty_classes(), CLASSES)
+        if len(limits.rules) > RULES:
+            raise KernelError(f"{len(limits.rules)} lines say what `set connection` limits: there is room for {RULES}")
+        self._set_statics(dict(zip(numbers, limits.statics, strict=True)), interfaces)
+        self._set_classes(dict(zip(classes, limits.classes, strict=True)))
+        self._set_interfaces(set(interfaces.values()))
+        self._half = RULES - self._half
+        self._set_rules(limits.rules, interfaces)
+        return self._half, self._half + len(limits.rules)
+
+    # statics
+
+    def _empty_statics(self) -> set[int]:
+        """The numbers of statics that have no connection."""
+        counts = self._maps["counts"]
+        return {number for number in self.addresses if counts[number].total == 0}
+
+    def _set_statics(self, statics: Mapping[int, Static], interfaces: Mapping[str, int]) -> None:
+        rows, counts = self._maps["limits"], self._maps["counts"]
+        empty = self._empty_statics()
+        for number in [number for number in self.addresses if number not in statics]:
+            mapped, real = self.addresses[number]
+            if number in empty:
+                del self.addresses[number]
+                rows[number] = rows.Leaf()
+            else:
+                rows[number] = rows.Leaf(word(mapped), word(real), 0, 0)
+        for number, static in statics.items():
+            if number not in self.addresses:
+                counts[number] = counts.Leaf()
+                self.addresses[number] = static.mapped, static.real
+            rows[number] = rows.Leaf(word(static.mapped), word(static.real), static.max_conns, static.max_embryonic)
+        self._statics = dict(statics)
+        self._set_faces(statics, interfaces)
+
+    def _set_faces(self, statics: Mapping[int, Static], interfaces: Mapping[str, int]) -> None:
+        """The faces of `statics`, and those there are of a static that is gone but for its connections."""
+        faces = self._maps["faces"]
+        rows: dict[tuple[int, int, int], tuple[int, int, int]] = {}
+        for number, static in statics.items():
+            outside, inside = interfaces[static.mapped_interface], interfaces[static.real_interface]
+            mapped, real = word(static.mapped), word(static.real)
+            rows[outside, mapped, 0] = (real, number, inside)
+            rows[inside, real, outside] = (real, number, outside)
+            if (inside, real, _OURSELVES) not in rows or static.max_embryonic:
+                rows[inside, real, _OURSELVES] = (real, number, outside)
+        for key, row in rows.items():
+            faces[faces.Key(*key)] = faces.Leaf(*row)
+        for old, face in list(faces.items()):
+            gone = (old.ifindex, old.address, old.peer) not in rows
+            if gone and (face.number not in self.addresses or face.number in statics):
+                del faces[old]
+
+    def counts(self) -> tuple[StaticUse, ...]:
+        """What is used of each static's limits."""
+        rows = ((static, self._maps["counts"][number]) for number, static in self._statics.items())
+        return tuple(
+            StaticUse(static, row.total, row.embryonic, row.refused_max, row.refused_embryonic, row.intercepted)
+            for static, row in rows
+        )
+
+    # classes
+
+    def _empty_classes(self) -> set[int]:
+        return set(self._names) - {key.klass for key in self._maps["shares"]}
+
+    def _set_classes(self, classes: Mapping[int, LimitedClass]) -> None:
+        rows, refusals = self._maps["classes"], self._maps["refusals"]
+        empty = self._empty_classes()
+        for number in [number for number in self._names if number not in classes]:
+            row = rows[number]
+            if number in empty:
+                del self._names[number]
+                row = rows.Leaf()
+            row.max_conns = row.max_embryonic = row.client_max = row.client_embryonic = 0
+            rows[number] = row
+        for number, each in classes.items():
+            if number not in self._names:
+                refusals[number] = refusals.Leaf()
+            row = rows.Leaf()
+            row.name = self._names[number] = zlib.crc32(each.identity.encode()) or 1
+            row.max_conns, row.max_embryonic = each.max_conns, each.max_embryonic
+            row.client_max, row.client_embryonic = each.client_max, each.client_embryonic
+            row.resets = each.resets
+            for state, seconds in each.lifetimes.items():
+                row.timeout[state] = ticks(seconds)
+            rows[number] = row
+        self._classes = dict(classes)
+
+    def _set_interfaces(self, indices: set[int]) -> None:
+        table = self._maps["interfaces"]
+        for index in indices:
+            table[table.Key(index)] = table.Leaf(1)
+        for old in [key for key in table if key.value not in indices]:
+            del table[old]
+
+    def _set_rules(self, rules: Iterable[Rule], interfaces: Mapping[str, int]) -> None:
+        table = self._maps["rules"]
+        numbers = {each.identity: number for number, each in self._classes.items()}
+        for at, rule in enumerate(rules, self._half):
+            row = table.Leaf()
+            row.source, row.source_mask = word(rule.source.network_address), word(rule.source.netmask)
+            row.destination = word(rule.destination.network_address)
+            row.destination_mask = word(rule.destination.netmask)
+            row.source_ports[:] = rule.source_ports.low, rule.source_ports.high
+            row.source_but = rule.source_ports.but
+            row.destination_ports[:] = rule.destination_ports.low, rule.destination_ports.high
+            row.destination_but = rule.destination_ports.but
+            row.klass = numbers[rule.limited.identity] if rule.limited else 0
+            row.ifindex = interfaces[rule.interface] if rule.interface is not None else 0
+            row.otherwise = self._half + rule.otherwise
+            table[at] = row
+
+    def uses(self) -> tuple[ClassUse, ...]:
+        """What is used of each class's limits."""
+        found: dict[tuple[int, int], list[AddressUse]] = {}
+        for key, row in self._maps["shares"].items():
+            place = key.klass, key.scope
+            found.setdefault(place, []).append(AddressUse(address(key.address), row.total, row.embryonic))
+        return tuple(
+            ClassUse(
+                each,
+                tuple(found.get((number, _TO_SERVER), ())),
+                tuple(found.get((number, _FROM_CLIENT), ())),
+                {limit: self._maps["refusals"][number].count[limit] for limit in Limit},
+            )
+            for number, each in self._classes.items()
+        )
+
+    def lifetime(self, class_number: int, state: State) -> int:
+        """What a class says how long an entry lives in `state`, in seconds; 0 if it does not."""
+        found = self._classes.get(class_number)
+        return found.lifetimes.get(state, 0) if found else 0
+
+
+def _numbers(what: str, taken: Mapping[int, Any], wanted: list[Any], empty: set[int], room: int) -> list[int]:
+    """A number from 1 for each of `wanted`: its own if it has one, else one that is free or of something gone."""
+    own = {thing: number for number, thing in taken.items()}
+    kept = {own[thing] for thing in wanted if thing in own}
+    free = (number for number in range(1, room) if number not in kept and (number not in taken or number in empty))
+    numbers = [own[thing] if thing in own else next(free, 0) for thing in wanted]
+    if 0 in numbers:
+        raise KernelError(f"{len(wanted)} {what}: the kernel's table has room for {room - 1}")
+    return numbers
+
+
+def ticks(seconds: int) -> int:
+    """Seconds as the program counts them."""
+    return (seconds * 10**9) >> TICK_SHIFT
+
+
+def word(address: IPv4Address) -> int:
+    """The address as the C has it: network order in a machine word."""
+    return int.from_bytes(address.packed, sys.byteorder)
+
+
+def address(word: int) -> IPv4Address:
+    """The address that the C has in a machine word."""
+    return IPv4Address(word.to_bytes(4, sys.byteorder))

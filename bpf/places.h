@@ -1,0 +1,172 @@
+/* Which places a connection takes, and whether there is one more. No map is touched here. Source: design rows 15, 16;
+ * asa.md 5.3, 5.4. */
+#ifndef FIXUP_PLACES_H
+#define FIXUP_PLACES_H
+
+#include "parsing.h"
+#include "structs.h"
+
+/* Odd multipliers without structure: they spread addresses and ports over the word. */
+#define SPREAD_ADDRESS 0x9e3779b1
+#define SPREAD_PORT 0x85ebca6b
+#define SPREAD_BOTH 0x2c1b3c6d
+
+/* The places a limit counts, as a SYN found them. */
+struct finding {
+	u32 refusal;
+	u32 count;
+	u32 limit;
+	u32 of_class; /* a limit of the class, not of the static */
+};
+
+/* A packet's connection: its ends by their real addresses, and of one that opens it what limits it. */
+struct place {
+	struct conn_key key;
+	struct end sender;
+	struct end receiver;
+	u32 hash;
+	u32 in; /* the interface it came from; 0 for the firewall's own */
+	u32 out; /* and the one it leaves by, 0 if the rules have yet to say */
+	u16 named; /* the static by which the end beyond a translation is called here, 0 for none */
+	u16 number; /* of one that opens: its static */
+	u16 klass; /* and its class */
+	u8 sender_high;
+};
+
+/* What is known of the packet at hand. Not on the stack: the verifier would tell its values apart, and walk every way
+ * through what follows for each of them. */
+struct scratch {
+	struct packet packet;
+	struct place at;
+};
+
+/* What a connection holds of each limit's places. */
+struct holding {
+	u16 number;
+	u16 klass;
+	__be32 server;
+	__be32 client; /* 0: it is not counted among its client's */
+};
+
+static __always_inline u32 spread(struct end *end)
+{
+	u32 word = end->address * SPREAD_ADDRESS ^ end->port * SPREAD_PORT;
+
+	word ^= word >> 15;
+	word *= SPREAD_BOTH;
+	return word ^ word >> 13;
+}
+
+/* The same for both directions. */
+static __always_inline u32 hash(struct end *one, struct end *other)
+{
+	u32 sum = spread(one) + spread(other);
+
+	return sum ^ sum >> 16;
+}
+
+static __always_inline u8 higher(struct end *than, struct end *end)
+{
+	if (end->address != than->address)
+		return end->address > than->address;
+	return end->port > than->port;
+}
+
+/* The key and hash of a connection whose ends are known. */
+static __always_inline void identify(struct place *at)
+{
+	u8 high = higher(&at->receiver, &at->sender);
+	struct end *low_end = high ? &at->receiver : &at->sender, *high_end = high ? &at->sender : &at->receiver;
+
+	at->sender_high = high;
+	at->key.low = low_end->address;
+	at->key.low_port = low_end->port;
+	at->key.high = high_end->address;
+	at->key.high_port = high_end->port;
+	at->hash = hash(&at->sender, &at->receiver);
+}
+
+static __always_inline u32 sender(struct conn *conn, struct place *at)
+{
+	return at->sender_high == !!(conn->flags & CLIENT_HIGH) ? CLIENT : SERVER;
+}
+
+/* One of the key's ends. Both are read first: else the compiler reckons with addresses, which the verifier refuses. */
+static __always_inline struct end an_end(struct conn_key *key, int high)
+{
+	u32 low_address = key->low, high_address = key->high, low_port = key->low_port, high_port = key->high_port;
+	struct end end = {};
+
+	asm volatile("" : "+r"(low_address), "+r"(high_address), "+r"(low_port), "+r"(high_port));
+	end.address = high ? high_address : low_address;
+	end.port = high ? high_port : low_port;
+	return end;
+}
+
+static __always_inline struct end client_end(struct conn_key *key, u16 flags)
+{
+	return an_end(key, flags & CLIENT_HIGH);
+}
+
+static __always_inline struct end server_end(struct conn_key *key, u16 flags)
+{
+	return an_end(key, !(flags & CLIENT_HIGH));
+}
+
+static __always_inline struct holding held(struct conn_key *key, struct conn *conn)
+{
+	struct holding holding = { .number = conn->number, .klass = conn->klass };
+
+	holding.server = server_end(key, conn->flags).address;
+	holding.client = conn->flags & PER_CLIENT ? client_end(key, conn->flags).address : 0;
+	return holding;
+}
+
+/* Notes that one of two limits has no room for one more; a limit of all connections goes before one of half-open ones. */
+static __always_inline void judge(struct finding *found, u32 total, u32 half_open, u32 most, u32 most_half_open,
+				  u32 of_client, u32 of_class)
+{
+	u32 known = found->refusal;
+
+	if (most && total >= most && known != MAX_CONNS && known != CLIENT_MAX) {
+		found->refusal = of_client ? CLIENT_MAX : MAX_CONNS;
+		found->count = total;
+		found->limit = most;
+		found->of_class = of_class;
+	} else if (most_half_open && half_open >= most_half_open && known == ADMITTED) {
+		found->refusal = of_client ? CLIENT_EMBRYONIC : EMBRYONIC;
+		found->count = half_open;
+		found->limit = most_half_open;
+		found->of_class = of_class;
+	}
+}
+
+static __always_inline int half_open_limit(u32 refusal)
+{
+	return refusal == EMBRYONIC || refusal == CLIENT_EMBRYONIC;
+}
+
+/* 1 of anything but 0. Without a branch, as all that follows: the verifier walks every way through the rules. */
+static __always_inline u32 any(u32 bits)
+{
+	return (bits | -bits) >> 31;
+}
+
+static __always_inline u32 outside(__be16 port, u16 ports[2], u8 but)
+{
+	u32 number = ntohs(port);
+
+	return ((number - ports[0]) | (ports[1] - number)) >> 31 ^ but;
+}
+
+/* Whether a connection's first packet is not what a rule speaks of. */
+static __always_inline u32 misses(struct rule *rule, struct place *at)
+{
+	return (any(rule->ifindex) & any(rule->ifindex ^ at->in) & any(rule->ifindex ^ at->out)) |
+	       ((at->sender.address & rule->source_mask) ^ rule->source) |
+	       ((at->receiver.address & rule->destination_mask) ^ rule->destination) |
+	       outside(at->sender.port, rule->source_ports, rule->source_but) |
+	       outside(at->receiver.port, rule->destination_ports, rule->destination_but);
+}
+
+#endif
