@@ -4,7 +4,7 @@ Each attack opens a connection by hand, says EHLO, and then tries to make the se
 have X-ed: the firewall is to see one thing and the server another. What the server may have read of it is the
 attack's own answer. Its packets, as they were on the wire outside, serve a second time as captures:
 
-    sudo .venv/bin/python -m tests.e2e.adversary tests/datapath/adversary
+    sudo .venv/bin/python -m tests.e2e.adversary tests/datapath/adversary [ATTACK ...]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from scapy.layers.inet import IP, TCP, fragment
+from scapy.layers.inet import IP, TCP, IPOption_RR, fragment
 from scapy.packet import Raw
 
 from appliance.lab.lab import EXAMPLE, Lab
@@ -393,6 +393,165 @@ def far_ahead(it: Adversary) -> list[bytes]:
     return [b"NOOP\r\n"]
 
 
+@_attack
+def the_harmless_one_fills_the_gap(it: Adversary) -> list[bytes]:
+    """The end of the verb waits; what fills the gap before it overlaps it and is of another mind."""
+    it.open()
+    it.at(4, b"TTLS\r\n")
+    it.at(0, b"NOOP xxx\r\n")
+    it.at(0, b"STARTTLS\r\n")
+    it.listen(reply=False)
+    return [b"NOOP xxx\r\n", b"NOOPTTLS\r\n", b"NOOPXXXX\r\n", b"XXXXXXXX\r\n"]
+
+
+@_attack
+def the_verb_fills_the_gap(it: Adversary) -> list[bytes]:
+    it.open()
+    it.at(4, b" xxx\r\n")
+    it.at(0, b"STARTTLS\r\n")
+    it.at(0, b"NOOP xxx\r\n")
+    it.listen(reply=False)
+    return [b"XXXXXXXX\r\n", b"XXXX xxx\r\n", b"STAR xxx\r\n"]
+
+
+@_attack
+def the_same_gap_filled_in_two_ways_and_reset_from_the_side(it: Adversary) -> list[bytes]:
+    """A wrong RST between the two, as one behind the scenes would send it."""
+    it.open()
+    it.at(4, b"TTLS\r\n")
+    it.at(10, b"", flags="R")
+    it.at(0, b"NOOP", old=True)
+    it.at(0, b"STAR")
+    it.listen(reply=False)
+    return [b"NOOPTTLS\r\n", b"NOOPXXXX\r\n", b"XXXXXXXX\r\n", b""]
+
+
+@_attack
+def without_the_ack_flag(it: Adversary) -> list[bytes]:
+    """The server drops what has none."""
+    it.open()
+    it.at(0, b"NOOP xxx\r\n", flags="P")
+    it.at(0, b"NOOP xxx\r\n", flags="")
+    it.at(0, b"STARTTLS\r\n")
+    it.listen(reply=False)
+    return [b"", b"NOOP xxx\r\n", b"XXXXXXXX\r\n"]
+
+
+@_attack
+def every_flag_at_once(it: Adversary) -> list[bytes]:
+    it.open()
+    for flags in ("FSRPAU", "SFA", "SRA", "FRA", "FPU"):
+        it.at(0, b"STARTTLS\r\n", flags=flags, urgent=4)
+    it.at(0, b"STARTTLS\r\n")
+    it.listen(reply=False)
+    return [b"", b"XXXXXXXX\r\n"]
+
+
+@_attack
+def a_syn_within_the_window(it: Adversary) -> list[bytes]:
+    it.open()
+    it.at(0, b"STARTTLS\r\n", flags="S")
+    it.at(5, b"", flags="S")
+    it.at(0, b"STARTTLS\r\n")
+    it.listen(reply=False)
+    return [b"", b"XXXXXXXX\r\n"]
+
+
+@_attack
+def an_acknowledgment_of_long_ago(it: Adversary) -> list[bytes]:
+    """The server drops what acknowledges less than it ever had under way (RFC 5961 section 5)."""
+    it.open()
+    it.at(0, b"NOOP xxx\r\n", ack=-200_000_000)
+    it.at(0, b"STARTTLS\r\n")
+    it.listen(reply=False)
+    return [b"NOOP xxx\r\n", b"XXXXXXXX\r\n"]
+
+
+@_attack
+def probes_of_a_closed_window_and_keep_alives(it: Adversary) -> list[bytes]:
+    """Octets where nobody looks: the one before the next, and those of a probe."""
+    it.open()
+    verb = b"STARTTLS\r\n"
+    for at in range(len(verb)):
+        it.at(at, verb[at : at + 1])
+        it.at(at, b"#")
+        it.at(at - 1, b"#")
+        it.listen(reply=False)
+    return [b"XXXXXXXX\r\n"]
+
+
+@_attack
+def options_of_every_length(it: Adversary) -> list[bytes]:
+    """Beside the timestamps there are 28 octets more, NOPs here: the payload begins elsewhere each time."""
+    it.open()
+    for words in range(9):
+        it.say(b"NOOP\r\n", options=(("NOP", None),) * (4 * words - 2 if words else 2))
+        it.listen()
+    it.at(0, b"STARTTLS\r\n", options=(("NOP", None),) * 30)
+    it.listen(reply=False)
+    return [b"NOOP\r\n" * 9 + b"XXXXXXXX\r\n"]
+
+
+@_attack
+def options_longer_than_the_header(it: Adversary) -> list[bytes]:
+    """The option says 40 octets; the header ends before. Servers drop it, read it, or read a part of it."""
+    it.open()
+    it.at(0, b"NOOP xxx\r\n", options=((254, b"\0" * 4),))
+    packet = it.segment(it.next, b"STARTTLS\r\n", options=((254, b"\0" * 2),))
+    octets = bytearray(bytes(packet))
+    at = octets.index(b"\xfe\x04\0\0")
+    octets[at + 1] = 40
+    again = IP(bytes(octets))
+    del again[TCP].chksum
+    it.put(again)
+    it.at(0, b"STARTTLS\r\n")
+    it.listen(reply=False)
+    return [b"NOOP xxx\r\n"]
+
+
+@_attack
+def fragments_of_two_minds(it: Adversary) -> list[bytes]:
+    """The second fragment comes twice, the harmless one first; whoever puts it together takes one of them."""
+    return _two_minds(it, b"xxxxx\r\n", b"RTTLS\r\n")
+
+
+@_attack
+def fragments_of_two_minds_the_other_way(it: Adversary) -> list[bytes]:
+    return _two_minds(it, b"RTTLS\r\n", b"xxxxx\r\n")
+
+
+def _two_minds(it: Adversary, *ends: bytes) -> list[bytes]:
+    """One segment `STA...` in fragments cut at a multiple of eight: the last one comes in two versions, both summed."""
+    it.open()
+    head = b"NOOP xxxx\r\nSTA"
+    packets = [IP(bytes(it.segment(it.next, head + end))) for end in ends]
+    for each in packets:
+        each.id = 4_711
+        each.flags = 0
+        del each.chksum
+    cut = 32 + len(head) - (32 + len(head)) % 8
+    one, two = (fragment(each, fragsize=cut) for each in packets)
+    it.put(one[1], two[1], one[0])
+    it.listen(reply=False)
+    it.put(one[0], one[1])
+    it.listen(reply=False)
+    harmless, verb = b"NOOP xxxx\r\nSTAxxxxx\r\n", b"NOOP xxxx\r\nXXXXXXXX\r\n"
+    return [b"", b"NOOP xxxx\r\nXXXXXXXX\r\n", harmless, verb]
+
+
+@_attack
+def a_recorded_route_and_a_low_ttl(it: Adversary) -> list[bytes]:
+    """IP options move the TCP header, and the harmless copy dies in the firewall."""
+    it.open()
+    for ttl, octets in ((1, b"NOOP xxx\r\n"), (64, b"STARTTLS\r\n")):
+        packet = it.segment(it.next, octets, ttl=ttl)
+        packet[IP].options = [IPOption_RR(routers=["0.0.0.0"] * 8)]
+        it.put(packet)
+    it.at(0, b"STARTTLS\r\n")
+    it.listen(reply=False)
+    return [b"XXXXXXXX\r\n"]
+
+
 # --- the server, and where it all happens -----------------------------------------------------------------------------
 
 
@@ -505,14 +664,14 @@ def arena(prefix: str) -> Iterator[Arena]:
 
 
 def main() -> None:
-    """Run every attack and keep its packets."""
-    directory = Path(sys.argv[1])
+    """Run every attack, or those named, and keep its packets."""
+    directory, *names = sys.argv[1:]
     with arena(f"fxr{os.getpid()}") as made:
-        for name in ATTACKS:
+        for name in names or ATTACKS:
             allowed, packets = made.run(name)
             got = made.received(name)
             print(f"{name}: {'as it should' if got in allowed else 'NOT'} {got!r}")
-            writer = Writer(directory / f"{name}.pcap")
+            writer = Writer(Path(directory) / f"{name}.pcap")
             for number, packet in enumerate(packets):
                 writer.write(number * 1_000_000, packet)
             writer.close()
