@@ -9,14 +9,17 @@ import subprocess
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from appliance.config.config import Config, Interface
+from appliance.config.nat import StaticStatement, Trailer
 from appliance.kernel import links, namespaces
 from appliance.kernel.found import Found
 from appliance.lab.lab import Lab
 from appliance.lab.network import INSIDE, OUTSIDE, Network
+from appliance.nat.static import Static
 
 #: Interfaces alone: a router between outside and inside.
 ROUTER = Config(
@@ -138,3 +141,11 @@ def router(prefix: str, record: Path) -> Iterator[Ground]:
         with here.within("firewall"):
             links.apply(ROUTER, Found(record))
         yield here
+
+
+def translating(config: Config, static: Static) -> Config:
+    """`config` with this one static, as its statement and as the host it translates."""
+    limits = Trailer(tcp=static.max_conns, embryonic=static.max_embryonic)
+    interfaces = static.real_interface, static.mapped_interface
+    statement = StaticStatement(*interfaces, static.mapped, static.real, trailer=limits)
+    return replace(config, statics=(static,), translations=(statement,))

@@ -28,7 +28,7 @@ _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,14}")  # IFNAMSIZ - 1; no iptables wildcard
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _CLOCK = re.compile(r"(\d{1,4}):(\d{1,2}):(\d{1,2})", re.ASCII)
-_INTERFACE = re.compile(r"\([ \t]*([!-~]+?)[ \t]*\)")
+_INTERFACE = re.compile(r"\([ \t]*([!-'*+\--~]+)[ \t]*\)")  # a name without parenthesis and comma
 _NAT_OPTIONS = ("dns", "net-to-net", "no-proxy-arp", "route-lookup", "unidirectional", "inactive")
 _INTERFACES = re.compile(r"\([ \t]*([!-~]+?)[ \t]*,[ \t]*([!-~]+?)[ \t]*\)")
 

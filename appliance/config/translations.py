@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Network
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.config import Config
 from appliance.config.elements import Elements
@@ -60,6 +61,38 @@ def hosts(config: Config) -> tuple[Static, ...]:
                 limits = each.max_conns, each.max_embryonic
                 found.append(Static(real_interface, mapped_interface, known, real, *limits, each.line))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A mapped address that the firewall answers for (or, without `arp`, only takes), and where it leads."""
+
+    address: IPv4Address
+    mapped_interface: str
+    real_interface: str
+    arp: bool
+
+
+def answered(config: Config) -> tuple[Answered, ...]:
+    """Every mapped address that is nobody's own: of hosts, of ports, of pools; each once on an interface."""
+    own = {each.address.ip for each in config.interfaces if each.address is not None}
+    found: dict[tuple[IPv4Address, str], Answered] = {}
+    for each in translations(config):
+        real_interface, mapped_interface = each.real_interface, each.mapped_interface
+        if real_interface is None or mapped_interface is None or (each.kind is Kind.NONE and not each.whole):
+            continue
+        arp = each.proxy_arp and mapped_interface not in config.no_proxy_arp
+        for address in _addresses(each.mapped):
+            if address not in own:
+                answer = Answered(address, mapped_interface, real_interface, arp)
+                found.setdefault((address, mapped_interface), answer)
+    return tuple(found.values())
+
+
+def _addresses(mapped: IPv4Network | Pool) -> Iterator[IPv4Address]:
+    first, last = (mapped.first, mapped.last) if isinstance(mapped, Pool) else (mapped[0], mapped[-1])
+    if int(last) - int(first) < HOSTS:
+        yield from (IPv4Address(each) for each in range(int(first), int(last) + 1))
 
 
 def _own(config: Config, nameif: str) -> IPv4Network | None:
@@ -210,7 +243,7 @@ def _rules(
     interfaces = _any(real_interface), _any(mapped_interface)
     ports, far, one_way, arp, line = like.ports, like.far, like.one_way, like.proxy_arp, like.line
     if dynamic and mapped:
-        pool = Pool(mapped[0].network_address, mapped[0].broadcast_address)
+        pool = Pool(mapped[0].network_address, _contiguous(mapped))
         for network in real:
             yield Translation(Kind.DYNAMIC, *interfaces, network, pool, ports, far, one_way, arp, line=line)
     elif not dynamic:
@@ -218,6 +251,16 @@ def _rules(
             if network.prefixlen == to.prefixlen:
                 kind = Kind.NONE if network == to and ports is None and not _translates(far) else Kind.STATIC
                 yield Translation(kind, *interfaces, network, to, ports, far, one_way, arp, line=line)
+
+
+def _contiguous(networks: tuple[IPv4Network, ...]) -> IPv4Address:
+    """Where the addresses end that follow on the first without a gap: a range is several networks."""
+    last = networks[0].broadcast_address
+    for each in networks[1:]:
+        if int(each.network_address) != int(last) + 1:
+            break
+        last = each.broadcast_address
+    return last
 
 
 def _translates(far: Far | None) -> bool:

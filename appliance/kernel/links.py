@@ -20,6 +20,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from appliance.config.config import Config, Interface, Timeouts
+from appliance.config.translations import answered
 from appliance.kernel import modules
 from appliance.kernel.errors import KernelError
 from appliance.kernel.found import Change, Filter, Found, LinkDown, NoAddress, NoProxy, NoRoute, NoTable, Sysctl
@@ -103,10 +104,11 @@ def _wanted(config: Config) -> Iterator[LinkDown | NoAddress | Sysctl | NoRoute 
             yield NoAddress(str(interface.hardware), str(interface.address))
     for path, value in _sysctls(config.timeouts, list(devices.values())):
         yield Sysctl(path, value)
-    for static in config.statics:
-        if {static.real_interface, static.mapped_interface} <= devices.keys():
-            yield NoRoute(f"{static.mapped}/32", devices[static.real_interface], "", 0)
-            yield NoProxy(str(static.mapped), devices[static.mapped_interface])
+    for each in answered(config):
+        if {each.real_interface, each.mapped_interface} <= devices.keys():
+            yield NoRoute(f"{each.address}/32", devices[each.real_interface], "", 0)
+            if each.arp:
+                yield NoProxy(str(each.address), devices[each.mapped_interface])
     for route in config.routes:
         if route.interface in devices:
             yield NoRoute(str(route.network), devices[route.interface], str(route.gateway), route.metric)

@@ -17,13 +17,12 @@ from appliance.kernel.errors import KernelError
 from appliance.kernel.found import Found
 from appliance.lab.network import INSIDE, MAPPED_SERVER, SERVER
 from appliance.nat.static import Static
-from tests.ground import ROUTER, Ground
+from tests.ground import ROUTER, Ground, translating
 
 pytestmark = pytest.mark.root
 
 MAIL = replace(
-    ROUTER,
-    statics=(Static("inside", "outside", MAPPED_SERVER, SERVER, 50, 100),),
+    translating(ROUTER, Static("inside", "outside", MAPPED_SERVER, SERVER, 50, 100)),
     routes=(Route("outside", IPv4Network("198.51.100.0/24"), IPv4Address("203.0.113.9")),),
 )
 SETTINGS = (

@@ -14,13 +14,12 @@ from appliance.lab.network import MAPPED_SERVER, SERVER
 from appliance.nat.static import Static
 from appliance.policy.acl import ANY, AccessList, Ace
 from appliance.policy.maps import ClassMap, InspectEsmtp, MatchDefaultInspectionTraffic, PolicyClass, PolicyMap
-from tests.ground import ROUTER, Ground
+from tests.ground import ROUTER, Ground, translating
 
 pytestmark = pytest.mark.root
 
 MAIL = replace(
-    ROUTER,
-    statics=(Static("inside", "outside", MAPPED_SERVER, SERVER, 50, 100),),
+    translating(ROUTER, Static("inside", "outside", MAPPED_SERVER, SERVER, 50, 100)),
     access_lists=(AccessList("OUTSIDE", (Ace(True, "tcp", ANY, None, ANY, None, 1),)),),
     access_groups=(AccessGroup("OUTSIDE", "outside"),),
     class_maps=(ClassMap("inspection_default", MatchDefaultInspectionTraffic()),),

@@ -15,7 +15,7 @@ from appliance.kernel.reset import Resetter, segment
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.nat.connection import Key, Stranded
 from appliance.nat.static import Static
-from tests.ground import ROUTER, Child, Ground
+from tests.ground import ROUTER, Child, Ground, translating
 
 pytestmark = pytest.mark.root
 
@@ -33,7 +33,7 @@ class Talk:
 
     def __init__(self, ground: Ground) -> None:
         with ground.within("firewall"):
-            links.apply(replace(ROUTER, statics=(STATIC,)), Found(ground.record))
+            links.apply(translating(ROUTER, STATIC), Found(ground.record))
         ground.run("firewall", "iptables-restore", "--noflush", text=NAT)
         self.ground = ground
         ready, announce = os.pipe()
