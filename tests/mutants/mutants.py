@@ -675,7 +675,9 @@ MUTANTS = (
         OF_MIME,
     ),
     Mutant("fields: too short for a long name", MIME, "limits[0] // EXPANDS + 1", "limits[0] + 1", OF_MIME),
-    Mutant("fields: names of a disposition", FIELDS, "self.names.extend(found.names)", "pass", OF_MIME),
+    Mutant(
+        "fields: names of a disposition", FIELDS, "self.names.extend(self._parameters(value).names)", "pass", OF_MIME
+    ),
     Mutant("RFC 2231", PARAMETERS, "sorted(pieces, key=lambda piece: piece.number or 0)", "pieces", OF_MIME),
     Mutant("RFC 2231: pieces twice", PARAMETERS, "ways += [list(last.values()), ordered]", "pass", OF_MIME),
     Mutant(
@@ -700,8 +702,8 @@ MUTANTS = (
     Mutant(
         "comments are part of it to some",
         PARAMETERS,
-        "    _read(value, found)\n",
-        '    _read(uncommented(value) or b"", found)\n',
+        "    _read(value, patience, found)\n",
+        '    _read(uncommented(value) or b"", patience, found)\n',
         OF_MIME,
     ),
     Mutant("parameters: where a value may end", PARAMETERS, "_ENDS = 4", "_ENDS = 0", OF_MIME),
