@@ -9,6 +9,7 @@ from typing import TypeVar
 from appliance.cli import format
 from appliance.cli.call import Call, UsageError
 from appliance.cli.output import printed, printed_parts
+from appliance.cli.packets import asked, traced
 from appliance.cli.wanted import addresses, hosts_wanted, translations_wanted, wanted
 from appliance.control.client import ask, ask_for_parts
 from appliance.control.protocol import (
@@ -27,7 +28,9 @@ from appliance.control.protocol import (
     ShowTranslations,
     StartupConfigReport,
     Told,
+    TracePacket,
 )
+from appliance.iptables.trace import TraceReport
 from appliance.show import (
     AccessListsReport,
     AttacksReport,
@@ -92,6 +95,19 @@ def show_configuration(call: Call, report: RunningConfigReport) -> None:
     """Print a configuration, or what in it begins with the words of the operands."""
     shown = RunningConfigReport(tuple(format.section(report.lines, call.operands)))
     printed(call, shown, format.running_config)
+
+
+def packet_tracer(call: Call) -> int:
+    """``packet-tracer input``: of the firewall that runs, or of a rule file that is named."""
+    wanted = asked(call.operands)
+    packet, file = wanted.packet, call.path("config")
+    if file is None:
+        ends = packet.source, packet.source_port, packet.destination, packet.destination_port
+        report = _asked(call, TracePacket(wanted.interface, packet.protocol, *ends), TraceReport)
+    else:
+        report = traced(file, wanted)
+    printed(call, report, partial(format.trace, detailed=wanted.detailed))
+    return 0
 
 
 def show_startup_config(call: Call) -> int:

@@ -94,6 +94,16 @@ COMMANDS: tuple[Command, ...] = (
         commands.console,
     ),
     Command(
+        ("packet-tracer", "input"),
+        "what becomes of a connection's first packet, phase by phase; of icmp it is SRC TYPE CODE DST",
+        "fixup packet-tracer input outside tcp 203.0.113.10 40000 203.0.113.125 smtp",
+        shows.packet_tracer,
+        "IFC PROTOCOL SRC SPORT DST DPORT [detailed]",
+        2,
+        None,
+        (_CONFIG, _JSON),
+    ),
+    Command(
         ("write", "memory"),
         "write the configuration in force to the rule file, as an ASA prints it; the old one is kept as FILE.old",
         "sudo fixup write memory",

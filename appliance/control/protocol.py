@@ -12,9 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
 from appliance.config.diagnostics import Diagnostic
+from appliance.iptables.trace import TraceReport
 from appliance.plain import PlainError, from_plain, to_plain
 from appliance.show import (
     AccessListsReport,
@@ -117,6 +119,18 @@ class ClearTranslations:
 
 
 @dataclass(frozen=True, slots=True)
+class TracePacket:
+    """Ask what becomes of the first packet of a connection; a `TraceReport`. Of ICMP the ports are type and code."""
+
+    interface: str
+    protocol: str
+    source: IPv4Address
+    source_port: int
+    destination: IPv4Address
+    destination_port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reload:
     """Ask that the startup configuration be put in force; `Applied` says whether it is."""
 
@@ -150,6 +164,7 @@ Request = (
     | ShowAttacks
     | ClearConnections
     | ClearTranslations
+    | TracePacket
     | Reload
     | Configure
     | WriteMemory
@@ -197,7 +212,7 @@ class StartupConfigReport:
 
 
 #: What is told, if the request can be met.
-Told = Report | Applied | Written | StartupConfigReport
+Told = Report | TraceReport | Applied | Written | StartupConfigReport
 Answer = Told | Refusal | Whole
 
 _REQUESTS: Mapping[str, type[Request]] = {
@@ -212,6 +227,7 @@ _REQUESTS: Mapping[str, type[Request]] = {
     "show threat-detection statistics top tcp-intercept": ShowAttacks,
     "clear conn": ClearConnections,
     "clear xlate": ClearTranslations,
+    "packet-tracer": TracePacket,
     "reload": Reload,
     "configure": Configure,
     "write memory": WriteMemory,
@@ -228,6 +244,7 @@ _ANSWERS: Mapping[str, type[Answer]] = {
     "access-list": AccessListsReport,
     "tcp-intercept": AttacksReport,
     "cleared": ClearedReport,
+    "packet-tracer": TraceReport,
     "applied": Applied,
     "written": Written,
     "startup-config": StartupConfigReport,

@@ -29,6 +29,7 @@ from appliance.control.protocol import (
     ShowServicePolicy,
     ShowStartupConfig,
     ShowTranslations,
+    TracePacket,
     WriteMemory,
 )
 from appliance.control.server import Answers
@@ -37,6 +38,8 @@ from appliance.daemon.books import Books
 from appliance.daemon.configuration import Configuration
 from appliance.daemon.hits import Hits
 from appliance.datapath.snapshot import Snapshot
+from appliance.iptables.trace import trace
+from appliance.iptables.walk import Packet
 from appliance.kernel import conntrack, netfilter
 from appliance.kernel.bpf import ConnectionTable
 from appliance.replay.classes import Classes
@@ -96,6 +99,8 @@ class Operators:
                 return self._clear(wanted)
             case ClearTranslations(wanted=wanted):
                 return self._clear(wanted)
+            case TracePacket():
+                return self._trace(request)
             case Reload():
                 return self._configuration.reload()
             case Configure(lines=lines):
@@ -112,6 +117,13 @@ class Operators:
         if name is not None and config.access_list(name) is None:
             return Refusal(f"there is no access list {name}")
         return show.access_lists(config, self._hits.entries(), name)
+
+    def _trace(self, asked: TracePacket) -> Answer:
+        ends = asked.source, asked.source_port, asked.destination, asked.destination_port
+        try:
+            return trace(self._config, asked.interface, Packet(asked.protocol, *ends))
+        except ValueError as error:
+            return Refusal(str(error))
 
     def _connections(self, wanted: show.Wanted) -> Iterator[Answer | None]:
         """A part without any first, which says how many there are."""

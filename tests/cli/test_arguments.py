@@ -10,7 +10,7 @@ from appliance.cli.arguments import Help, Invocation, Version, continuations, un
 from appliance.cli.call import Call, UsageError
 from appliance.cli.tree import COMMANDS, GLOBAL, Command
 
-FIRST = "run, check, reload, console, write, copy, show, clear, replay, lab or cleanup"
+FIRST = "run, check, reload, console, packet-tracer, write, copy, show, clear, replay, lab or cleanup"
 SHOWN = (
     "service-policy, conn, local-host, xlate, nat, access-list, threat-detection, running-config, "
     "startup-config or logging"

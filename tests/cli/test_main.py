@@ -20,6 +20,7 @@ from appliance.cli.call import Call
 from appliance.cli.main import main
 from appliance.cli.tree import COMMANDS, Command
 from appliance.config.diagnostics import Diagnostic, Place, Severity
+from appliance.config.load import load
 from appliance.control.protocol import (
     Applied,
     ClearConnections,
@@ -39,11 +40,14 @@ from appliance.control.protocol import (
     ShowStartupConfig,
     ShowTranslations,
     StartupConfigReport,
+    TracePacket,
     WriteMemory,
     Written,
 )
 from appliance.control.server import Answers, ControlServer
 from appliance.flow import Side
+from appliance.iptables.trace import trace
+from appliance.iptables.walk import Packet
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import State
 from tests.appliances import NOW, PLAIN, SEED, connection
@@ -61,6 +65,9 @@ CONNECTIONS = [show.ConnectionsReport(2, 60, part) for part in ((), *[(show.Repo
 
 #: What reloads come to, the last one first.
 OUTCOMES: list[Applied] = []
+
+MAIL = load(EXAMPLE.read_bytes()).config
+assert MAIL is not None
 
 
 def answer(request: Request) -> Answers:
@@ -94,6 +101,9 @@ def answer(request: Request) -> Answers:
             return Written("/etc/fixup/fixup.cfg", 2045, "0123456789abcdef0123456789abcdef", 3)
         case Reload():
             return OUTCOMES.pop()
+        case TracePacket():
+            ends = request.source, request.source_port, request.destination, request.destination_port
+            return trace(MAIL, request.interface, Packet(request.protocol, *ends))
         case Configure():
             return Refusal("not here")
         case _:
@@ -437,3 +447,52 @@ def test_a_reload_says_what_it_found_and_whether_it_is_in_force(run_dir: Path, c
     out, err = capsys.readouterr()
     assert out == ""
     assert err.endswith("nothing was changed\n")
+
+
+# --- packet-tracer ----------------------------------------------------------------------------------------------
+
+ASKED = ["packet-tracer", "input", "outside", "tcp", "203.0.113.10", "40000", "203.0.113.125", "smtp"]
+
+
+def test_a_packet_is_traced_phase_by_phase(run_dir: Path, capsys: Out) -> None:
+    assert main(["--run-dir", str(run_dir), *ASKED]) == 0
+    told = capsys.readouterr().out
+    assert told == (GOLDEN / "packet-tracer.txt").read_text()
+    assert main([*ASKED, "-c", str(EXAMPLE)]) == 0, "the same of a file, without a firewall"
+    assert capsys.readouterr().out == told
+    assert main(["--run-dir", str(run_dir), *ASKED, "detailed"]) == 0
+    assert " rule -A FIXUP_PREROUTING -i outside0 -d 203.0.113.125/32 -j DNAT" in capsys.readouterr().out
+
+
+def test_a_dropped_one_says_why(run_dir: Path, capsys: Out) -> None:
+    words = ["packet-tracer", "input", "outside", "icmp", "203.0.113.10", "8", "0", "203.0.113.125"]
+    assert main(["--run-dir", str(run_dir), *words]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:-1] == [
+        "Drop-reason: (acl-drop) Flow is denied by configured rule",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("outside tcp", "packet-tracer input: incomplete command; SRC must follow"),
+        ("outside gre 203.0.113.10", "packet-tracer input: unknown word: gre; tcp, udp or icmp may follow"),
+        ("outside tcp 203.0.113 1 203.0.113.125 25", "packet-tracer input: SRC is no address: 203.0.113"),
+        (
+            "outside tcp 203.0.113.10 70000 203.0.113.125 25",
+            "packet-tracer input: SPORT is not a number from 0 to 65535: 70000",
+        ),
+        (
+            "outside icmp 203.0.113.10 8 256 203.0.113.125",
+            "packet-tracer input: CODE is not a number from 0 to 255: 256",
+        ),
+        (
+            "outside udp 203.0.113.10 1 203.0.113.125 53 all",
+            "packet-tracer input: unknown word: all; detailed may follow",
+        ),
+        ("dmz udp 203.0.113.10 1 203.0.113.125 53", "packet-tracer input: ERROR: interface <dmz> does not exist"),
+    ],
+)
+def test_what_is_no_packet_is_said(capsys: Out, words: str, said: str) -> None:
+    assert main(["packet-tracer", "input", *words.split(), "-c", str(EXAMPLE)]) == 2
+    assert capsys.readouterr().err == f"fixup: {said}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,7 @@ REQUESTS = [
     ShowRunningConfig(everything=True),
     ShowLogging(),
     protocol.Reload(),
+    protocol.TracePacket("outside", "tcp", IPv4Address("203.0.113.10"), 1, IPv4Address("192.0.2.25"), 25),
     protocol.Configure(("hostname fw", "! caf\udce9")),
     protocol.WriteMemory(),
     protocol.ShowStartupConfig(),

@@ -8,6 +8,7 @@ from appliance.cli.format.logs import logging
 from appliance.cli.format.policies import service_policy, service_policy_esmtp
 from appliance.cli.format.replays import replay
 from appliance.cli.format.threats import attacks
+from appliance.cli.format.traces import trace
 from appliance.cli.format.translations import nat, xlate, xlate_count
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "service_policy_esmtp",
     "span",
     "startup_config",
+    "trace",
     "written",
     "xlate",
     "xlate_count",

@@ -1,0 +1,303 @@
+"""``packet-tracer``: what becomes of the first packet of a connection, phase by phase, and which line decides.
+
+The answer comes from the rules as they are rendered (`walk`), so it cannot differ from them; of each rule that decides
+it is told which line of the configuration it was made of. It speaks of a firewall without connections: limits are told,
+not asked. Phases and reasons are an ASA's (K: its command reference, `packet-tracer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from appliance.config.config import Config, Interface
+from appliance.config.inspections import Inspection, inspections
+from appliance.config.nat import ObjectNat
+from appliance.config.statements.access_lists import access_group_line, ace_text
+from appliance.config.statements.policies import class_map_lines
+from appliance.config.statements.translations import translation_line
+from appliance.iptables.filter import DENIED, UNASKED, filter_
+from appliance.iptables.mangle import mangle
+from appliance.iptables.match import tag
+from appliance.iptables.nat import nat, postrouting, prerouting
+from appliance.iptables.tables import PREFIX, Rule, Scene
+from appliance.iptables.walk import Hit, Packet, Walked, walk
+from appliance.marks import CLASS
+from appliance.nat.static import Static
+from appliance.nat.translation import Kind, Translation
+from appliance.policy.maps import InspectEsmtp
+
+_ACL_DROP = "(acl-drop) Flow is denied by configured rule"
+_NO_ROUTE = "(no-route) No route to host"
+_DOWN = "(interface-down) Interface is down"
+_OURS = "(to-the-box) For the firewall itself: rules of your own decide"
+_NO_XLATE = "(nat-xlate-failed) NAT failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One step: what it is, whether the packet goes on, the lines that decide, and the rules they were made into."""
+
+    type: str
+    subtype: str
+    allowed: bool
+    config: tuple[str, ...] = ()
+    information: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceReport:
+    """The phases and what they come to; `source` and `destination` as the packet leaves, `inspection` 0 for none."""
+
+    phases: tuple[Phase, ...]
+    input: str
+    output: str
+    allowed: bool
+    reason: str
+    source: IPv4Address
+    source_port: int
+    destination: IPv4Address
+    destination_port: int
+    inspection: int
+
+
+def trace(config: Config, nameif: str, packet: Packet) -> TraceReport:
+    """What becomes of `packet`, coming in by `nameif`; ValueError if there is no interface of that name."""
+    return _Tracer(config, nameif, packet).report()
+
+
+class _Stopped(Exception):
+    """The packet goes no further."""
+
+
+class _Tracer:
+    def __init__(self, config: Config, nameif: str, packet: Packet) -> None:
+        self._config = config
+        self._scene = Scene.of(config)
+        self._classes = inspections(config)
+        interface = config.interface(nameif)
+        if interface is None:
+            raise ValueError(f"ERROR: interface <{nameif}> does not exist")
+        self._input = interface
+        self._packet = packet
+        self._output: Interface | None = None
+        self._inspection = 0
+        self._phases: list[Phase] = []
+        self._reason = ""
+
+    def report(self) -> TraceReport:
+        try:
+            self._run()
+        except _Stopped as stopped:
+            self._reason = str(stopped)
+        packet = self._packet
+        return TraceReport(
+            tuple(self._phases),
+            str(self._input.nameif),
+            str(self._output.nameif) if self._output else "",
+            not self._reason,
+            self._reason,
+            packet.source,
+            packet.source_port,
+            packet.destination,
+            packet.destination_port,
+            self._inspection,
+        )
+
+    def _run(self) -> None:
+        if self._input.shutdown or self._input.hardware is None:
+            raise _Stopped(_DOWN)
+        self._at(came_in=self._input.hardware)
+        tables = nat(self._scene).chains
+        self._untranslate(walk(tables, f"{PREFIX}PREROUTING", self._packet, "destination"))
+        self._route()
+        self._classify()
+        self._access()
+        self._settings()
+        self._inspect()
+        self._translate(walk(tables, f"{PREFIX}POSTROUTING", self._packet, "source"))
+        self._phase("FLOW-CREATION", "", True, information=["New flow created, packet dispatched to next module"])
+
+    def _at(self, **fields: str | int) -> None:
+        self._packet = self._packet.at(**fields)
+
+    def _phase(
+        self,
+        type: str,
+        subtype: str,
+        allowed: bool,
+        config: Iterable[str] = (),
+        information: Iterable[str] = (),
+        hits: Iterable[Hit] = (),
+    ) -> None:
+        rules = tuple(" ".join(["-A", each.chain, *each.rule]) for each in hits)
+        self._phases.append(Phase(type, subtype, allowed, tuple(config), tuple(information), rules))
+
+    # --- addresses ------------------------------------------------------------------------------------------------
+
+    def _untranslate(self, walked: Walked) -> None:
+        before, after = self._packet, walked.packet
+        self._packet = after
+        if walked.target not in ("DNAT", "NETMAP"):
+            return
+        rule = self._translation(walked.hits[-1], lambda each: prerouting(self._scene, each))
+        said = [f"Untranslate {_destination(before)} to {_destination(after)}"]
+        self._phase("UN-NAT", "static", True, self._lines(rule), said, walked.hits[-1:])
+
+    def _translate(self, walked: Walked) -> None:
+        before, after = self._packet, walked.packet
+        self._packet = after
+        if not walked.hits:
+            return
+        rule = self._translation(walked.hits[-1], lambda each: postrouting(self._scene, each))
+        if walked.target == "RETURN":
+            self._phase("NAT-EXEMPT", "", True, self._lines(rule), (), walked.hits[-1:])
+            return
+        kind = "dynamic" if rule.kind is Kind.DYNAMIC else "static"
+        said = [f"{kind.capitalize()} translate {_source(before)} to {_source(after)}"]
+        self._phase("NAT", "", True, self._lines(rule), said, walked.hits[-1:])
+
+    def _translation(self, hit: Hit, rendered: Callable[[Translation], Iterator[Rule]]) -> Translation:
+        """The translation whose rule was hit."""
+        behind = 0
+        for each in self._scene.translations:
+            behind += sum(1 for _ in rendered(each))
+            if hit.index < behind:
+                return each
+        raise AssertionError("every rule is some translation's")
+
+    def _lines(self, rule: Translation) -> list[str]:
+        statement = next((each for each in self._config.translations if each.line == rule.line), None)
+        if statement is None:
+            return []
+        head = [f"object network {statement.name}"] if isinstance(statement, ObjectNat) else []
+        return [*head, f"{' ' if head else ''}{translation_line(statement)}"]
+
+    # --- the way ----------------------------------------------------------------------------------------------------
+
+    def _route(self) -> None:
+        destination = self._packet.destination
+        if any(each.address is not None and each.address.ip == destination for each in self._config.interfaces):
+            self._phase("ROUTE-LOOKUP", "Resolve Egress Interface", True, information=["found next-hop identity"])
+            raise _Stopped(_OURS)
+        found = _way(self._config, self._scene, destination)
+        if found is None:
+            self._phase("ROUTE-LOOKUP", "Resolve Egress Interface", False)
+            raise _Stopped(_NO_ROUTE)
+        self._output, hop = found
+        self._at(goes_out=str(self._output.hardware))
+        said = [f"found next-hop {hop} using egress ifc  {self._output.nameif}"]
+        self._phase("ROUTE-LOOKUP", "Resolve Egress Interface", True, information=said)
+
+    # --- classes ----------------------------------------------------------------------------------------------------
+
+    def _classify(self) -> None:
+        walked = walk(mangle(self._scene, self._classes, 1).chains, f"{PREFIX}FORWARD", self._packet)
+        self._packet = walked.packet
+        self._inspection = CLASS.get(walked.packet.mark)
+        marking = [each for each in walked.hits if each.chain.startswith(f"{PREFIX}CLASS_") and "MARK" in each.rule]
+        self._decided = marking[-1] if marking else None
+
+    def _inspect(self) -> None:
+        if self._decided is None:
+            return
+        each = self._classes[int(self._decided.chain.removeprefix(f"{PREFIX}CLASS_")) - 1]
+        subtype = "inspect-esmtp" if each.number else "no inspect-esmtp"
+        said = [f"under {each.inspect_map.name}"] if each.inspect_map else ["exempt from inspection"]
+        self._phase("INSPECT", subtype, True, self._policy(each), said, [self._decided])
+
+    def _policy(self, inspection: Inspection) -> Iterator[str]:
+        yield from (line for line in class_map_lines(inspection.class_map) if line != "!")
+        yield f"policy-map {inspection.policy}"
+        yield f" class {inspection.class_map.name}"
+        policy = self._config.policy_map(inspection.policy)
+        for each in policy.classes if policy else ():
+            if each.name == inspection.class_map.name and isinstance(each.inspect, InspectEsmtp):
+                yield f"  inspect esmtp{f' {each.inspect.map}' if each.inspect.map else ''}"
+        if not inspection.number:
+            yield "  no inspect esmtp"
+        where = "global" if inspection.interface is None else f"interface {inspection.interface}"
+        yield f"service-policy {inspection.policy} {where}"
+
+    # --- who may ------------------------------------------------------------------------------------------------------
+
+    def _access(self) -> None:
+        tables = filter_(self._scene, {"FIXUP_QUEUE": [["-j", "NFQUEUE"]]}).chains
+        walked = walk(tables, f"{PREFIX}FORWARD", self._packet)
+        for hit in walked.hits:
+            self._judge(hit)
+        if walked.dropped:
+            self._phase("ACCESS-LIST", "", False, ["Implicit Rule"], (), walked.hits[-1:])
+            raise _Stopped(_ACL_DROP)
+
+    def _judge(self, hit: Hit) -> None:
+        """A phase for a rule that says who may; _Stopped if it ends here."""
+        if hit.chain.startswith((f"{PREFIX}IN_", f"{PREFIX}OUT_", "FIXUP_GLOBAL")) and "--comment" in hit.rule:
+            permitted = hit.rule[-2:] != tuple(DENIED)
+            self._phase("ACCESS-LIST", "log", permitted, self._entry(hit), (), [hit])
+            if not permitted:
+                raise _Stopped(_ACL_DROP)
+        elif hit.chain == "FIXUP_CONTROL" and hit.rule[-1] == "DROP":
+            self._phase("NAT", "nat-control", False, ["nat-control"], (), [hit])
+            raise _Stopped(_NO_XLATE)
+        elif hit.chain == "FIXUP_ACCESS" and "--ctorigdst" in hit.rule:
+            self._phase("NAT", "rpf-check", False, (), ["known here by its mapped address alone"], [hit])
+            raise _Stopped(_ACL_DROP)
+        elif hit.chain == "FIXUP_ACCESS" and hit.rule[-1] in ("DROP", UNASKED[1]):
+            self._phase("ACCESS-LIST", "", False, ["Implicit Rule"], (), [hit])
+            raise _Stopped(_ACL_DROP)
+        elif hit.chain == "FIXUP_ACCESS" and hit.rule[-1] in ("RETURN", "FIXUP_EGRESS"):
+            self._phase("ACCESS-LIST", "", True, ["Implicit Rule"], (), [hit])
+
+    def _entry(self, hit: Hit) -> list[str]:
+        """The group and the entry that a rule with a tag was made of."""
+        wanted = hit.rule[hit.rule.index("--comment") + 1]
+        interfaces = {None, self._input.nameif, self._output.nameif if self._output else None}
+        for group in self._config.access_groups:
+            if group.interface not in interfaces:
+                continue
+            access_list = self._config.access_list(group.access_list)
+            for ace in access_list.aces if access_list else ():
+                for element in self._scene.elements.of(ace):
+                    if access_list is not None and tag(access_list, ace, element) == wanted:
+                        entry = f"access-list {access_list.name} extended {ace_text(ace)}"
+                        return [access_group_line(group), entry]
+        return []
+
+    def _settings(self) -> None:
+        """The limits there are for the server; whether they are reached is not asked."""
+        static = next((each for each in self._config.statics if self._is_for(each)), None)
+        if static is not None and (static.max_conns or static.max_embryonic):
+            limits = f"conn-max {static.max_conns} embryonic-conn-max {static.max_embryonic}"
+            self._phase("CONN-SETTINGS", "", True, information=[limits])
+
+    def _is_for(self, static: Static) -> bool:
+        here = self._input.nameif == static.mapped_interface
+        return here and self._packet.destination == static.real and self._packet.protocol == "tcp"
+
+
+def _way(config: Config, scene: Scene, destination: IPv4Address) -> tuple[Interface, IPv4Address] | None:
+    """The interface and the next hop towards an address, as the kernel's routes are made of the configuration."""
+    found: list[tuple[int, int, Interface, IPv4Address]] = []
+    used = {each.nameif: each for each in scene.ours if not each.shutdown}
+    for each in used.values():
+        if each.address is not None and destination in each.address.network:
+            found.append((-each.address.network.prefixlen, 0, each, destination))
+    for static in config.statics:
+        if static.mapped == destination and static.real_interface in used:
+            found.append((-32, 0, used[static.real_interface], destination))
+    for route in config.routes:
+        if destination in route.network and route.interface in used:
+            found.append((-route.network.prefixlen, route.metric, used[route.interface], route.gateway))
+    best = min(found, key=lambda each: each[:2], default=None)
+    return None if best is None else best[2:]
+
+
+def _source(packet: Packet) -> str:
+    return f"{packet.source}/{packet.source_port}"
+
+
+def _destination(packet: Packet) -> str:
+    return f"{packet.destination}/{packet.destination_port}"

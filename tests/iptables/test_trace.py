@@ -1,0 +1,173 @@
+"""`packet-tracer`: which line decides, phase by phase, from the rules as they are rendered."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from appliance.config.config import Config
+from appliance.config.load import load
+from appliance.iptables.trace import TraceReport, trace
+from appliance.iptables.walk import Packet, walk
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "mail.cfg"
+GOLDEN = Path(__file__).parents[1] / "golden" / "config"
+
+
+def loaded(text: str) -> Config:
+    config = load(text).config
+    assert config is not None, load(text)
+    return config
+
+
+MAIL = loaded(EXAMPLE.read_text(encoding="utf-8"))
+
+
+def tcp(source: str, destination: str, port: int, source_port: int = 40_000) -> Packet:
+    return Packet("tcp", IPv4Address(source), source_port, IPv4Address(destination), port)
+
+
+def steps(report: TraceReport) -> list[str]:
+    return [f"{each.type} {each.subtype}".strip() + ("" if each.allowed else " DROP") for each in report.phases]
+
+
+def test_mail_from_outside_is_let_in_translated_and_inspected() -> None:
+    report = trace(MAIL, "outside", tcp("203.0.113.10", "203.0.113.125", 25))
+    assert steps(report) == [
+        "UN-NAT static",
+        "ROUTE-LOOKUP Resolve Egress Interface",
+        "ACCESS-LIST log",
+        "CONN-SETTINGS",
+        "INSPECT inspect-esmtp",
+        "FLOW-CREATION",
+    ]
+    un_nat, route, access, settings, inspect, _ = report.phases
+    assert un_nat.config[0].startswith("static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255")
+    assert un_nat.information == ("Untranslate 203.0.113.125/25 to 192.0.2.25/25",)
+    assert route.information == ("found next-hop 192.0.2.25 using egress ifc  inside",)
+    assert access.config == (
+        "access-group outside_in in interface outside",
+        "access-list outside_in extended permit tcp any host 203.0.113.125 eq smtp",
+    )
+    assert settings.information == ("conn-max 50 embryonic-conn-max 100",)
+    assert inspect.config[-4:] == (
+        "policy-map global_policy",
+        " class inspection_default",
+        "  inspect esmtp",
+        "service-policy global_policy global",
+    )
+    assert (report.allowed, report.reason, report.output, report.inspection) == (True, "", "inside", 1)
+    assert (report.destination, report.destination_port) == (IPv4Address("192.0.2.25"), 25)
+
+
+def test_what_no_entry_permits_ends_at_the_implicit_rule() -> None:
+    report = trace(MAIL, "outside", tcp("203.0.113.10", "203.0.113.125", 26))
+    assert steps(report)[-1] == "ACCESS-LIST DROP"
+    assert report.phases[-1].config == ("Implicit Rule",)
+    assert (report.allowed, report.reason) == (False, "(acl-drop) Flow is denied by configured rule")
+
+
+def test_an_entry_that_denies_is_told() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").replace(
+        "access-list outside_in remark mail from the world",
+        "access-list outside_in extended deny tcp host 203.0.113.66 any",
+    )
+    report = trace(loaded(text), "outside", tcp("203.0.113.66", "203.0.113.125", 25))
+    assert report.phases[-1].config[1] == "access-list outside_in extended deny tcp host 203.0.113.66 any"
+    assert not report.allowed
+
+
+def test_a_host_behind_a_static_is_not_reached_by_its_real_address() -> None:
+    report = trace(MAIL, "outside", tcp("203.0.113.10", "192.0.2.25", 25))
+    assert steps(report)[-1] == "NAT rpf-check DROP"
+
+
+def test_an_exempt_host_is_told_as_one() -> None:
+    report = trace(MAIL, "outside", tcp("203.0.113.10", "203.0.113.126", 25))
+    assert "INSPECT no inspect-esmtp" in steps(report)
+    assert report.inspection == 0
+
+
+def test_from_inside_the_source_is_translated_and_the_level_permits() -> None:
+    report = trace(MAIL, "inside", tcp("192.0.2.26", "203.0.113.10", 25))
+    assert report.source == IPv4Address("203.0.113.126")
+    access = next(each for each in report.phases if each.type == "ACCESS-LIST")
+    assert access.config == ("Implicit Rule",)
+    translation = next(each for each in report.phases if each.type == "NAT")
+    assert translation.information == ("Static translate 192.0.2.26/40000 to 203.0.113.126/40000",)
+
+
+@pytest.mark.parametrize(
+    ("destination", "reason"),
+    [
+        ("198.51.100.1", "(no-route) No route to host"),
+        ("203.0.113.1", "(to-the-box) For the firewall itself: rules of your own decide"),
+        ("192.0.2.99", "(acl-drop) Flow is denied by configured rule"),
+        ("203.0.113.20", "(acl-drop) Flow is denied by configured rule"),
+    ],
+)
+def test_other_ends(destination: str, reason: str) -> None:
+    report = trace(MAIL, "outside", tcp("203.0.113.10", destination, 25))
+    assert (report.allowed, report.reason) == (False, reason)
+
+
+def test_an_interface_that_is_shut_passes_nothing_and_an_unknown_one_is_an_error() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").replace(" nameif outside\n", " nameif outside\n shutdown\n")
+    report = trace(loaded(text), "outside", tcp("203.0.113.10", "203.0.113.125", 25))
+    assert report.reason == "(interface-down) Interface is down"
+    with pytest.raises(ValueError, match="interface <dmz> does not exist"):
+        trace(MAIL, "dmz", tcp("203.0.113.10", "203.0.113.125", 25))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.cfg")))
+def test_every_rule_that_is_rendered_can_be_read(name: str) -> None:
+    """Of every golden configuration: each interface, inwards and outwards, in each protocol that has rules."""
+    config = loaded((GOLDEN / f"{name}.cfg").read_bytes().decode("utf-8", "surrogateescape"))
+    ends = [IPv4Address("203.0.113.10"), IPv4Address("192.0.2.25"), *(each.mapped for each in config.statics)]
+    for interface in config.interfaces:
+        for destination in ends if interface.nameif else ():
+            for protocol, first in (("tcp", 40_000), ("udp", 40_000), ("icmp", 8), ("icmp", 3)):
+                packet = Packet(protocol, IPv4Address("203.0.113.77"), first, destination, 25)
+                report = trace(config, str(interface.nameif), packet)
+                assert report.allowed is (report.reason == "")
+
+
+# --- the walk itself --------------------------------------------------------------------------------------------
+
+
+ONE = tcp("203.0.113.10", "192.0.2.25", 25)
+
+
+@pytest.mark.parametrize(
+    ("chains", "target"),
+    [
+        ({"A": [["-j", "B"], ["-j", "DROP"]], "B": [["-j", "RETURN"]]}, "DROP"),
+        ({"A": [["-j", "B"], ["-j", "DROP"]], "B": [["-p", "udp", "-j", "ACCEPT"]]}, "DROP"),
+        ({"A": [["-g", "B"], ["-j", "DROP"]], "B": [["-j", "RETURN"]]}, "RETURN"),
+        ({"A": [["-j", "B"], ["-j", "DROP"]], "B": [["-g", "C"], ["-j", "ACCEPT"]], "C": []}, "DROP"),
+        ({"A": [["!", "-s", "203.0.113.0/24", "-j", "DROP"], ["-j", "ACCEPT"]]}, "ACCEPT"),
+        ({"A": [["-p", "tcp", "!", "--dport", "25", "-j", "DROP"]]}, ""),
+        ({"A": [["-p", "tcp", "--dport", "20:30", "-j", "DROP"]]}, "DROP"),
+        ({"A": [["-m", "mark", "--mark", "0x0/0xff", "-j", "MARK", "--set-xmark", "0x1/0xff"], *[["-j", "A1"]]],
+          "A1": [["-m", "mark", "--mark", "0x1/0xf", "-j", "DROP"]]}, "DROP"),
+        ({"A": [["-j", "RETURN"], ["-j", "DROP"]]}, "RETURN"),
+    ],
+)  # fmt: skip
+def test_chains_are_walked_as_the_kernel_walks_them(chains: dict[str, list[list[str]]], target: str) -> None:
+    assert walk(chains, "A", ONE).target == target
+
+
+def test_what_is_not_known_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no such condition: --ttl"):
+        walk({"A": [["-m", "ttl", "--ttl", "3", "-j", "DROP"]]}, "A", ONE)
+    with pytest.raises(ValueError, match="no such target"):
+        walk({"A": [["-j", "TARPIT"]]}, "A", ONE)
+
+
+def test_a_network_is_translated_address_by_address() -> None:
+    walked = walk({"A": [["-d", "203.0.113.0/24", "-j", "NETMAP", "--to", "192.0.2.0/24"]]}, "A",
+                  tcp("198.51.100.1", "203.0.113.77", 25), "destination")  # fmt: skip
+    assert walked.packet.destination == IPv4Address("192.0.2.77")
+    assert walked.packet.first.destination == IPv4Address("203.0.113.77")
