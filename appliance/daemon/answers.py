@@ -116,7 +116,7 @@ class Operators:
         config = self._config
         if name is not None and config.access_list(name) is None:
             return Refusal(f"there is no access list {name}")
-        return show.access_lists(config, self._hits.entries(), name)
+        return show.access_lists(config, self._hits.entries(name), name)
 
     def _trace(self, asked: TracePacket) -> Answer:
         ends = asked.source, asked.source_port, asked.destination, asked.destination_port

@@ -1,37 +1,46 @@
 """How often our rules were hit, read from what ``iptables-save --counters`` prints.
 
-A rule is known by its chain and its place in it, which are those it was rendered at: nothing else names it. Only a
-connection's first packet comes to these chains, so a hit is a connection. What TCP Intercept answered is not among
-them: it is asked about by chains of its own.
+The element of an access list has a tag (`match.tag`); a rule of the nat table is known by its chain and its place in
+it, which are those it was rendered at. Only a connection's first packet comes to these chains, so a hit is a
+connection. What TCP Intercept answered is not among them: it is asked about by chains of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from itertools import islice
 
 from appliance.config.config import Config
-from appliance.iptables.match import Matches
+from appliance.iptables.match import tag
 from appliance.iptables.nat import output, postrouting, prerouting
 from appliance.iptables.tables import PREFIX, Scene
 from appliance.nat.static import Static
-from appliance.policy.acl import AccessList
+from appliance.policy.acl import AccessList, Element
 
-_RULE = re.compile(rf"\[(\d+):\d+\] -A ({PREFIX}\S+) ")
+_RULE = re.compile(rf"\[(\d+):\d+\] -A ({PREFIX}\S+) (?:.*--comment \"?(0x[0-9a-f]{{8}})\"? )?")
 
-#: Packets that hit each rule, by chain.
-Counters = Mapping[str, tuple[int, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Packets that hit each rule of a chain, in their order, and by tag those that hit any rule that has it."""
+
+    chains: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    tags: Mapping[str, int] = field(default_factory=dict)
 
 
 def counters(saved: str) -> Counters:
     """The counters of our chains."""
-    found: dict[str, list[int]] = {}
+    chains: dict[str, list[int]] = {}
+    tags: dict[str, int] = {}
     for line in saved.splitlines():
         if rule := _RULE.match(line):
-            found.setdefault(rule[2], []).append(int(rule[1]))
-    return {chain: tuple(counts) for chain, counts in found.items()}
+            chains.setdefault(rule[2], []).append(int(rule[1]))
+            if rule[3]:
+                tags[rule[3]] = tags.get(rule[3], 0) + int(rule[1])
+    return Counters(chains, tags)
 
 
 def translations(config: Config, counted: Counters) -> list[tuple[int, int]]:
@@ -40,8 +49,8 @@ def translations(config: Config, counted: Counters) -> list[tuple[int, int]]:
     The hosts of one rule share its hits.
     """
     scene = Scene.of(config)
-    out, back = (iter(counted.get(f"{PREFIX}{each}", ())) for each in ("POSTROUTING", "PREROUTING"))
-    own = iter(counted.get(f"{PREFIX}OUTPUT", ()))
+    out, back = (iter(counted.chains.get(f"{PREFIX}{each}", ())) for each in ("POSTROUTING", "PREROUTING"))
+    own = iter(counted.chains.get(f"{PREFIX}OUTPUT", ()))
     by_line: dict[tuple[int, str], tuple[int, int]] = {}
     for rule in scene.translations:
         there = sum(islice(out, len(list(postrouting(scene, rule)))))
@@ -58,25 +67,14 @@ def _of_host(by_line: Mapping[tuple[int, str], tuple[int, int]], static: Static)
     return 0, 0
 
 
-def entries(config: Config, access_list: AccessList, filtered: Counters) -> list[int]:
-    """For each entry of an access list that matches packets how many connections it decided, wherever it is applied."""
-    devices = {each.nameif: each.hardware for each in config.interfaces}
+def entries(config: Config, access_list: AccessList, filtered: Counters) -> list[list[tuple[Element, str, int]]]:
+    """For each entry that matches packets its elements, each with its tag and how many connections it decided."""
     scene = Scene.of(config)
-    totals = [0] * len(access_list.aces)
-    for group in config.access_groups:
-        if group.access_list != access_list.name:
-            continue
-        chain = f"{PREFIX}GLOBAL"
-        if group.interface is not None:
-            chain = f"{PREFIX}{group.direction.upper()}_{devices[group.interface]}"
-        counts = iter(filtered.get(chain, ()))
-        of_entries = expanded(scene, access_list, arriving=group.direction == "in")
-        totals = [total + sum(islice(counts, rules)) for total, rules in zip(totals, of_entries, strict=True)]
-    return totals
-
-
-def expanded(scene: Scene, access_list: AccessList, *, arriving: bool) -> list[int]:
-    """How many rules each entry is: one for each of its elements, and for each real address of a mapped one."""
-    matches = Matches(scene)
-    words = matches.arriving if arriving else matches.here
-    return [sum(len(list(words(each))) for each in scene.elements.of(ace)) for ace in access_list.aces]
+    return [
+        [
+            (element, known, filtered.tags.get(known, 0))
+            for element in scene.elements.of(ace)
+            for known in (tag(access_list, ace, element),)
+        ]
+        for ace in access_list.aces
+    ]

@@ -4,7 +4,7 @@ A report holds no formatting: the client prints it as ASA does (`cli/format`) or
 comes from the snapshot, never from logs. A module for each family of commands.
 """
 
-from appliance.show.access_lists import AccessListReport, AccessListsReport, EntryReport, access_lists
+from appliance.show.access_lists import AccessListReport, AccessListsReport, ElementReport, EntryReport, access_lists
 from appliance.show.configuration import RunningConfigReport, running_config
 from appliance.show.connections import (
     AddressRange,
@@ -61,6 +61,7 @@ __all__ = [
     "ClearedReport",
     "ConnectionReport",
     "ConnectionsReport",
+    "ElementReport",
     "EntryReport",
     "HostUse",
     "HostsWanted",

@@ -1,4 +1,7 @@
-"""``show access-list``: the entries with their lines, and how many connections each decided (asa.md §3.9)."""
+"""``show access-list``: the entries with their lines, and how many connections each decided (asa.md §3.9).
+
+An entry that names objects or groups is followed by what it comes to.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,37 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from appliance.config.config import Config
-from appliance.config.statements.access_lists import entry_text
-from appliance.policy.acl import AccessList, Ace
+from appliance.config.statements.access_lists import ace_text, entry_text
+from appliance.policy.acl import AccessList, Ace, Element, Named
+
+#: An element of an entry, its hash, and how many connections it decided.
+Counted = tuple[Element, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ElementReport:
+    """What an entry comes to, or one of the things."""
+
+    text: str
+    hits: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class EntryReport:
-    """A line of an access list; a remark has no count."""
+    """A line of an access list; a remark has no count. `elements` are what an entry that names something comes to."""
 
     line: int
     text: str
     hits: int | None
     hash: str
+    inactive: bool = False
+    elements: tuple[ElementReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AccessListReport:
-    """One access list; its elements are the entries that match packets."""
+    """One access list; `elements` is how many things its entries come to."""
 
     name: str
     elements: int
@@ -38,24 +55,52 @@ class AccessListsReport:
     access_lists: tuple[AccessListReport, ...]
 
 
-def access_lists(config: Config, hits: Mapping[str, Sequence[int]], name: str | None = None) -> AccessListsReport:
-    """All of them, or the one called `name`; `hits` has, by list, a count for each entry that matches packets."""
+def access_lists(
+    config: Config, counts: Mapping[str, Sequence[Sequence[Counted]]], name: str | None = None
+) -> AccessListsReport:
+    """All of them, or the one called `name`; `counts` has, by list, the elements of each entry that matches packets."""
     wanted = [each for each in config.access_lists if name in (None, each.name)]
-    return AccessListsReport(tuple(_access_list(each, hits.get(each.name, ())) for each in wanted))
+    return AccessListsReport(tuple(_access_list(each, counts.get(each.name, ())) for each in wanted))
 
 
-def _access_list(access_list: AccessList, hits: Sequence[int]) -> AccessListReport:
-    counts = iter(hits)
-    entries = tuple(
-        EntryReport(
-            line,
-            text := entry_text(entry),
-            next(counts, 0) if isinstance(entry, Ace) else None,
-            _hash(f"{access_list.name} {text}"),
-        )
-        for line, entry in enumerate(access_list.entries, 1)
+def _access_list(access_list: AccessList, counts: Sequence[Sequence[Counted]]) -> AccessListReport:
+    counted = iter(counts)
+    entries = []
+    for line, entry in enumerate(access_list.entries, 1):
+        if isinstance(entry, Ace):
+            entries.append(_entry(access_list.name, line, entry, next(counted, ())))
+        else:
+            entries.append(EntryReport(line, entry_text(entry), None, ""))
+    elements = sum(max(1, len(each.elements)) for each in entries if each.hits is not None)
+    return AccessListReport(access_list.name, elements, _hash(access_list.name), tuple(entries))
+
+
+def _entry(name: str, line: int, ace: Ace, counted: Sequence[Counted]) -> EntryReport:
+    text = entry_text(ace)
+    hits = sum(count for _, _, count in counted)
+    named = any(isinstance(each, Named) for each in (ace.protocol, ace.source, ace.destination, *_asked(ace)))
+    if len(counted) == 1 and not named:
+        return EntryReport(line, text, hits, counted[0][1])
+    elements = tuple(ElementReport(_element_text(element), count, known) for element, known, count in counted)
+    return EntryReport(line, text, hits, _hash(f"{name} {text}"), ace.inactive, elements)
+
+
+def _asked(ace: Ace) -> tuple[object, ...]:
+    return ace.source_ports, ace.destination_ports, ace.icmp
+
+
+def _element_text(element: Element) -> str:
+    """As an entry that asks for just this would be written."""
+    ace = Ace(
+        element.permit,
+        element.protocol,
+        element.source,
+        element.source_ports,
+        element.destination,
+        element.destination_ports,
+        icmp=element.icmp,
     )
-    return AccessListReport(access_list.name, len(access_list.aces), _hash(access_list.name), entries)
+    return f"extended {ace_text(ace)}"
 
 
 def _hash(text: str) -> str:

@@ -125,10 +125,24 @@ def test_nat() -> None:
 
 
 def test_access_lists() -> None:
-    report = show.access_lists(PLAIN, {"outside_in": [41, 0, 7]})
+    first = (
+        show.EntryReport(1, "remark mail from the world", None, ""),
+        show.EntryReport(2, "extended permit tcp any host 203.0.113.125 eq smtp", 41, "0x98b8f664"),
+        show.EntryReport(
+            3,
+            "extended permit object-group mail any host 203.0.113.126",
+            0,
+            "0xffc8818e",
+            elements=(
+                show.ElementReport("extended permit tcp any host 203.0.113.126 eq smtp", 0, "0xc366785c"),
+                show.ElementReport("extended permit tcp any host 203.0.113.126 eq 587", 0, "0x99b12d03"),
+            ),
+        ),
+        show.EntryReport(4, "extended deny ip any any inactive", 0, "0x20db5032", inactive=True),
+    )
+    report = show.AccessListsReport((show.AccessListReport("outside_in", 4, "0xcb4257a3", first),))
     assert printed(format.access_lists(report)) == golden("access-list")
-    one = show.access_lists(PLAIN, {}, "ironport_esa_internal")
-    assert printed(format.access_list(one)).splitlines()[0].startswith("access-list ironport_esa_internal; 2 elements;")
+    assert printed(format.access_list(report)).splitlines() == golden("access-list").splitlines()[2:]
 
 
 def test_attacks() -> None:

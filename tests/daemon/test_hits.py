@@ -1,4 +1,4 @@
-"""Hits over configurations: what stays keeps its count, what goes loses it."""
+"""Hits over configurations: a translation that stays keeps its count, one that goes loses it."""
 
 from __future__ import annotations
 
@@ -7,51 +7,52 @@ from appliance.iptables.hits import Counters
 from tests.appliances import EXAMPLE, configured
 
 ONE = configured(EXAMPLE)
-LESS = configured(
-    EXAMPLE.replace("access-list outside_in extended permit tcp any host 203.0.113.125 eq smtp\n", "").replace(
-        "tcp 50 100", "tcp 7 7"
-    )
-)
+OTHER_LIMITS = configured(EXAMPLE.replace("tcp 50 100", "tcp 7 7"))
+LESS = configured(EXAMPLE.replace("static (inside,outside) 203.0.113.125 192.0.2.25 netmask", "! "))
 
 
 class Kernel:
-    """Counters that begin anew when rules are put in place."""
+    """Counters of the nat table that begin anew when rules are put in place."""
 
     def __init__(self) -> None:
-        self.counters: dict[str, Counters] = {}
+        self.counters = Counters()
 
     def read(self, table: str) -> Counters:
-        return self.counters.get(table, {})
+        return self.counters if table == "nat" else Counters()
 
-    def count(self, entries: tuple[int, ...], inbound: tuple[int, ...]) -> None:
-        self.counters = {
-            "filter": {"FIXUP_IN_outside0": (*entries, 9)},
-            "nat": {"FIXUP_PREROUTING": inbound, "FIXUP_POSTROUTING": (0, 0, 1), "FIXUP_OUTPUT": (0, 0, 0)},
-        }
+    def count(self, *inbound: int) -> None:
+        out = [0] * (len(inbound) - 1)
+        self.counters = Counters(
+            {"FIXUP_PREROUTING": inbound, "FIXUP_POSTROUTING": (*out, 1), "FIXUP_OUTPUT": [0] * len(inbound)}
+        )
 
 
 def test_counts_go_on_over_a_reload() -> None:
     kernel = Kernel()
     made = Hits(kernel.read)
-    assert (made.translations(), made.entries()) == ([], {})
+    assert (made.translations(), made.entries(None)) == ([], {})
     made.settle(ONE)
-    kernel.count((1, 2, 3), (5, 6, 7))
-    assert made.entries()["outside_in"] == [1, 2, 3]
+    kernel.count(5, 6, 7)
     assert made.translations() == [(0, 5), (0, 6), (1, 7)]
-    made.settle(ONE)
-    kernel.count((10, 0, 0), (0, 0, 0))
-    assert made.entries()["outside_in"] == [11, 2, 3]
+    made.settle(OTHER_LIMITS)
+    kernel.count(0, 0, 0)
     assert made.translations() == [(0, 5), (0, 6), (2, 7)]
 
 
-def test_an_entry_is_itself_wherever_it_stands_and_a_static_whatever_its_limits() -> None:
+def test_one_that_goes_loses_its_count() -> None:
     kernel = Kernel()
     made = Hits(kernel.read)
     made.settle(ONE)
-    kernel.count((1, 2, 3), (5, 6, 7))
+    kernel.count(5, 6, 7)
     made.settle(LESS)
-    kernel.counters = {}
-    assert made.entries()["outside_in"] == [2, 3]
-    assert made.translations() == [(0, 5), (0, 6), (1, 7)]
+    kernel.counters = Counters()
+    assert made.translations() == [(0, 6), (1, 7)]
     made.settle(ONE)
-    assert made.entries()["outside_in"] == [0, 2, 3]
+    assert made.translations() == [(0, 0), (0, 6), (1, 7)]
+
+
+def test_entries_are_those_of_the_list_that_is_asked_for() -> None:
+    made = Hits(Kernel().read)
+    made.settle(ONE)
+    assert set(made.entries(None)) == {"outside_in", "ironport_esa_internal"}
+    assert [len(each) for each in made.entries("outside_in")["outside_in"]] == [1, 1, 1]

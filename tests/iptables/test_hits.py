@@ -8,7 +8,7 @@ import pytest
 
 from appliance import iptables
 from appliance.iptables import hits
-from appliance.iptables.tables import Scene
+from appliance.iptables.hits import Counters
 from tests.appliances import EXAMPLE, configured
 
 CONFIG = configured(
@@ -38,7 +38,7 @@ def test_counters_are_those_of_our_chains_in_their_order() -> None:
 [2:120] -A FIXUP_IN_x -p tcp -j DROP
 [3:9] -A FIXUP_IN_x -j DROP
 """
-    assert hits.counters(text) == {"FIXUP_IN_x": (2, 3)}
+    assert hits.counters(text) == Counters({"FIXUP_IN_x": [2, 3]})
 
 
 def test_a_static_translates_on_the_way_out_and_untranslates_on_the_way_in() -> None:
@@ -53,36 +53,27 @@ def test_a_static_translates_on_the_way_out_and_untranslates_on_the_way_in() -> 
 
 
 def test_without_counters_nothing_was_hit() -> None:
-    (access_list,) = [each for each in CONFIG.access_lists if each.name == "outside_in"]
-    assert hits.translations(CONFIG, {}) == [(0, 0)] * 3
-    assert hits.entries(CONFIG, access_list, {}) == [0] * 4
+    assert hits.translations(CONFIG, Counters()) == [(0, 0)] * 3
+    assert of_entries(Counters()) == [[0]] * 4
+
+
+def of_entries(filtered: Counters) -> list[list[int]]:
+    access_list = CONFIG.access_list("outside_in")
+    assert access_list is not None
+    return [[count for _, _, count in each] for each in hits.entries(CONFIG, access_list, filtered)]
 
 
 @pytest.mark.parametrize(("number", "real"), [(0, "192.0.2.25"), (1, "192.0.2.26"), (2, "192.0.2.27")])
 def test_an_entry_is_hit_by_its_own_rule(number: int, real: str) -> None:
-    access_list = CONFIG.access_list("outside_in")
-    assert access_list is not None
     filtered = hits.counters(saved("filter", {f"FIXUP_IN_outside0 -d {real}/32": 5, "--dport 23": 3}))
-    expected = [0, 0, 0, 3]
-    expected[number] = 5
-    assert hits.entries(CONFIG, access_list, filtered) == expected
+    expected = [[0], [0], [0], [3]]
+    expected[number] = [5]
+    assert of_entries(filtered) == expected
 
 
-def test_an_entry_that_names_a_mapped_address_of_two_hosts_is_hit_by_either_rule() -> None:
-    text = (
-        EXAMPLE
-        + """
-interface Ethernet0/2
- hardware dmz0
- nameif dmz
- security-level 50
- ip address 198.51.100.1 255.255.255.0
-static (dmz,inside) 203.0.113.125 198.51.100.25 netmask 255.255.255.255
+def test_an_element_that_is_several_rules_is_hit_by_each() -> None:
+    text = """[1:60] -A FIXUP_IN_x -d 192.0.2.25/32 -m comment --comment 0x0000000a -j RETURN
+[2:60] -A FIXUP_IN_x -d 192.0.2.26/32 -m comment --comment "0x0000000a" -j RETURN
+[4:60] -A FIXUP_GLOBAL -m comment --comment 0x0000000b -g FIXUP_DENIED
 """
-    )
-    config = configured(text)
-    access_list = config.access_list("outside_in")
-    assert access_list is not None
-    assert hits.expanded(Scene.of(config), access_list, arriving=True)[0] == 2
-    chain = {"FIXUP_IN_outside0": (1, 2, 4, 8, 16)}
-    assert hits.entries(config, access_list, chain) == [3, 4, 8]
+    assert hits.counters(text).tags == {"0x0000000a": 3, "0x0000000b": 4}

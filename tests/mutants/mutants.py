@@ -869,10 +869,10 @@ MUTANTS = (
         OF_SHOW,
     ),
     Mutant(
-        "show access-list: an entry may be several rules",
+        "show access-list: an element may be several rules",
         HITS,
-        "islice(counts, rules)",
-        "islice(counts, 1)",
+        "tags[rule[3]] = tags.get(rule[3], 0) + int(rule[1])",
+        "tags[rule[3]] = int(rule[1])",
         ("tests/iptables/test_hits.py",),
     ),
     Mutant(

@@ -28,5 +28,11 @@ def access_list(report: AccessListsReport) -> Iterator[str]:
 def _lines(report: AccessListReport) -> Iterator[str]:
     yield f"access-list {report.name}; {report.elements} elements; name hash: {report.hash}"
     for each in report.entries:
-        hits = "" if each.hits is None else f" (hitcnt={each.hits}) {each.hash} "
-        yield f"access-list {report.name} line {each.line} {each.text}{hits}"
+        line = f"access-list {report.name} line {each.line}"
+        if each.hits is None:
+            yield f"{line} {each.text}"
+            continue
+        inactive = " (inactive)" if each.inactive else ""
+        yield f"{line} {each.text} (hitcnt={each.hits}){inactive} {each.hash} "
+        for element in each.elements:
+            yield f"  {line} {element.text} (hitcnt={element.hits}) {element.hash} "
