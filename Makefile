@@ -81,8 +81,8 @@ lint: venv
 	@$(VENV)/bin/ruff format --check -q .
 	@$(VENV)/bin/mypy
 
-bench: setup ## how fast mail goes through: direct, inspected, exempt, queued alone; build/bench (needs root)
-	@$(VENV)/bin/python -m bench
+bench: setup ## how fast mail goes: direct, inspected, exempt, queued alone, Suricata; ONLY=NOOP, ROUNDS=1 (needs root)
+	@$(VENV)/bin/python -m bench $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds $(ROUNDS))
 
 mutants: venv ## break every rule once, and see whether the tests notice
 	@$(VENV)/bin/python -m tests.mutants.run $(ONLY)

@@ -70,18 +70,23 @@ def sent(box: Box) -> int:
 
 
 def cut_again_and_again(box: Box, mails: int) -> int:
-    """Kill whoever serves the queue, each time some mails have gone and what the last cut hit is over; how often."""
+    """Kill whoever serves the queue each time some mails have gone; how often.
+
+    What the cut before the last has hit is over by then: each one doubles the time until a timer runs out again.
+    """
     cuts = gone = 0
     killed: set[int] = set()
     hit: set[str] = set()
+    before: set[str] = set()  # the cut before
 
     def due() -> bool:
         now = sent(box)
-        return now == mails or (now >= gone + BETWEEN and bool(box.workers() - killed) and not hit & open_ports(box))
+        return now == mails or (now >= gone + BETWEEN and bool(box.workers() - killed) and not before & open_ports(box))
 
     while sent(box) < mails:
         assert eventually(due, 120), f"{sent(box)} of {mails} after {cuts} cuts"
-        gone, hit, killed = sent(box), open_ports(box), box.workers()
+        gone, killed = sent(box), box.workers()
+        before, hit = hit, open_ports(box)
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         cuts += 1
