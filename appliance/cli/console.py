@@ -205,15 +205,18 @@ class Console:
         """What was typed, put in force together; False if it was refused, and says why."""
         if self._strict and self._refused:
             print(f"ERROR: {self._refused} lines were refused: nothing was applied")
-            self.failed = True
-            return False
-        if not self._typed:
+        elif not self._typed or self._sent():
             return True
+        self.failed = True
+        self.done |= self._strict  # what follows in a script may rely on it
+        return False
+
+    def _sent(self) -> bool:
+        """What was typed, put in force by the daemon; False if it was refused, and says why."""
         try:
             outcome = ask(self._run_dir / "control.sock", Configure(tuple(self._typed)))
         except ControlError as error:
             print(f"ERROR: {error}")
-            self.failed = True
             return False
         assert isinstance(outcome, Applied)  # the protocol pairs requests and answers; another is our bug
         if outcome.done:
@@ -223,8 +226,7 @@ class Console:
         for each in outcome.findings:
             if each.severity is Severity.ERROR:
                 self._point_out(each)
-        print("Nothing was applied. Correct it, or type abort.")
-        self.failed = True
+        print("Nothing was applied." if self._strict else "Nothing was applied. Correct it, or type abort.")
         return False
 
     def _running(self) -> Config:

@@ -23,7 +23,7 @@ from appliance.control.protocol import (
     Told,
     WriteMemory,
 )
-from tests.daemon.test_configuration import Box
+from tests.daemon.test_configuration import TEXT, Box
 
 Out = pytest.CaptureFixture[str]
 
@@ -262,7 +262,7 @@ def test_a_script_with_a_bad_line_changes_nothing(
     assert held(box, monkeypatch, *lines) == 2
     assert box.enforced == []
     assert "othing was applied" in capsys.readouterr().out
-    assert "hostname edge" in box.file.read_text(encoding="utf-8")
+    assert box.file.read_text(encoding="utf-8") == TEXT, "what follows is not done"
 
 
 # --- the table --------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import pytest
 from appliance.lab.lab import Lab
 from appliance.lab.network import MAPPED_SERVER, SERVER, Network
 from tests.e2e.box import fixup, workspace
-from tests.e2e.test_reload import BAD, CONFIGURATION, SWAPPED
+from tests.e2e.exchange import CONFIGURATION, SWAPPED
+from tests.e2e.test_reload import BAD
 from tests.ground import Ground
 
 pytestmark = pytest.mark.root
