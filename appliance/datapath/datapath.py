@@ -125,7 +125,7 @@ class Datapath:
         """
         self._count[PACKETS] += 1
         headers = header(packet)
-        if isinstance(headers, Malformed):
+        if not isinstance(headers, tuple):
             truncated = headers is Malformed.TRUNCATED
             self._outcome.drop(handle, counters.TRUNCATED if truncated else counters.MALFORMED)
             return self._outcome.take()
