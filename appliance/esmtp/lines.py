@@ -8,6 +8,7 @@ nothing but one to three letters at the start of a line, typed by hand, is unsup
 
 from __future__ import annotations
 
+import functools
 from operator import attrgetter
 
 from appliance.esmtp.commands import BDAT, HEAD, LONG, SHORT, STARTTLS, SUPPORTED, Verb, starts
@@ -71,7 +72,8 @@ class CommandLines:
         "_sender_limits",
         "_special",
         "_starttls",
-        "_told",
+        "_tells_recipient",
+        "_tells_sender",
         "_verb",
     )
 
@@ -84,9 +86,10 @@ class CommandLines:
         self._recipient_limits = settings.of(Quantity.RECIPIENTS)
         self._kept = settings.of(Quantity.COMMAND_LINE) if Quantity.COMMAND_LINE in settings.kept else ()
         self._crossed = settings.crossed
-        self._crossed_heads = {word.encode() for word in settings.crossed}
+        self._crossed_heads = _heads(settings.crossed)
         self._special = Special in settings.wanted
-        self._told = {Sender, Recipient} & settings.wanted
+        self._tells_sender = Sender in settings.wanted
+        self._tells_recipient = Recipient in settings.wanted
         self._begin()
 
     def _begin(self) -> None:
@@ -152,7 +155,7 @@ class CommandLines:
         size = 0
         if verb.path:
             end = text.index(b">")
-            if self._told:
+            if self._tells(verb):
                 path = text[text.index(b":") + 2 : end]
                 self._state_path(verb, Path(path[:READ], len(path) <= READ), offset + end, facts)
             size = declared(text[end + 1 :][:READ]) if verb.sender else 0
@@ -196,7 +199,7 @@ class CommandLines:
         address = self._address
         if address is not None and address.found:
             for path, end in address.found:
-                if self._told and self._verb:
+                if self._verb and self._tells(self._verb):
                     self._state_path(self._verb, path, end, facts)
             address.found.clear()
 
@@ -229,11 +232,15 @@ class CommandLines:
             if count - 1 in self._recipient_limits:
                 facts.append(Exceeded(Quantity.RECIPIENTS, count - 1, start + SHORT))
 
+    def _tells(self, verb: Verb) -> bool:
+        """Whether the path of `verb` is asked for."""
+        return self._tells_sender if verb.sender else self._tells_recipient
+
     def _state_path(self, verb: Verb, path: Path, end: int, facts: list[Fact]) -> None:
         """The path of `verb` is whole; the octet at offset `end` ended it."""
-        if verb.sender and Sender in self._told:
+        if verb.sender:
             facts.append(Sender(path.octets, mailbox(path.octets), path.whole, end))
-        elif not verb.sender and Recipient in self._told:
+        else:
             facts.append(Recipient(path.octets, hosts(path), end))
 
     def _state_kept(self, length: int, offset: int, facts: list[Fact]) -> None:
@@ -348,6 +355,12 @@ class SaslLine:
             return stop
         self._begin()
         return line_feed + 1
+
+
+@functools.lru_cache(maxsize=64)
+def _heads(words: frozenset[str]) -> frozenset[bytes]:
+    """The verbs as lines begin with them; one set for all connections under a map."""
+    return frozenset(word.encode() for word in words)
 
 
 def _text_end(octets: bytes, pos: int, stop: int, ended: bool, carriage_return: bool) -> tuple[int, int]:

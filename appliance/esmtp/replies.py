@@ -45,6 +45,10 @@ class Text(enum.Enum):
     PARAMETERS = "parameters"
 
 
+#: Asked for with every reply: a name costs a tenth of what a member of an enumeration does.
+_PASSING, _PARAMETERS = Text.PASSING, Text.PARAMETERS
+
+
 class ReplyLines:
     """Reads reply lines piece by piece."""
 
@@ -77,7 +81,7 @@ class ReplyLines:
     def _begin_reply(self) -> None:
         self._code = 0
         self._expected = True  # the reply is the oldest outstanding command's
-        self._text = Text.PASSING
+        self._text = _PASSING
         self._lines = 0
         self._reply_octets = 0
         self._pipelining = False
@@ -110,7 +114,7 @@ class ReplyLines:
             if not self._judge(base + text - len(self._head), missing, facts):
                 return len(octets)
         self._line_octets += end - pos
-        if self._text is not Text.PASSING:
+        if self._text is not _PASSING:
             stop = line_feed if 0 <= line_feed >= text else min(end, len(octets))
             whole = line_feed >= 0
             if self._text is Text.GREETING:
@@ -146,7 +150,7 @@ class ReplyLines:
 
         The first one's LF is at `line_feed`. Returns the index behind them, `pos` if there is none.
         """
-        while self._text is Text.PARAMETERS and line_feed >= 0:
+        while self._text is _PARAMETERS and line_feed >= 0:
             length = line_feed - pos
             read = self._reply_octets + length + 1
             head = octets[pos : pos + _HEAD]

@@ -28,7 +28,6 @@ Rule: this state changes here alone, by `sent`, `sent_sasl`, `recipient`, `began
 from __future__ import annotations
 
 import enum
-from collections import deque
 
 
 class Phase(enum.Enum):
@@ -40,6 +39,10 @@ class Phase(enum.Enum):
     MESSAGE = "message"
     TLS = "TLS"  # a TLS record must come
     BYPASS = "bypass"  # TLS has come
+
+
+#: Asked for with every packet: a name costs a tenth of what a member of an enumeration does.
+_COMMAND, _WAITING, _SASL = Phase.COMMAND, Phase.WAITING, Phase.SASL
 
 
 class Expectation(enum.Enum):
@@ -97,7 +100,7 @@ class Dialogue:
 
     def __init__(self) -> None:
         #: (verb or entry, recipients seen when it was sent, size it declared)
-        self._queue: deque[tuple[str, int, int]] = deque([(GREETING, 0, 0)])
+        self._queue: list[tuple[str, int, int]] = [(GREETING, 0, 0)]
         self._recipients = 0  # RCPT commands seen since the start
         self._counted_from = 0  # of these, those before the transaction
         self._open = False  # a MAIL was accepted
@@ -130,9 +133,9 @@ class Dialogue:
         """
         self._queue.append((entry, self._recipients, declared))
         if awaited:
-            self.phase, self.awaited = Phase.WAITING, awaited
+            self.phase, self.awaited = _WAITING, awaited
         elif entry is END_OF_DATA:
-            self.phase = Phase.COMMAND
+            self.phase = _COMMAND
 
     def sent_sasl(self) -> None:
         """The client sent the line a 334 licensed: AUTH is still the oldest."""
@@ -166,12 +169,12 @@ class Dialogue:
         if not self._queue:  # a 421 out of the blue
             return False
         entry, recipients, declared = self._queue[0]
-        phase = BEHIND.get((entry, code), Phase.COMMAND)
-        if phase is not Phase.SASL:
-            self._queue.popleft()
-        if self.phase is Phase.SASL:
+        phase = BEHIND.get((entry, code), _COMMAND)
+        if phase is not _SASL:
+            del self._queue[0]
+        if self.phase is _SASL:
             self.began(code)
-        if self.phase is Phase.WAITING and (phase is Phase.SASL or not self._queue):
+        if self.phase is _WAITING and (phase is _SASL or not self._queue):
             self.phase = phase
         accepted = 200 <= code < 300
         if entry == "RCPT":

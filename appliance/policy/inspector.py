@@ -72,6 +72,9 @@ _STARS = {
 #: The oddities that are logged as well as counted (row 7), as 108005 says them.
 LOGGED = {Oddity.PIPELINED: "pipelining", Oddity.UNEXPECTED_REPLY: "server-reply"}
 
+#: Counted at every command: a number costs a tenth of what a member of an enumeration does.
+_COMMAND = int(Slot.COMMAND)
+
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 #: Asa.md §2.5 has the first; the other is in its manner.
@@ -119,7 +122,7 @@ class Inspector:
         self._stalled_at = -1  # where the rest of its line that stalled begins
         self._closed = False
         self._now = 0
-        self._over: set[tuple[Quantity, int]] = set()  # limits that this address, or this message, went beyond
+        self._over: dict[tuple[Quantity, int], None] = {}  # limits that this address, or this message, went beyond
         self._rates: dict[int, Rate] = {}  # by counter slot of the line
         relay = self._map.mail_relay
         self._relay = relay.domain.lower().encode() if relay is not None else b""
@@ -158,8 +161,9 @@ class Inspector:
         counters = self._counters
         match fact:
             case Command(verb=verb, offset=offset):
-                counters[Slot.COMMAND] += 1
-                self._command(self._plan.verbs.get(verb, ()), offset, actions)
+                counters[_COMMAND] += 1
+                if lines := self._plan.verbs.get(verb):
+                    self._command(lines, offset, actions)
             case Unsupported(offset=offset, length=length):
                 actions.append(Mask(side, offset, b"X" * length))
             case Odd():
@@ -204,7 +208,7 @@ class Inspector:
         match fact:
             case Exceeded(quantity=quantity, limit=limit):
                 if quantity in self._plan.kept:
-                    self._over.add((quantity, limit))
+                    self._over[quantity, limit] = None
                 self._put(side, self._plan.exceeded[quantity, limit], actions)
             case Kept(quantity=quantity, limit=limit):
                 kept = self._plan.kept.get(quantity, ())
@@ -229,7 +233,8 @@ class Inspector:
         for quantity in quantities:
             lines = self._plan.kept.get(quantity, ())
             self._put(side, [each for each in lines if (quantity, each.match.limit) not in self._over], actions)
-            self._over.difference_update([(quantity, each.match.limit) for each in lines])
+            for each in lines:
+                self._over.pop((quantity, each.match.limit), None)
 
     def _put(self, side: Side, lines: Iterable[Line], actions: list[Action]) -> None:
         """`lines` were met: count them and do what they say, until one closes the connection."""

@@ -55,6 +55,7 @@ OF_GRAMMAR = ("tests/esmtp/test_grammar.py",)
 OF_CUTS = ("tests/policy/test_cuts.py",)
 OF_SMUGGLING = ("tests/smuggling/test_readings.py",)
 OF_SESSION = ("tests/esmtp/test_session.py", "tests/esmtp/test_states.py")
+OF_STRAIGHT = ("tests/datapath/test_straight.py", "tests/tcp/test_stream.py")
 OF_DATAPATH = ("tests/datapath/test_datapath.py", "tests/tcp")
 OF_BAD_LINE = ("tests/datapath/test_bad_line.py",)
 OF_SHOW = ("tests/show",)
@@ -208,7 +209,7 @@ MUTANTS = (
     Mutant(
         "7: never to an X-ed one", STATES, '354: frozenset({"DATA"}),', '354: frozenset({"DATA", MASKED}),', OF_DIALOGUE
     ),
-    Mutant("7: the greeting is first", STATES, "deque([(GREETING, 0, 0)])", "deque()", OF_DIALOGUE),
+    Mutant("7: the greeting is first", STATES, " = [(GREETING, 0, 0)]", " = []", OF_DIALOGUE),
     Mutant("7: 421 at any time", STATES, "if oldest is None and code != CLOSING:", "if oldest is None:", OF_DIALOGUE),
     Mutant("7: mixed codes", REPLIES, "if number != self._code:", "if False:", OF_DIALOGUE),
     Mutant("7: three digits", REPLIES, "if not code.isdigit():", "if code.isalpha():", OF_DIALOGUE),
@@ -231,8 +232,8 @@ MUTANTS = (
     Mutant(
         "7a: behind a SASL line",
         STATES,
-        'self.phase, self.awaited = Phase.WAITING, "SASL"',
-        'self.phase, self.awaited = Phase.COMMAND, "SASL"',
+        'oldest."""\n        self.phase, self.awaited = Phase.WAITING, "SASL"',
+        'oldest."""\n        self.phase, self.awaited = Phase.COMMAND, "SASL"',
         OF_DIALOGUE,
     ),
     Mutant(
@@ -328,16 +329,22 @@ MUTANTS = (
     Mutant("11: masked in the reply", INSPECTOR, "(fact.starttls and not allowed)", "False", OF_REPLIES),
     Mutant("11: a server's alert", SESSION, '(b"\\x16\\x03", b"\\x15\\x03")', '(b"\\x16\\x03",)', OF_DIALOGUE),
     Mutant("11: a client's alert is none", SESSION, '(b"\\x16\\x03",)', '(b"\\x16\\x03", b"\\x15\\x03")', OF_DIALOGUE),
-    Mutant("11: both sides", SESSION, "elif all(len(each) == 2", "elif any(len(each) == 2", OF_DIALOGUE),
+    Mutant(
+        "11: both sides",
+        SESSION,
+        "for each in self._tls.values()] == [2, 2]",
+        "for each in self._tls.values()][0] == 2",
+        OF_DIALOGUE,
+    ),
     Mutant("11: two octets", SESSION, "octets[: 2 - len(seen)]", "octets[: 1 - len(seen)]", OF_DIALOGUE),
     # --- row 12: AUTH -------------------------------------------------------------------------------------------
-    Mutant("12: AUTH stays the oldest", STATES, "if phase is not Phase.SASL:", "if True:", OF_DIALOGUE),
+    Mutant("12: AUTH stays the oldest", STATES, "if phase is not _SASL:", "if True:", OF_DIALOGUE),
     Mutant("12: the licence ends", STATES, "if self.phase is Phase.SASL and code", "if False and code", OF_DIALOGUE),
     Mutant("12: and where the reply begins", REPLIES, "self._dialogue.began(code)", "pass", OF_DIALOGUE),
     Mutant(
         "12: in the middle of a line",
         SESSION,
-        "if phase is Phase.COMMAND and self._sasl.unfinished:",
+        "if phase is _COMMAND and self._sasl.unfinished:",
         "if False:",
         OF_DIALOGUE,
     ),
@@ -508,8 +515,8 @@ MUTANTS = (
     Mutant(
         "§2: of a retransmission that merges, what is new",
         READER,
-        "octets = segment.packet[segment.end - new : segment.end]",
-        "octets = segment.packet[segment.start : segment.end]",
+        "segment.packet[segment.end - new : segment.end]",
+        "segment.packet[segment.start : segment.end]",
         OF_BAD_LINE,
     ),
     Mutant("§2: nothing beyond a window waits", STREAM, "MAX_WINDOW = 1 << 30", "MAX_WINDOW = 1 << 31", OF_BAD_LINE),
@@ -541,9 +548,25 @@ MUTANTS = (
         "to_seq(end + 1, self.first)\n\n    def take_ready",
         OF_BAD_LINE,
     ),
+    Mutant("§2: straight where nothing waits", STREAM, " and not self.early", "", OF_STRAIGHT),
+    Mutant(
+        "§2: straight where all is decided",
+        STREAM,
+        "straight = self.decided == self.next and ",
+        "straight = ",
+        OF_STRAIGHT,
+    ),
+    Mutant(
+        "§2: straight while it is open",
+        CONNECTION,
+        "if self.state is State.OPEN:\n                stream.s",
+        "if True:\n                stream.s",
+        OF_STRAIGHT,
+    ),
+    Mutant("§2: one that began since goes on", DATAPATH, " and found[0].began < when", "", OF_DATAPATH),
     Mutant("§2: a mask is before the release", STREAM, "if start < self.decided:", "if False:", OF_DATAPATH),
     # --- facts and actions --------------------------------------------------------------------------------------
-    Mutant("Command", INSPECTOR, "counters[Slot.COMMAND] += 1", "pass", OF_COMMANDS),
+    Mutant("Command", INSPECTOR, "counters[_COMMAND] += 1", "pass", OF_COMMANDS),
     Mutant("MessageEnded", INSPECTOR, "counters[Slot.MESSAGE] += 1", "pass", OF_MESSAGE),
     Mutant(
         "Odd",
