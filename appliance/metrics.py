@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from appliance.config.config import Config, MetricsListen
 from appliance.datapath.counters import waiting
-from appliance.datapath.snapshot import QueueUse, Snapshot, StaticUse
+from appliance.datapath.snapshot import ClassUse, QueueUse, Snapshot, StaticUse
 from appliance.show import InspectionReport, service_policy
 
 #: Seconds a scraper may be silent.
@@ -47,6 +47,7 @@ class SnapshotCollector(Collector):
         config, snapshot = self._source()
         yield from _inspections(config, snapshot)
         yield from _statics(snapshot.statics)
+        yield from _limited_classes(snapshot.classes)
         yield from _connections(snapshot)
         yield from _queues(snapshot.queues)
         yield from _engine(snapshot)
@@ -126,6 +127,23 @@ def _statics(statics: tuple[StaticUse, ...]) -> Iterator[Metric]:
         refused.add_metric((*pair, "max_conns"), each.refused_max)
         refused.add_metric((*pair, "embryonic"), each.refused_embryonic)
     yield from (used, limit, half, half_limit, refused)
+
+
+def _limited_classes(classes: tuple[ClassUse, ...]) -> Iterator[Metric]:
+    """A label set per class with limits; `interface` is empty for the global policy."""
+    labels = ("interface", "policy", "class")
+    used = GaugeMetricFamily("fixup_class_connections", "TCP connections of a class with limits.", labels=labels)
+    half = GaugeMetricFamily("fixup_class_embryonic_connections", "Half-open ones among them.", labels=labels)
+    refused = CounterMetricFamily(
+        "fixup_class_refused_connections", "SYNs that found a limit of the class reached.", labels=(*labels, "limit")
+    )
+    for each in classes:
+        place = (each.limited.interface or "", each.limited.policy, each.limited.name)
+        used.add_metric(place, each.connections)
+        half.add_metric(place, each.embryonic)
+        for limit, count in each.refused.items():
+            refused.add_metric((*place, limit.name.lower()), count)
+    yield from (used, half, refused)
 
 
 def _connections(snapshot: Snapshot) -> Iterator[Metric]:

@@ -15,7 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from appliance import metrics
 from appliance.config.config import Config, MetricsListen
-from appliance.datapath.snapshot import HostUse, LogUse, QueueUse, Snapshot, StaticUse
+from appliance.datapath.snapshot import AddressUse, ClassUse, HostUse, LogUse, QueueUse, Snapshot, StaticUse
+from appliance.nat.classes import LimitedClass
+from appliance.nat.connection import Limit
 from appliance.nat.static import Static
 from appliance.policy.counters import Slot
 from tests.appliances import EXAMPLE, MAPPED, PLAIN, REAL, SEED, TWO, TWO_COUNTS, block, configured
@@ -50,6 +52,16 @@ def test_connections_hosts_and_translations_in_use() -> None:
     assert value(snapshot, "fixup_local_hosts_most", interface="outside") == 3
     assert value(snapshot, "fixup_translations") == 1
     assert value(snapshot, "fixup_kernel_table_full_total") == 4
+
+
+def test_a_class_with_limits() -> None:
+    limited = LimitedClass("outside_policy", "outside", "submission", 50)
+    use = ClassUse(limited, (AddressUse(REAL, 9, 1),), refused={Limit.MAX_CONNS: 7})
+    place = {"interface": "outside", "policy": "outside_policy", "class": "submission"}
+    snapshot = replace(SEED, classes=(use,))
+    assert value(snapshot, "fixup_class_connections", **place) == 9
+    assert value(snapshot, "fixup_class_embryonic_connections", **place) == 1
+    assert value(snapshot, "fixup_class_refused_connections_total", **place, limit="max_conns") == 7
 
 
 def test_match_lines_are_labelled_by_the_table() -> None:

@@ -60,6 +60,17 @@ def show_service_policy_esmtp(call: Call) -> int:
     return _show(call, ShowServicePolicy(), ServicePolicyReport, format.service_policy_esmtp)
 
 
+def show_service_policy_connections(call: Call) -> int:
+    """``show service-policy set connection``"""
+    return _show(call, ShowServicePolicy(), ServicePolicyReport, format.service_policy_connections)
+
+
+def show_service_policy_connections_details(call: Call) -> int:
+    """``show service-policy set connection details``"""
+    text = partial(format.service_policy_connections, detailed=True)
+    return _show(call, ShowServicePolicy(), ServicePolicyReport, text)
+
+
 def show_conn(call: Call) -> int:
     """``show conn``"""
     return _show_parts(call, ShowConnections(wanted=wanted("show conn", call.operands)), format.conn)

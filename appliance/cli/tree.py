@@ -136,6 +136,20 @@ COMMANDS: tuple[Command, ...] = (
         options=(_JSON,),
     ),
     Command(
+        ("show", "service-policy", "set", "connection"),
+        "what the classes say of connections: limits, how many there are now, how many were refused",
+        "fixup show service-policy set connection",
+        shows.show_service_policy_connections,
+        options=(_JSON,),
+    ),
+    Command(
+        ("show", "service-policy", "set", "connection", "details"),
+        "the same with what each client has, where clients are limited",
+        "fixup show service-policy set connection details",
+        shows.show_service_policy_connections_details,
+        options=(_JSON,),
+    ),
+    Command(
         ("show", "conn"),
         f"TCP connections; S is of {_STATES}",
         "fixup show conn address 203.0.113.10-203.0.113.99 port 25 state up,data_in",

@@ -316,6 +316,7 @@ class Daemon:
             last_uses=self._books.translations.last_uses(),
             most_translations=self._books.translations.most,
             statics=table.counts(),
+            classes=table.classes(),
             queues=tuple(each for each in queues.uses() if 0 <= each.number - QUEUE_BASE < len(self._pages)),
             logs=self._sinks.uses(),
             log_lines=self._sinks.lines(),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from appliance.nat.connection import Limit, Refused
+from appliance.nat.connection import Refused
 
 #: Samples in a window.
 SAMPLES = 30
@@ -83,7 +83,7 @@ class Attacks:
 
     def hear(self, event: Refused) -> None:
         """The kernel tells of a SYN that was intercepted, as one of many."""
-        if event.which is not Limit.EMBRYONIC:
+        if not event.which.half_open:
             return
         server = Server(event.key.mapped, event.real, event.key.port)
         trace = self._traces.pop(server, None) or _Trace(event.key.client, event.time)

@@ -31,7 +31,9 @@ from appliance.show.local_hosts import (
 from appliance.show.logs import LoggingReport, logging
 from appliance.show.policies import (
     ClassReport,
+    ClientReport,
     InspectionReport,
+    LimitsReport,
     MatchCount,
     PolicyReport,
     ServicePolicyReport,
@@ -59,6 +61,7 @@ __all__ = [
     "Choice",
     "ClassReport",
     "ClearedReport",
+    "ClientReport",
     "ConnectionReport",
     "ConnectionsReport",
     "ElementReport",
@@ -67,6 +70,7 @@ __all__ = [
     "HostsWanted",
     "InspectionReport",
     "InterfaceHosts",
+    "LimitsReport",
     "LocalHost",
     "LocalHostsReport",
     "LoggingReport",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from appliance.config.config import Config
 from appliance.config.inspections import Inspection, inspections
-from appliance.datapath.snapshot import Snapshot
+from appliance.datapath.snapshot import ClassUse, Snapshot
+from appliance.nat.connection import State
 from appliance.policy.counters import BLOCK, MATCHES_BASE, Slot
 from appliance.policy.maps import Banner, InspectMap
 from appliance.policy.matches import phrase
@@ -36,11 +38,37 @@ class InspectionReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientReport:
+    """What a client has of a class whose clients are limited."""
+
+    address: IPv4Address
+    embryonic: int
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsReport:
+    """``set connection`` of one class: limits by ASA's words, those that are set; what there is now, and how many SYNs
+    were refused. `timeouts` likewise, in seconds; `resets` is ``idle … reset``."""
+
+    limits: Mapping[str, int]
+    embryonic: int
+    connections: int
+    drop: int
+    timeouts: Mapping[str, int]
+    resets: bool
+    clients: tuple[ClientReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClassReport:
-    """A class of a service policy; without an inspection it exempts what it matches from ESMTP (row 17)."""
+    """A class of a service policy: its inspection, or that it `exempts` what it matches from ESMTP (row 17), and what
+    it says of connections."""
 
     name: str
-    inspection: InspectionReport | None
+    inspection: InspectionReport | None = None
+    exempts: bool = False
+    limits: LimitsReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +88,65 @@ class ServicePolicyReport:
 
 
 def service_policy(config: Config, snapshot: Snapshot) -> ServicePolicyReport:
-    """Every class that says anything of ESMTP, in the file's order, with its counters."""
+    """Every class that says anything of ESMTP or of connections, in the file's order, with its counters."""
     found = {(each.policy, each.interface, each.class_map.name): each for each in inspections(config)}
+    uses = {(each.limited.policy, each.limited.interface, each.limited.name): each for each in snapshot.classes}
     policies = []
     for service in sorted(config.service_policies, key=lambda each: each.interface is not None):
         policy = config.policy_map(service.policy_map)
         places = [(service.policy_map, service.interface, each.name) for each in policy.classes] if policy else []
-        classes = tuple(_class(found[place], snapshot) for place in places if place in found)
+        said = [place for place in places if place in found or place in uses]
+        classes = tuple(_class(place[2], found.get(place), uses.get(place), snapshot) for place in said)
         policies.append(PolicyReport(service.policy_map, service.interface, classes))
     return ServicePolicyReport(tuple(policies))
 
 
-def _class(inspection: Inspection, snapshot: Snapshot) -> ClassReport:
-    inspect_map = inspection.inspect_map
-    if inspect_map is None:
-        return ClassReport(inspection.class_map.name, None)
-    block = snapshot.inspections.get(inspection.number, (0,) * BLOCK)
+def _class(name: str, inspection: Inspection | None, use: ClassUse | None, snapshot: Snapshot) -> ClassReport:
+    inspect_map = inspection.inspect_map if inspection else None
     return ClassReport(
-        inspection.class_map.name,
-        InspectionReport(
-            map=inspect_map.name,
-            packet=block[Slot.PACKET],
-            drop=block[Slot.DROP],
-            reset_drop=block[Slot.RESET_DROP],
-            parameters=_parameters(inspect_map, block),
-            matches=tuple(
-                MatchCount(phrase(match), str(match.reaction), block[MATCHES_BASE + index])
-                for index, match in enumerate(inspect_map.matches)
-            ),
-            counts={slot.label: block[slot] for slot in Slot},
+        name,
+        _inspection(inspect_map, snapshot.inspections.get(inspection.number)) if inspection and inspect_map else None,
+        inspection is not None and inspect_map is None,
+        _limits(use) if use else None,
+    )
+
+
+def _inspection(inspect_map: InspectMap, counted: tuple[int, ...] | None) -> InspectionReport:
+    block = counted or (0,) * BLOCK
+    return InspectionReport(
+        map=inspect_map.name,
+        packet=block[Slot.PACKET],
+        drop=block[Slot.DROP],
+        reset_drop=block[Slot.RESET_DROP],
+        parameters=_parameters(inspect_map, block),
+        matches=tuple(
+            MatchCount(phrase(match), str(match.reaction), block[MATCHES_BASE + index])
+            for index, match in enumerate(inspect_map.matches)
         ),
+        counts={slot.label: block[slot] for slot in Slot},
+    )
+
+
+#: ASA's words for the states that a class may let live longer or shorter.
+_TIMEOUTS = {State.SYN: "embryonic", State.HALF_CLOSED: "half-closed", State.ESTABLISHED: "idle"}
+
+
+def _limits(use: ClassUse) -> LimitsReport:
+    limited = use.limited
+    limits = {
+        "conn-max": limited.max_conns,
+        "embryonic-conn-max": limited.max_embryonic,
+        "per-client-max": limited.client_max,
+        "per-client-embryonic-max": limited.client_embryonic,
+    }
+    return LimitsReport(
+        {name: limit for name, limit in limits.items() if limit},
+        use.embryonic,
+        use.connections,
+        sum(count for limit, count in use.refused.items() if not limit.half_open),
+        {name: limited.lifetimes[state] for state, name in _TIMEOUTS.items() if state in limited.lifetimes},
+        limited.resets,
+        tuple(ClientReport(each.address, each.embryonic, each.connections) for each in use.clients),
     )
 
 

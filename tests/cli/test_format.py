@@ -45,6 +45,30 @@ def test_an_interface_policy_follows_the_global_one_and_an_exempt_class_says_so(
     assert printed(format.service_policy_esmtp(report)) == golden("service-policy-two")
 
 
+def limited(**more: object) -> show.ServicePolicyReport:
+    client = show.ClientReport(IPv4Address("203.0.113.10"), 1, 4)
+    limits = show.LimitsReport(
+        {"conn-max": 50, "embryonic-conn-max": 100}, 0, 12, 0, {"idle": 3600}, resets=False, clients=(client,)
+    )
+    report = show.service_policy(PLAIN, SEED)
+    (policy,) = report.policies
+    classes = (*policy.classes, show.ClassReport("CONNS", limits=replace(limits, **more)))
+    return replace(report, policies=(replace(policy, classes=classes),))
+
+
+def test_what_classes_say_of_connections() -> None:
+    assert printed(format.service_policy_connections(limited())) == golden("service-policy-set-connection")
+    details = printed(format.service_policy_connections(limited(), detailed=True))
+    assert details == golden("service-policy-set-connection-details")
+    assert "    Class-map: CONNS\n      Set connection policy: conn-max 50 " in printed(
+        format.service_policy(limited())
+    )
+    assert "CONNS" not in printed(format.service_policy_esmtp(limited()))
+    only = printed(format.service_policy_connections(limited(limits={}, resets=True)))
+    assert "Set connection policy" not in only
+    assert "        idle 1:00:00 reset \n" in only
+
+
 BOTH = frozenset(Side)
 CLIENT = frozenset({Side.CLIENT})
 

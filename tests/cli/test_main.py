@@ -171,7 +171,7 @@ def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, fir
 
 def test_every_show_speaks_json(run_dir: Path, capsys: Out) -> None:
     shows = [command.words for command in COMMANDS if command.words[0] == "show"]
-    assert len(shows) == 21
+    assert len(shows) == 23
     for words in shows:
         for json_words in (["--json"], ["|", "json"], ["| json"]):
             assert main(["--run-dir", str(run_dir), *words, *json_words]) == 0

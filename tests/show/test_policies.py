@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
 from appliance import show
 from appliance.config.config import Config
-from appliance.datapath.snapshot import Snapshot
+from appliance.datapath.snapshot import AddressUse, ClassUse, Snapshot
+from appliance.nat.classes import LimitedClass
+from appliance.nat.connection import Limit, State
 from appliance.plain import from_plain, to_plain
 from appliance.policy.counters import Slot
 from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import Banner, Deed, MailRelay, Parameters, Reaction
-from appliance.show import ClassReport, InspectionReport, ServicePolicyReport
-from tests.appliances import EXAMPLE, NOW, PLAIN, SEED, TWO, TWO_COUNTS, block, configured, under
+from appliance.show import ClassReport, InspectionReport, LimitsReport, ServicePolicyReport
+from tests.appliances import EXAMPLE, MAPPED, NOW, PLAIN, REAL, SEED, TWO, TWO_COUNTS, block, configured, under
 
 LOG = Reaction(Deed.LOG, log=True)
 
@@ -52,7 +55,7 @@ def test_an_inspection_without_counters_has_counted_nothing() -> None:
 def test_classes_come_in_the_files_order_and_exemptions_have_no_counters() -> None:
     (policy,) = show.service_policy(configured(EXAMPLE), SEED).policies
     assert [each.name for each in policy.classes] == ["inspection_default", "ironport_esa"]
-    assert policy.classes[1] == ClassReport("ironport_esa", None)
+    assert policy.classes[1] == ClassReport("ironport_esa", exempts=True)
     assert policy.classes[0].inspection is not None
     assert policy.classes[0].inspection.packet == 104468
 
@@ -88,8 +91,55 @@ def test_a_parameter_is_shown_where_it_is_in_force(parameters: Parameters, shown
     assert inspection(show.service_policy(under(parameters), TWO_COUNTS), 1).parameters == shown
 
 
+LIMITED = LimitedClass(
+    "outside_policy", "outside", "submission", 50, 100, 5, 2, {State.ESTABLISHED: 7200, State.SYN: 20}, resets=True
+)
+USE = ClassUse(
+    LIMITED,
+    servers=(AddressUse(REAL, 9, 1), AddressUse(MAPPED, 3, 0)),
+    clients=(AddressUse(IPv4Address("203.0.113.10"), 4, 1),),
+    refused={Limit.MAX_CONNS: 7, Limit.CLIENT_MAX: 2, Limit.EMBRYONIC: 100, Limit.CLIENT_EMBRYONIC: 100},
+)
+
+
+def limits(use: ClassUse) -> LimitsReport:
+    (submission,) = show.service_policy(TWO, replace(TWO_COUNTS, classes=(use,))).policies[1].classes
+    assert submission.inspection is not None
+    assert submission.limits is not None
+    return submission.limits
+
+
+def test_what_a_class_says_of_connections_stands_beside_its_inspection() -> None:
+    found = limits(USE)
+    assert found.limits == {
+        "conn-max": 50,
+        "embryonic-conn-max": 100,
+        "per-client-max": 5,
+        "per-client-embryonic-max": 2,
+    }
+    assert (found.embryonic, found.connections, found.drop) == (1, 12, 9)  # what is intercepted is not dropped
+    assert (found.timeouts, found.resets) == ({"embryonic": 20, "idle": 7200}, True)
+    assert [(str(each.address), each.embryonic, each.connections) for each in found.clients] == [("203.0.113.10", 1, 4)]
+
+
+def test_what_is_not_set_is_not_said() -> None:
+    plain = replace(LIMITED, max_embryonic=0, client_max=0, client_embryonic=0, lifetimes={}, resets=False)
+    found = limits(replace(USE, limited=plain))
+    assert (found.limits, found.timeouts) == ({"conn-max": 50}, {})
+
+
+def test_a_class_that_only_limits_is_there_too() -> None:
+    elsewhere = replace(LIMITED, policy="global_policy", interface=None, name="ironport_esa")
+    snapshot = replace(TWO_COUNTS, classes=(replace(USE, limited=elsewhere),))
+    classes = show.service_policy(TWO, snapshot).policies[0].classes
+    assert [(each.name, each.exempts, each.limits is not None) for each in classes] == [
+        ("inspection_default", False, False),
+        ("ironport_esa", True, True),
+    ]
+
+
 def test_it_survives_json() -> None:
-    report = show.service_policy(TWO, TWO_COUNTS)
+    report = show.service_policy(TWO, replace(TWO_COUNTS, classes=(USE,)))
     assert from_plain(ServicePolicyReport, to_plain(report)) == report
 
 

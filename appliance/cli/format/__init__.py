@@ -5,7 +5,7 @@ from appliance.cli.format.configuration import running_config, section, startup_
 from appliance.cli.format.connections import cleared, conn, conn_count, conn_detail, span
 from appliance.cli.format.local_hosts import local_host, local_host_brief, local_host_detail
 from appliance.cli.format.logs import logging
-from appliance.cli.format.policies import service_policy, service_policy_esmtp
+from appliance.cli.format.policies import service_policy, service_policy_connections, service_policy_esmtp
 from appliance.cli.format.replays import replay
 from appliance.cli.format.threats import attacks
 from appliance.cli.format.traces import trace
@@ -28,6 +28,7 @@ __all__ = [
     "running_config",
     "section",
     "service_policy",
+    "service_policy_connections",
     "service_policy_esmtp",
     "span",
     "startup_config",
