@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from appliance.cli.tree import COMMANDS
+from appliance.config import examples
+from appliance.config.grammar import STATEMENTS
+from appliance.config.syntax import ACCEPTED, UNDOES, Mode
+from appliance.config.versions import SEED, VERSIONS, Addresses
 from appliance.esmtp import commands
 from appliance.esmtp.commands import BDAT, PARAMETERS, STARTTLS, Verb
 from appliance.esmtp.events import Oddity, Rule
 from appliance.policy.counters import OF_ODDITY, OF_RULE
 from appliance.policy.inspector import LOGGED
-from appliance.policy.maps import Deed
+from appliance.policy.maps import Banner, Deed
 from appliance.policy.matches import CONDITIONS, EVERYWHERE, Condition, Operand
 from appliance.syslog import CATALOGUE
 
-DOCUMENTS = tuple(Path(__file__).parent / name for name in ("inspection.md", "monitoring.md"))
+DOCUMENTS = tuple(Path(__file__).parent / name for name in ("inspection.md", "monitoring.md", "configuration.md"))
 _MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Row = Sequence[str]
@@ -122,6 +126,58 @@ def _shows() -> Iterable[Row]:
             yield f"`{words}`", each.help
 
 
+def _statements(mode: Mode) -> Callable[[], Iterable[Row]]:
+    """What is acted on in a mode; what is not, `_accepted` has."""
+
+    def rows() -> Iterable[Row]:
+        yield "statement", "example", "what it means"
+        for each in STATEMENTS[mode]:
+            if each.says not in (ACCEPTED, UNDOES) and each.syntax not in ("exit", "quit", "end"):
+                texts = examples.written(each), examples.example(each)
+                syntax, example = (text.replace("|", "\\|") for text in texts)
+                yield f"`{syntax}`", f"`{example}`", (each.says or "a comment").replace("|", "\\|")
+
+    return rows
+
+
+def _accepted() -> Iterable[Row]:
+    yield "where", "statements that begin so"
+    for mode in (Mode.CONFIGURE, Mode.INTERFACE, Mode.CLASS):
+        heads = [
+            examples.written(each).removesuffix(" […]")
+            for each in STATEMENTS[mode]
+            if each.says == ACCEPTED and not each.syntax.startswith("no ")
+        ]
+        yield f"`{mode.value}`", ", ".join(f"`{each}`" for each in sorted(heads)).replace("|", "\\|")
+
+
+_KNOWN = {Addresses.BOTH: "either address", Addresses.MAPPED: "mapped addresses", Addresses.REAL: "real addresses"}
+
+
+def _versions() -> Iterable[Row]:
+    yield (
+        "`compatibility`",
+        "releases from",
+        "access lists know",
+        "banner",
+        "VRFY in the EHLO reply",
+        "TLS",
+        "verbs",
+        "NAT",
+    )
+    for each in (SEED, *VERSIONS):
+        yield (
+            f"`{each.name}`" if each.name else "(none, and no head)",
+            ".".join(map(str, each.since)) if each.name else "",
+            _KNOWN[each.addresses],
+            "`mask-banner all`" if each.banner is Banner.ALL else "`mask-banner`",
+            "known" if each.vrfy else "masked",
+            "`allow-tls`" if each.allow_tls else "`no allow-tls`",
+            "the seven of RFC 821" if each.basic else "all fifteen",
+            "`nat-control`" if each.nat_control else "",
+        )
+
+
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "commands": _commands,
     "keywords": _keywords,
@@ -131,6 +187,9 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "records": _records,
     "messages": _messages,
     "shows": _shows,
+    "versions": _versions,
+    **{f"statements-{mode.value}": _statements(mode) for mode in Mode if mode is not Mode.ACCEPTED},
+    "accepted": _accepted,
 }
 
 

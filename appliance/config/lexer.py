@@ -4,7 +4,7 @@ A statement is a line. A line that begins with ``!`` is a comment, as is a blank
 ``show running-config`` and ``write terminal`` print around a configuration: ``: Saved``, ``Cryptochecksum:…``.
 Leading spaces mean nothing;
 words are separated by spaces and TABs; ``(inside, outside)`` is one word. Line ends are LF or CR LF. Anything that
-isn't printable is an error where it stands, comments excepted; a line has at most 512 octets, a file 2 MiB.
+isn't printable is an error where it stands, comments excepted; a line has at most 512 octets, a file 4 MiB.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from appliance.config.diagnostics import INVALID, Diagnostic, Place, Severity
 
 LINE_OCTETS = 512  # ASA's longest command line, asa.md §6.8
-FILE_OCTETS = 2 << 20  # beyond, a file is refused unread: bounded time
+FILE_OCTETS = 4 << 20  # beyond, a file is refused unread: bounded time
 
 #: How a line begins that says nothing: a comment, or the frame of a printed configuration (asa.md §3.13).
 _SILENT = re.compile(rb"[ \t]*(?:[!:]|cryptochecksum:|$)", re.IGNORECASE)

@@ -44,6 +44,10 @@ class Mode(enum.Enum):
 #: What is said of a statement that is not acted on; where a word is shortened it gives way to those that are.
 ACCEPTED = "accepted, not acted on"
 
+#: What is said of a ``no``.
+UNDOES = "undoes it"
+NO_DESCRIPTION = "no description [<_:rest>]"
+
 _TOKEN = re.compile(r"\[|\]|<[^<>]+>|[^\[\]<> ]+")
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
@@ -72,7 +76,7 @@ def both(
     short: str = "",
 ) -> tuple[Statement, Statement]:
     """A statement and its ``no``, which takes the same arguments unless `short` says which."""
-    return Statement(syntax, do, enters, says), Statement(short or f"no {syntax}", undo, says="undoes it")
+    return Statement(syntax, do, enters, says), Statement(short or f"no {syntax}", undo, says=UNDOES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, assert_never
 
 from appliance.config.config import AccessGroup, TimeRange
@@ -98,6 +97,14 @@ class AccessLists(AcceptedStatements):
         known = self._access_lists.pop(acl, _Entries())
         self.forgotten |= {each.line for each in known.aces}
 
+    def of_other_type(self, acl: str) -> None:
+        del acl
+        self.accept("access-list of another type", Section.ACCESS_LISTS)
+
+    def no_of_other_type(self, acl: str) -> None:
+        del acl
+        self.accept_no("access-list of another type", Section.ACCESS_LISTS)
+
     def access_group(self, acl: str, interface: str | None = None, direction: str = "in", option: str = "") -> None:
         if option:
             self.accepted_once(option, f"WARNING: accepted, not acted on: access-group … {option}")
@@ -188,7 +195,6 @@ def time_range_lines(time_range: TimeRange) -> Iterator[str]:
 
 _ACL = "access-list <acl:name> [line <position:1-2147483647>]"
 _ACE = f"{_ACL} [extended] <action=permit|deny>"
-_OTHERS: dict[str, Any] = {"head": "access-list of another type", "section": Section.ACCESS_LISTS}
 
 
 def _with_ports(protocol: str, names: str) -> str:
@@ -222,9 +228,9 @@ STATEMENTS = {
         *both(f"{_ACL} remark <text:text>", AccessLists.remark, AccessLists.no_remark, says="a remark among them"),
         Statement("no access-list <acl:name>", AccessLists.no_access_list, says="the whole list goes"),
         *both(
-            "access-list <_:name> <_=standard|ethertype|webtype> <_:rest>",
-            partial(AccessLists.accept, **_OTHERS),
-            partial(AccessLists.accept_no, **_OTHERS),
+            "access-list <acl:name> <_=standard|ethertype|webtype> <_:rest>",
+            AccessLists.of_other_type,
+            AccessLists.no_of_other_type,
             says="accepted, not acted on: no packet through the firewall is compared with such a list",
         ),
         *both(
@@ -249,7 +255,7 @@ STATEMENTS = {
         ),
     ),
     Mode.TIME_RANGE: (
-        Statement("absolute <_:rest>", AccessLists.time_range_line),
-        Statement("periodic <_:rest>", AccessLists.time_range_line),
+        Statement("absolute <_:rest>", AccessLists.time_range_line, says="kept"),
+        Statement("periodic <_:rest>", AccessLists.time_range_line, says="kept"),
     ),
 }

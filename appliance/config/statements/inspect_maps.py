@@ -13,7 +13,7 @@ from typing import Any
 from appliance.config.diagnostics import INVALID
 from appliance.config.names import description
 from appliance.config.statements.sheet import Sheet
-from appliance.config.syntax import Mode, Statement
+from appliance.config.syntax import NO_DESCRIPTION, UNDOES, Mode, Statement, both
 from appliance.policy.counters import MATCHES
 from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import Banner, Deed, Expression, InspectMap, MailRelay, Match, Parameters, Reaction
@@ -79,6 +79,18 @@ class InspectMaps(Sheet):
         self._regex_class = name
         self.regex_classes.setdefault(name, RegexClass(name))
 
+    def no_regex(self, name: str, pattern: str = "") -> None:
+        del pattern
+        self.regexes.pop(name, None)
+
+    def no_regex_class(self, name: str) -> None:
+        known = self.regex_classes.pop(name, None)
+        for each in known.regexes if known else ():
+            self.unsaid("regex", name, each)
+
+    def no_regex_class_description(self) -> None:
+        self.regex_classes[self._regex_class] = replace(self.regex_classes[self._regex_class], description="")
+
     def regex_class_description(self, text: str) -> None:
         self.regex_classes[self._regex_class] = replace(self.regex_classes[self._regex_class], description=text)
 
@@ -88,6 +100,14 @@ class InspectMaps(Sheet):
             if len(known.regexes) >= REGEXES:
                 raise self.rejected("regex", f"ERROR: at most {REGEXES} regexes in a class")
             self.regex_classes[known.name] = replace(known, regexes=(*known.regexes, regex))
+            self.said("regex", known.name, regex)
+
+    def no_match_regex(self, regex: str) -> None:
+        known = self.regex_classes[self._regex_class]
+        self.unsaid("regex", known.name, regex)
+        self.forgotten.add(self._line.number)
+        kept = tuple(each for each in known.regexes if each != regex)
+        self.regex_classes[known.name] = replace(known, regexes=kept)
 
     # -- inspect maps
 
@@ -95,6 +115,19 @@ class InspectMaps(Sheet):
         self._room(name, self._inspect_maps, POLICY_MAPS, "inspect maps")
         self._inspect_map = name
         self._inspect_maps.setdefault(name, self.version.default_map if name == DEFAULT_MAP.name else InspectMap(name))
+
+    def no_inspect_map(self, name: str) -> None:
+        known = self._inspect_maps.pop(name, None)
+        self._stated.pop(name, None)
+        for each in known.matches if known else ():
+            self.unsaid("condition", name, _plain(each))
+
+    def no_inspect_map_description(self) -> None:
+        self._change(description="")
+
+    def no_parameters(self) -> None:
+        """All of them as by default."""
+        self._stated.pop(self._inspect_map, None)
 
     def inspect_map_description(self, text: str) -> None:
         self._change(description=text)
@@ -158,10 +191,16 @@ class InspectMaps(Sheet):
         """``match …`` of the row `key`; it counts once its action line has come."""
         if len(self._inspected().matches) >= MATCHES:
             raise self.rejected("", f"ERROR: an inspect map has at most {MATCHES} match lines")
-        named = regex or regex_class
-        expression = Expression(named, of_class=bool(regex_class)) if named else None
-        self._match = Match(key, Reaction(Deed.LOG), limit, words, bool(negated), expression)
+        self._match = _match(key, negated, limit, words, regex, regex_class)
+        self.said("condition", self._inspect_map, self._match)
         self._acted = False
+
+    def no_match_line(self, key: str, **fields: Any) -> None:
+        """The line goes, and its action."""
+        gone = _match(key, **fields)
+        self.unsaid("condition", self._inspect_map, gone)
+        self.forgotten.add(self._line.number)
+        self._change(matches=tuple(each for each in self._inspected().matches if _plain(each) != gone))
 
     def react(self, deed: str, log: str = "", rate: int = 0) -> None:
         """The action line under a match; a second one takes the first one's place."""
@@ -196,30 +235,68 @@ def _reaction(deed: str, log: str) -> Reaction:
     return Reaction(chosen, bool(log) or chosen is Deed.LOG)
 
 
-def _acting(syntax: str, apply: Callable[..., None]) -> tuple[Statement, ...]:
+def _match(
+    key: str,
+    negated: str = "",
+    limit: int = 0,
+    words: tuple[str, ...] = (),
+    regex: str = "",
+    regex_class: str = "",
+) -> Match:
+    """A match line that has no action yet: it stands as one that logs."""
+    named = regex or regex_class
+    expression = Expression(named, of_class=bool(regex_class)) if named else None
+    return Match(key, Reaction(Deed.LOG), limit, words, bool(negated), expression)
+
+
+def _plain(match: Match) -> Match:
+    """The line without its action."""
+    return replace(match, reaction=Reaction(Deed.LOG))
+
+
+def _acting(syntax: str, apply: Callable[..., None], says: str) -> tuple[Statement, ...]:
     """A parameter with the actions that it can have."""
-    return Statement(f"{syntax} <deed=drop-connection> [<log=log>]", apply), Statement(f"{syntax} <deed=log>", apply)
+    return (
+        Statement(f"{syntax} <deed=drop-connection> [<log=log>]", apply, says=says),
+        Statement(f"{syntax} <deed=log>", apply, says=says),
+    )
 
 
 PARAMETERS = (
-    Statement("mask-banner [<everything=all>]", InspectMaps.mask_banner),
-    Statement("no mask-banner", InspectMaps.no_mask_banner),
-    *_acting("mail-relay <domain:domain> action", InspectMaps.mail_relay),
-    Statement("no mail-relay [<domain:domain>]", InspectMaps.no_mail_relay),
-    *_acting("special-character action", InspectMaps.special_character),
-    Statement("no special-character", InspectMaps.no_special_character),
-    Statement("allow-tls [action <log=log>]", InspectMaps.allow_tls),
-    Statement("no allow-tls", InspectMaps.no_allow_tls),
-    Statement("smuggling-guard", InspectMaps.smuggling_guard),
-    Statement("no smuggling-guard", InspectMaps.no_smuggling_guard),
+    *both(
+        "mask-banner [<everything=all>]",
+        InspectMaps.mask_banner,
+        InspectMaps.no_mask_banner,
+        short="no mask-banner",
+        says="the greeting becomes asterisks but for 2 and 0; all (ours): those too",
+    ),
+    *_acting("mail-relay <domain:domain> action", InspectMaps.mail_relay, "mail from outside is for this domain alone"),
+    Statement("no mail-relay [<domain:domain>]", InspectMaps.no_mail_relay, says=UNDOES),
+    *_acting(
+        "special-character action", InspectMaps.special_character, "back-quote and NUL in mail addresses are looked for"
+    ),
+    Statement("no special-character", InspectMaps.no_special_character, says=UNDOES),
+    *both(
+        "allow-tls [action <log=log>]",
+        InspectMaps.allow_tls,
+        InspectMaps.no_allow_tls,
+        short="no allow-tls",
+        says="STARTTLS passes, and what follows it is not inspected",
+    ),
+    *both(
+        "smuggling-guard",
+        InspectMaps.smuggling_guard,
+        InspectMaps.no_smuggling_guard,
+        says="look-alikes of the end of data close the connection (ours, on unless undone)",
+    ),
 )
 
 _CLOSING = "|".join(deed.value for deed in Deed if deed not in (Deed.LOG, Deed.RATE_LIMIT))
 
 MATCH = (
-    Statement(f"<deed={_CLOSING}> [<log=log>]", InspectMaps.react),
-    Statement("<deed=log>", InspectMaps.react),
-    Statement(f"<deed=rate-limit> <rate:1-{FASTEST}>", InspectMaps.react),
+    Statement(f"<deed={_CLOSING}> [<log=log>]", InspectMaps.react, says="the line above closes, resets or masks"),
+    Statement("<deed=log>", InspectMaps.react, says="it only logs"),
+    Statement(f"<deed=rate-limit> <rate:1-{FASTEST}>", InspectMaps.react, says="so many a second, the others wait"),
 )
 
 
@@ -236,14 +313,25 @@ def _operands(row: Condition) -> tuple[str, ...]:
 def _condition(row: Condition) -> Iterator[Statement]:
     """``match [not] …`` of a row of the one table."""
     for operand in _operands(row):
-        yield Statement(
-            f"match [<negated=not>] {row.phrase} {operand}", partial(InspectMaps.condition, key=row.key), Mode.MATCH
+        yield from both(
+            f"match [<negated=not>] {row.phrase} {operand}",
+            partial(InspectMaps.condition, key=row.key),
+            partial(InspectMaps.no_match_line, key=row.key),
+            Mode.MATCH,
+            says=row.summary,
         )
 
 
 def _inspect_map() -> Iterator[Statement]:
-    yield Statement("description <text:text>", InspectMaps.inspect_map_description)
-    yield Statement("parameters", InspectMaps.parameters, Mode.PARAMETERS)
+    yield from both(
+        "description <text:text>",
+        InspectMaps.inspect_map_description,
+        InspectMaps.no_inspect_map_description,
+        short=NO_DESCRIPTION,
+    )
+    yield from both(
+        "parameters", InspectMaps.parameters, InspectMaps.no_parameters, Mode.PARAMETERS, says="what is not a criterion"
+    )
     for row in CONDITIONS:
         yield from _condition(row)
 
@@ -252,6 +340,7 @@ _BANNER = {Banner.OFF: "no mask-banner", Banner.KEEP_2_AND_0: "mask-banner", Ban
 
 
 def regex_class_lines(regex_class: RegexClass) -> Iterator[str]:
+    """``class-map type regex …`` and its regexes."""
     yield f"class-map type regex match-any {regex_class.name}"
     yield from description(regex_class.description)
     yield from (f" match regex {each}" for each in regex_class.regexes)
@@ -259,6 +348,7 @@ def regex_class_lines(regex_class: RegexClass) -> Iterator[str]:
 
 
 def inspect_map_lines(inspect_map: InspectMap, default: Parameters, everything: bool) -> Iterator[str]:
+    """``policy-map type inspect esmtp …``, of its parameters those that are not `default`."""
     yield f"policy-map type inspect esmtp {inspect_map.name}"
     yield from description(inspect_map.description)
     parameters = list(_parameters(inspect_map.parameters, default, everything))
@@ -293,13 +383,36 @@ def _parameters(parameters: Parameters, default: Parameters, everything: bool) -
 
 STATEMENTS = {
     Mode.CONFIGURE: (
-        Statement("regex <name:map-name> <pattern:pattern>", InspectMaps.regex),
-        Statement("class-map type regex match-any <name:map-name>", InspectMaps.regex_class, Mode.REGEX_CLASS),
-        Statement("policy-map type inspect esmtp <name:map-name>", InspectMaps.inspect_map, Mode.INSPECT_MAP),
+        *both(
+            "regex <name:map-name> <pattern:pattern>",
+            InspectMaps.regex,
+            InspectMaps.no_regex,
+            short="no regex <name:map-name> [<pattern:pattern>]",
+            says="an expression by name",
+        ),
+        *both(
+            "class-map type regex match-any <name:map-name>",
+            InspectMaps.regex_class,
+            InspectMaps.no_regex_class,
+            Mode.REGEX_CLASS,
+            says="several by one name",
+        ),
+        *both(
+            "policy-map type inspect esmtp <name:map-name>",
+            InspectMaps.inspect_map,
+            InspectMaps.no_inspect_map,
+            Mode.INSPECT_MAP,
+            says="the rules of an inspection; see docs/inspection.md",
+        ),
     ),
     Mode.REGEX_CLASS: (
-        Statement("description <text:text>", InspectMaps.regex_class_description),
-        Statement("match regex <regex:regex>", InspectMaps.match_regex),
+        *both(
+            "description <text:text>",
+            InspectMaps.regex_class_description,
+            InspectMaps.no_regex_class_description,
+            short=NO_DESCRIPTION,
+        ),
+        *both("match regex <regex:regex>", InspectMaps.match_regex, InspectMaps.no_match_regex, says="one of them"),
     ),
     Mode.INSPECT_MAP: tuple(_inspect_map()),
     Mode.MATCH: MATCH,

@@ -273,6 +273,8 @@ _GROUPS = {
     "icmp-type": Mode.ICMP_GROUP,
 }
 
+_SERVICE = "the protocol, and its ports or its type of ICMP"
+
 STATEMENTS = {
     Mode.CONFIGURE: (
         *both("names", Objects.show_names, Objects.no_show_names, says="names stand for addresses"),
@@ -315,9 +317,13 @@ STATEMENTS = {
         Statement("description <text:text>", Objects.network_object_description),
     ),
     Mode.SERVICE_OBJECT: (
-        *(row for syntax in _services("service") for row in both(syntax, Objects.service, Objects.no_service)),
-        *both("service <protocol=icmp> [<icmp:icmp-type>]", Objects.service, Objects.no_service),
-        *both("service <protocol:plain-protocol>", Objects.service, Objects.no_service),
+        *(
+            row
+            for syntax in _services("service")
+            for row in both(syntax, Objects.service, Objects.no_service, says=_SERVICE)
+        ),
+        *both("service <protocol=icmp> [<icmp:icmp-type>]", Objects.service, Objects.no_service, says=_SERVICE),
+        *both("service <protocol:plain-protocol>", Objects.service, Objects.no_service, says=_SERVICE),
         Statement("description <text:text>", Objects.service_object_description),
     ),
     Mode.NETWORK_GROUP: _group_rows(

@@ -15,7 +15,7 @@ from appliance.config.diagnostics import INVALID
 from appliance.config.names import description, ports_text
 from appliance.config.statements.accepted import INSPECTIONS
 from appliance.config.statements.inspect_maps import POLICY_MAPS, InspectMaps
-from appliance.config.syntax import ACCEPTED, Mode, Statement, both
+from appliance.config.syntax import ACCEPTED, NO_DESCRIPTION, Mode, Statement, both
 from appliance.policy.acl import Ports
 from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import (
@@ -327,8 +327,6 @@ def _accepted() -> Iterator[Statement]:
         )
 
 
-_NO_DESCRIPTION = "no description [<_:rest>]"
-
 STATEMENTS = {
     Mode.CONFIGURE: (
         *both(
@@ -365,7 +363,7 @@ STATEMENTS = {
             "description <text:text>",
             Policies.class_map_description,
             Policies.no_class_map_description,
-            short=_NO_DESCRIPTION,
+            short=NO_DESCRIPTION,
         ),
         *both("match any", Policies.match_any, Policies.no_match, says="everything"),
         *both(
@@ -399,7 +397,7 @@ STATEMENTS = {
             "description <text:text>",
             Policies.policy_map_description,
             Policies.no_policy_map_description,
-            short=_NO_DESCRIPTION,
+            short=NO_DESCRIPTION,
         ),
         *both("class <name:class-map>", Policies.policy_class, Policies.no_policy_class, Mode.CLASS, says="a class"),
     ),

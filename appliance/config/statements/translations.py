@@ -284,7 +284,8 @@ def _manual_line(nat: ManualNat) -> str:
 
 _STATIC = "static <interfaces:interfaces>"
 _END = "[netmask <prefix:mask>] [<trailer:trailer>]"
-_NAT = "nat <interface:in-brackets> <number:0-2147483647>"
+_PORT_END = "[netmask <prefix:mask>] [<trailer:port-trailer>]"
+_NAT = "nat <interface:in-brackets> <number:nat-number>"
 
 
 def _statics() -> Iterator[Statement]:
@@ -293,7 +294,7 @@ def _statics() -> Iterator[Statement]:
         f"{_STATIC} <mapped:address> <real:address> {_END}", Translations.static, Translations.no_static, says=host
     )
     yield from both(
-        f"{_STATIC} interface <real:address> {_END}",
+        f"{_STATIC} interface <real:address> {_PORT_END}",
         Translations.static,
         Translations.no_static,
         says="the interface's own address stands for the host",
@@ -302,7 +303,7 @@ def _statics() -> Iterator[Statement]:
         for mapped in ("<mapped:address>", "interface"):
             yield from both(
                 f"{_STATIC} <protocol={protocol}> {mapped} <mapped_port:{protocol}-port>"
-                f" <real:address> <real_port:{protocol}-port> {_END}",
+                f" <real:address> <real_port:{protocol}-port> {_PORT_END}",
                 Translations.static,
                 Translations.no_static,
                 says="one port of an address stands for one of the host's",
