@@ -76,11 +76,11 @@ class Cursor:
 
     def take(self) -> Word:
         """The next word, read; Rejected as incomplete at the line's end."""
-        word = self.peek()
-        if word is None:
+        words = self.line.words
+        if self.at >= len(words):
             raise Rejected(self.end, INCOMPLETE)
         self.at += 1
-        return word
+        return words[self.at - 1]
 
     @property
     def end(self) -> int:

@@ -50,6 +50,12 @@ class Elements:
             for each in services:
                 yield Element(ace.permit, each.protocol, source, each.source, destination, each.destination, each.icmp)
 
+    def count(self, ace: Ace) -> int:
+        """How many elements an entry comes to, at most: they are not made for it."""
+        found = len(self.services(ace)) * len(self.networks(ace.source)) * len(self.networks(ace.destination))
+        self._spend(found)
+        return found
+
     def networks(self, endpoint: Endpoint) -> tuple[IPv4Network, ...]:
         """The addresses that an end of an entry stands for."""
         if isinstance(endpoint, IPv4Network):
@@ -69,6 +75,14 @@ class Elements:
 
     def services(self, ace: Ace) -> tuple[Service, ...]:
         """The protocols of an entry, each with the ports or ICMP types it asks for."""
+        protocol, source, destination, icmp = ace.protocol, ace.source_ports, ace.destination_ports, ace.icmp
+        if not (
+            isinstance(protocol, Named)
+            or isinstance(source, Named)
+            or isinstance(destination, Named)
+            or isinstance(icmp, Named)
+        ):
+            return (Service(protocol, source, destination, icmp),)
         plain = self._named(ace.protocol) if isinstance(ace.protocol, Named) else (Service(ace.protocol),)
         ports = itertools.product(self._ports(ace.source_ports), self._ports(ace.destination_ports))
         return tuple(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from appliance.config.diagnostics import INVALID, Diagnostic, Place, Severity
 
@@ -24,8 +25,7 @@ _MARK = "\ufeff".encode()  # a byte order mark, which some editors put first
 _WORD = re.compile(r"\([^()]*\)|[^ \t]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word and the column of its first character."""
 
     text: str

@@ -208,7 +208,8 @@ def _ahead(node: Node) -> Mode | None:
 def _step(node: Node, cursor: Cursor) -> tuple[_Element, Any, Node]:
     """Over one keyword or one argument: an exact keyword first, then arguments, then a shortened keyword."""
     start, word = cursor.at, cursor.take()
-    exact = node.keywords.get(word.text.lower())
+    text = word.text.lower()
+    exact = node.keywords.get(text)
     if exact is not None:
         return exact[0], exact[0].word, exact[1]
     furthest = Rejected(word.column)
@@ -219,7 +220,7 @@ def _step(node: Node, cursor: Cursor) -> tuple[_Element, Any, Node]:
         except Rejected as reason:
             furthest = max(furthest, reason, key=lambda each: (each.column, each.message != INVALID))
     cursor.at = start + 1
-    begun = [found for name, found in node.keywords.items() if name.startswith(word.text.lower())]
+    begun = [found for name, found in node.keywords.items() if name.startswith(text)]
     begun = [each for each in begun if each[1].acted] or begun
     if len(begun) == 1:
         return begun[0][0], begun[0][0].word, begun[0][1]

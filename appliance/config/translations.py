@@ -23,6 +23,8 @@ from appliance.policy.objects import AddressRange
 
 #: Hosts of one static at most: its netmask is 255.255.255.0 or longer.
 HOSTS = 256
+#: Hosts that are translated whole: the connection table's statics.
+STATICS = 1_024
 
 
 def translations(config: Config) -> tuple[Translation, ...]:
@@ -47,9 +49,15 @@ def translations(config: Config) -> tuple[Translation, ...]:
 
 
 def hosts(config: Config) -> tuple[Static, ...]:
-    """Every host that is translated whole, between two interfaces that are named, with its limits."""
+    """Every host that is translated whole, between two interfaces that are named, with its limits.
+
+    One more than `STATICS` at most: what has so many is refused.
+    """
+    return tuple(itertools.islice(_hosts(config), STATICS + 1))
+
+
+def _hosts(config: Config) -> Iterator[Static]:
     own = {each.address.ip for each in config.interfaces if each.address is not None}
-    found: list[Static] = []
     for each in translations(config):
         real_interface, mapped_interface, mapped = each.real_interface, each.mapped_interface, each.mapped
         if real_interface is None or mapped_interface is None or not each.whole or isinstance(mapped, Pool):
@@ -59,8 +67,7 @@ def hosts(config: Config) -> tuple[Static, ...]:
         for real, known in zip(each.real, mapped, strict=True):
             if known not in own:
                 limits = each.max_conns, each.max_embryonic
-                found.append(Static(real_interface, mapped_interface, known, real, *limits, each.line))
-    return tuple(found)
+                yield Static(real_interface, mapped_interface, known, real, *limits, each.line)
 
 
 @dataclass(frozen=True, slots=True)

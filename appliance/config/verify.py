@@ -18,7 +18,7 @@ from appliance.config.elements import Elements, TooMany
 from appliance.config.inspections import inspections
 from appliance.config.lexer import Line
 from appliance.config.parser import MOST, Parsed
-from appliance.config.translations import translations
+from appliance.config.translations import STATICS, translations
 from appliance.marks import CLASS
 from appliance.nat.translation import Kind as Does
 from appliance.nat.translation import Pool, Translation
@@ -29,8 +29,6 @@ from appliance.policy.objects import Group, GroupKind
 
 #: How deep groups may hold groups.
 DEEPEST = 16
-#: Hosts that are translated whole: the connection table's statics.
-STATICS = 1_024
 
 _UNDEFINED = {
     Kind.NAMEIF: "ERROR: interface <{}> does not exist",
@@ -173,8 +171,7 @@ def _sizes(parsed: Parsed) -> Iterator[Diagnostic]:
     for access_list in parsed.config.access_lists:
         for ace in access_list.aces:
             try:
-                for _ in elements.of(ace):
-                    pass
+                elements.count(ace)
             except TooMany:
                 message = f"ERROR: the access lists come to more than {ELEMENTS} elements here"
                 yield _error(parsed.lines[ace.line], message)

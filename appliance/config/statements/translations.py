@@ -35,6 +35,7 @@ class Translations(Objects):
     def __init__(self) -> None:
         super().__init__()
         self.translations: list[TranslationStatement] = []
+        self._object_nats: dict[str, ObjectNat] = {}
         self.nat_control: bool | None = None
 
     def _add(self, statement: TranslationStatement) -> None:
@@ -127,9 +128,11 @@ class Translations(Objects):
 
     def object_nat(self, **fields: Any) -> None:
         found = self._object_nat(**fields)
-        for each in [each for each in self.translations if isinstance(each, ObjectNat) and each.name == found.name]:
-            self._remove(each)  # an object has one
+        known = self._object_nats.get(found.name)
+        if known is not None and known in self.translations:
+            self._remove(known)  # an object has one
             self.forgotten.discard(self._line.number)
+        self._object_nats[found.name] = found
         self._add(found)
 
     def no_object_nat(self, **fields: Any) -> None:
