@@ -162,9 +162,8 @@ class Stream:
             for each in self.early:
                 held.add(each.start, each.end)
         fin = parcel.segment.flags & FIN
-        if not fin and held.holds(parcel.start, parcel.end):
-            return False
-        if fin and any(each.end == parcel.end and each.segment.flags & FIN for each in self.early):
+        known = not fin or any(each.end == parcel.end and each.segment.flags & FIN for each in self.early)
+        if known and held.holds(parcel.start, parcel.end):
             return False
         held.add(parcel.start, parcel.end)
         insort(self.early, parcel, key=_by_start)

@@ -30,6 +30,7 @@ WINDOW = 120  # octets a host has under way at most
 PIECE = 40  # octets of a segment at most
 SACK_PERMITTED = b"\x04\x02\x01\x01"
 FAR = 1 << 30  # the furthest that is held
+END = b"$"  # the FIN, which to the oracle is an octet like any other
 
 
 @dataclass
@@ -130,6 +131,8 @@ class Line:
         known = len(wire.effects)
         wire.give(packet, side)
         self.told[side.peer] = sent.ack
+        if sent.flags & FIN:
+            octets += END
         if start - len(oracle.stream) <= FAR and octets:
             oracle.arrive(start, octets)
         for effect in wire.effects[known:]:
@@ -245,7 +248,8 @@ class Line:
         wire = self.wire
         for side, host in self.hosts.items():
             heard = bytes(host.got[at] for at in range(host.heard))
-            assert heard == masked(self.oracles[side.peer].stream) == masked(Double.made[-1].seen[side.peer])
+            assert heard + END == masked(self.oracles[side.peer].stream)
+            assert heard == masked(Double.made[-1].seen[side.peer])
             assert len(heard) == len(self.hosts[side.peer].says), "all of it"
             if not self.hosts[side.peer].liar:
                 assert heard == masked(self.hosts[side.peer].says)
@@ -256,7 +260,7 @@ class Line:
         wire.tick(wire.now + 60 * SECOND)
         assert wire.verdicts.keys() == wire.sent.keys()
         assert (wire.datapath.waiting, count(wire.datapath, "exceptions")) == (0, 0)
-        total = sum(len(oracle.stream) for oracle in self.oracles.values())
+        total = sum(len(host.says) for host in self.hosts.values())
         assert count(wire.datapath, "octets_inspected") == count(wire.datapath, "octets_released") == total
         if not wire.cookie:
             assert wire.datapath._reader._kept == 0, "all was acknowledged"

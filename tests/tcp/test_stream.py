@@ -186,6 +186,11 @@ class TestEarlyPackets:
         assert not stream.hold(parcel(24, flags=ACK | FIN))
         assert not stream.hold(parcel(20, b"abcd", ACK | FIN))
 
+    def test_octets_before_a_fin_that_waits_are_new(self, stream: Stream) -> None:
+        stream.hold(parcel(24, flags=ACK | FIN))
+        assert stream.hold(parcel(20, b"abcd", ACK | FIN))
+        assert not stream.hold(parcel(20, b"abcd", ACK | FIN))
+
     def test_what_left_may_come_again(self, stream: Stream) -> None:
         stream.hold(parcel(20, b"abcd", arrived=1))
         stream.hold(parcel(30, b"abcd", arrived=2))
