@@ -746,7 +746,24 @@ int ingress(struct __sk_buff *skb)
 
 /* Egress */
 
-/* The static and the class of what opens a connection; 0 if it does not come from an interface of ours. */
+/* Whether one of the ends is known by another name on the other side. */
+static __always_inline int veiled(struct place *at, struct settings *set)
+{
+	u32 sender = ntohl(at->sender.address), receiver = ntohl(at->receiver.address);
+
+	for (u32 row = 0; row < VEILS; row++) {
+		u32 copy = row;
+		struct veil *veil = veils.lookup(&copy);
+
+		if (row >= set->veils || !veil)
+			break;
+		if (!(any(veil->ifindex ^ at->out) | (beyond(veil, sender) & beyond(veil, receiver))))
+			return 1;
+	}
+	return 0;
+}
+
+/* The static and the class of what opens a connection; 0 if it does not come from an interface of ours, or is veiled. */
 static __always_inline int opened(struct place *at, struct packet *packet, struct __sk_buff *skb, struct settings *set)
 {
 	u32 in = skb->ingress_ifindex;
@@ -760,6 +777,8 @@ static __always_inline int opened(struct place *at, struct packet *packet, struc
 	}
 	packet->proxied = !in && face && packet->ack; /* else the firewall's own */
 	if (in ? !interfaces.lookup(&in) : !packet->proxied)
+		return 0;
+	if (!face && veiled(at, set))
 		return 0;
 	at->klass = classify(at, set);
 	return 1;
@@ -834,7 +853,7 @@ static __always_inline int uncounted(struct place *at, struct packet *packet, st
 
 	if (!(packet->flags & FLAG_SYN && packet->flags & FLAG_ACK))
 		return 0;
-	return set->first_rule < set->last_rule || (row && limit && limit->max_conns | limit->max_embryonic);
+	return row && limit && (set->first_rule < set->last_rule || limit->max_conns | limit->max_embryonic);
 }
 
 int egress(struct __sk_buff *skb)

@@ -30,6 +30,9 @@ KEPT("hash", struct share_key, struct share, shares, SHARES);
 /* what the classes match, twice: user space writes one half while the other is in force. */
 BPF_TABLE("array", u32, struct rule, rules, 2 * RULES);
 
+/* the addresses that stand for others, the first `veils` of the settings; written by user space. */
+BPF_TABLE("array", u32, struct veil, veils, VEILS);
+
 /* interface and address → the static of that face; written by user space. */
 BPF_TABLE("hash", struct face_key, struct face, faces, 4 * STATICS);
 

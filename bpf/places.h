@@ -152,6 +152,11 @@ static __always_inline u32 any(u32 bits)
 	return (bits | -bits) >> 31;
 }
 
+static __always_inline u32 beyond(struct veil *veil, u32 address)
+{
+	return ((u64)(veil->last - veil->first) - (u64)(u32)(address - veil->first)) >> 63;
+}
+
 static __always_inline u32 outside(__be16 port, u16 ports[2], u8 but)
 {
 	u32 number = ntohs(port);

@@ -135,6 +135,14 @@ struct rule {
 	u32 otherwise; /* where to go on behind a denial */
 };
 
+/* Addresses that stand for others at an interface, and not one for one (a pool, a port): what they open or are called by
+ * is known by different ends on either side, so it has no entry. Host order. */
+struct veil {
+	u32 ifindex;
+	u32 first;
+	u32 last;
+};
+
 /* What stands for an address at an interface: `peer` is 0 for a mapped address, and for a real one the interface that
  * its packets come from or, for the firewall's own packets, OURSELVES. */
 #define OURSELVES 0xffffffff
@@ -158,6 +166,7 @@ struct settings {
 	u32 workers;
 	u32 first_rule; /* those in force: from this one */
 	u32 last_rule; /* to before this one */
+	u32 veils; /* how many */
 	u32 timeout[STATES]; /* ticks, by state */
 };
 

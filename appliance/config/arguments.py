@@ -138,6 +138,43 @@ OTHER_TIMEOUTS = {
 }
 
 
+#: What ``set connection`` limits, and to what at most (asa.md §5.3).
+LIMITS = ("conn-max", "embryonic-conn-max", "per-client-max", "per-client-embryonic-max")
+MOST_CONNECTIONS = 2_000_000
+#: The timeouts of a class and the least each takes, in seconds; ``tcp`` is what 7.x calls ``idle``.
+CLASS_TIMEOUTS = {"embryonic": 5, "half-closed": 30, "idle": 300}
+
+
+def _connection_limits(cursor: Cursor) -> dict[str, int]:
+    """``conn-max 50 per-client-max 5``: pairs up to the line's end, at least one, in any order."""
+    found: dict[str, int] = {}
+    while not found or cursor.peek() is not None:
+        word = cursor.take()
+        if word.text.lower() not in LIMITS:
+            raise Rejected(word.column)
+        found[word.text.lower()] = number(0, MOST_CONNECTIONS)(cursor)
+    return found
+
+
+def _class_timeouts(cursor: Cursor) -> dict[str, int]:
+    """``embryonic 0:00:20 idle 2:00:00 reset``: pairs up to the line's end; ``reset`` is 1 behind ``idle``."""
+    found: dict[str, int] = {}
+    while not found or cursor.peek() is not None:
+        word = cursor.take()
+        name = "idle" if word.text.lower() == "tcp" else word.text.lower()
+        if name not in CLASS_TIMEOUTS:
+            raise Rejected(word.column)
+        column = cursor.column
+        found[name] = _clock(cursor)
+        if found[name] < CLASS_TIMEOUTS[name]:
+            raise Rejected(column)
+        following = cursor.peek()
+        if name == "idle":
+            found["reset"] = int(following is not None and following.text.lower() == "reset")
+            cursor.at += found["reset"]
+    return found
+
+
 def _timeouts(cursor: Cursor) -> dict[str, int]:
     """``conn 1:00:00 half-closed 0:10:00``: pairs up to the line's end, at least one, in any order."""
     found: dict[str, int] = {}
@@ -327,6 +364,8 @@ ARGUMENTS: dict[str, Argument] = {
     "icmp-type": traffic.plain_icmp,
     "ace-options": traffic.ace_options,
     "timeouts": _timeouts,
+    "connection-limits": _connection_limits,
+    "class-timeouts": _class_timeouts,
     "timeout-names": _timeout_names,
     "level": traffic.level,
     "interfaces": _interfaces,

@@ -1,14 +1,181 @@
-"""What limits connections, of a whole configuration: its statics."""
+"""What limits connections, of a whole configuration: statics, classes with `set connection`, and what is translated but
+not host by host.
+
+One class decides for a connection, by its first packet: the first that matches, of an interface's policy before the
+global one (asa.md §6.2). Addresses are real ones, as everywhere (row 17).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from dataclasses import replace
+from ipaddress import IPv4Network
 
-from appliance.config.config import Config
-from appliance.nat.classes import Limits
+from appliance.config.config import Config, Timeouts
+from appliance.config.elements import Elements
+from appliance.config.translations import translations
+from appliance.nat.classes import LimitedClass, Limits, PortSpan, Rule, Veil
+from appliance.nat.connection import State
+from appliance.nat.translation import Kind, Pool
+from appliance.policy.acl import ANY, Ports
+from appliance.policy.maps import (
+    CLASS_DEFAULT,
+    ClassMap,
+    MatchAccessList,
+    MatchAny,
+    MatchDefaultInspectionTraffic,
+    MatchPort,
+    PolicyClass,
+    SetConnection,
+)
+
+_SMTP = PortSpan(25, 25)
+_ALL = PortSpan()
+
+#: What a line matches: source and its ports, destination and its, and whether it permits.
+_Line = tuple[IPv4Network, PortSpan, IPv4Network, PortSpan, bool]
 
 
 def limits(config: Config, interfaces: Set[str]) -> Limits:
     """The limits of a verified `config` where only `interfaces` (each a nameif) have a device."""
     usable = (each for each in config.statics if {each.real_interface, each.mapped_interface} <= interfaces)
-    return Limits(tuple(usable))
+    classes = [each for each in _classes(config) if each[1].interface is None or each[1].interface in interfaces]
+    found = tuple(limited for _, limited in classes)
+    return Limits(tuple(usable), found, _rules(config, classes), tuple(dict.fromkeys(_veils(config))))
+
+
+def limited_classes(config: Config) -> tuple[LimitedClass, ...]:
+    """The classes with `set connection`, in the order in which they are tried."""
+    return tuple(limited for _, limited in _classes(config))
+
+
+def rules(config: Config) -> tuple[Rule, ...]:
+    """The lines of what they match."""
+    return _rules(config, list(_classes(config)))
+
+
+def longest(config: Config) -> Timeouts:
+    """How long a connection may live at most, whichever class it is of."""
+    sets, known = _connections(config), config.timeouts
+    return replace(
+        known,
+        embryonic=max([known.embryonic, *(each.embryonic for each in sets if each.embryonic is not None)]),
+        half_closed=max([known.half_closed, *(each.half_closed for each in sets if each.half_closed is not None)]),
+        conn=max([known.conn, *(each.idle for each in sets if each.idle is not None)]),
+    )
+
+
+def shortest_embryonic(config: Config) -> int:
+    """How long a half-open connection may live at least, in seconds."""
+    sets = _connections(config)
+    return min([config.timeouts.embryonic, *(each.embryonic for each in sets if each.embryonic is not None)])
+
+
+def _connections(config: Config) -> list[SetConnection]:
+    return [each.connection for policy in config.policy_maps for each in policy.classes]
+
+
+def _classes(config: Config) -> Iterator[tuple[ClassMap, LimitedClass]]:
+    for service in sorted(config.service_policies, key=lambda each: each.interface is None):
+        policy = config.policy_map(service.policy_map)
+        for each in policy.classes if policy else ():
+            class_map = CLASS_DEFAULT if each.name == CLASS_DEFAULT.name else config.class_map(each.name)
+            if class_map is not None and each.connection != SetConnection():
+                yield class_map, _limited(service.policy_map, service.interface, each)
+
+
+def _limited(policy: str, interface: str | None, each: PolicyClass) -> LimitedClass:
+    said = each.connection
+    times = {
+        State.SYN: said.embryonic,
+        State.SYN_ACK: said.embryonic,
+        State.ESTABLISHED: said.idle,
+        State.HALF_CLOSED: said.half_closed,
+        State.CLOSING: said.half_closed,
+        State.DEAD: said.half_closed,
+    }
+    return LimitedClass(
+        policy,
+        interface,
+        each.name,
+        said.conn_max,
+        said.embryonic_conn_max,
+        said.per_client_max,
+        said.per_client_embryonic_max,
+        {state: seconds for state, seconds in times.items() if seconds is not None},
+        said.reset,
+    )
+
+
+def _rules(config: Config, classes: list[tuple[ClassMap, LimitedClass]]) -> tuple[Rule, ...]:
+    found: list[Rule] = []
+    elements = Elements(config)
+    for class_map, limited in classes:
+        lines = list(_lines(config, elements, class_map))
+        behind = len(found) + len(lines)
+        found += (
+            Rule(source, from_ports, to, to_ports, limited.interface, limited if permit else None, behind)
+            for source, from_ports, to, to_ports, permit in lines
+        )
+    return tuple(found)
+
+
+def _lines(config: Config, elements: Elements, class_map: ClassMap) -> Iterator[_Line]:
+    match class_map.match:
+        case MatchAny():
+            yield ANY, _ALL, ANY, _ALL, True
+        case MatchPort(protocol="tcp", ports=ports):
+            yield ANY, _ALL, ANY, _span(ports), True
+        case MatchDefaultInspectionTraffic(access_list=""):
+            yield ANY, _ALL, ANY, _SMTP, True
+        case MatchDefaultInspectionTraffic(access_list=name):  # of whose ports nothing is asked
+            for source, _, destination, _, permit in _listed(config, elements, name):
+                yield source, _ALL, destination, _SMTP, permit
+        case MatchAccessList(name=name):
+            yield from _listed(config, elements, name)
+        case _:
+            return
+
+
+def _listed(config: Config, elements: Elements, name: str) -> Iterator[_Line]:
+    access_list = config.access_list(name)
+    for each in elements.of_list(access_list) if access_list else ():
+        if each.protocol not in ("ip", "tcp", "6"):
+            continue
+        for source in _real(config, each.source):
+            for destination in _real(config, each.destination):
+                yield source, _span(each.source_ports), destination, _span(each.destination_ports), each.permit
+
+
+def _real(config: Config, network: IPv4Network) -> list[IPv4Network]:
+    """The real address of a static that is called by its mapped one (row 17)."""
+    reals = [IPv4Network(each.real) for each in config.statics if network == IPv4Network(each.mapped)]
+    return reals or [network]
+
+
+def _span(ports: Ports | None) -> PortSpan:
+    match ports:
+        case None:
+            return _ALL
+        case Ports(operator="lt", low=low):
+            return PortSpan(0, low - 1)
+        case Ports(operator="gt", low=low):
+            return PortSpan(low + 1, 65535)
+        case Ports(operator=operator, low=low, high=high):
+            return PortSpan(low, high, operator == "neq")
+
+
+def _veils(config: Config) -> Iterator[Veil]:
+    """The mapped addresses of what is translated but not host by host, and the real ones that are called by such."""
+    for each in translations(config):
+        if each.whole or each.kind is Kind.NONE:
+            continue
+        yield _veil(each.mapped_interface, each.mapped)
+        if each.kind is Kind.STATIC:
+            yield _veil(each.real_interface, each.real)
+
+
+def _veil(interface: str | None, addresses: IPv4Network | Pool) -> Veil:
+    if isinstance(addresses, Pool):
+        return Veil(interface, addresses.first, addresses.last)
+    return Veil(interface, addresses.network_address, addresses.broadcast_address)

@@ -6,6 +6,7 @@ Every finding of a file comes at once, each where it was written; it is ASA's se
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
@@ -17,9 +18,11 @@ from appliance.config.elements import MOST as ELEMENTS
 from appliance.config.elements import Elements, TooMany
 from appliance.config.inspections import inspections
 from appliance.config.lexer import Line
+from appliance.config.limits import rules
 from appliance.config.parser import MOST, Parsed
 from appliance.config.translations import STATICS, translations
 from appliance.marks import CLASS
+from appliance.nat.classes import RULES
 from appliance.nat.translation import Kind as Does
 from appliance.nat.translation import Pool, Translation
 from appliance.policy.acl import Named
@@ -57,7 +60,7 @@ def verify(parsed: Parsed) -> tuple[Diagnostic, ...]:
     found = [*nested, *_undefined(parsed), *_interfaces(parsed), *_classes(parsed), *_unreachable(parsed)]
     found += [*_unused(parsed)]
     if not nested:  # else what groups come to can't be told
-        found += [*_sizes(parsed), *_statics(parsed)]
+        found += [*_sizes(parsed), *_statics(parsed), *_limits(parsed)]
     return tuple(sorted(found, key=lambda each: each.place)[:MOST])
 
 
@@ -257,6 +260,16 @@ def _classes(parsed: Parsed) -> Iterator[Diagnostic]:
     if last > CLASS.top:
         service = next(each for each in parsed.references if each.kind is Kind.POLICY_MAP)
         yield _error(service.line, f"ERROR: {last} classes inspect, more than {CLASS.top}", service.column)
+
+
+def _limits(parsed: Parsed) -> Iterator[Diagnostic]:
+    """More lines of classes with `set connection` than the kernel's program walks."""
+    with contextlib.suppress(TooMany):  # which `_sizes` has told
+        lines = len(rules(parsed.config))
+        if lines > RULES:
+            service = next(each for each in parsed.references if each.kind is Kind.POLICY_MAP)
+            message = f"ERROR: the classes with `set connection` match by {lines} lines, more than {RULES}"
+            yield _error(service.line, message, service.column)
 
 
 def _unreachable(parsed: Parsed) -> Iterator[Diagnostic]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 
 from appliance.config.config import Config, MetricsListen
 from appliance.config.inspections import inspections
+from appliance.config.limits import longest
 from appliance.control.server import ControlServer
 from appliance.daemon import channel, clock, firewall, over, pages
 from appliance.daemon.answers import Operators
@@ -261,7 +262,7 @@ class Daemon:
         self._generation = generation
 
     def _policy(self, config: Config) -> Policy:
-        return self._generations.policy(links.indices(config), config.timeouts)
+        return self._generations.policy(links.indices(config), longest(config))
 
     def _tell_workers(self, policy: Policy) -> None:
         if policy != self._worker.policy:

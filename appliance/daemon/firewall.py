@@ -10,7 +10,7 @@ directory.
 from __future__ import annotations
 
 from appliance.config.config import Config
-from appliance.config.limits import limits
+from appliance.config.limits import limits, shortest_embryonic
 from appliance.daemon.rundir import RunDirectory
 from appliance.daemon.worker import QUEUE_BASE
 from appliance.kernel import bpf_pins, links, netfilter
@@ -44,7 +44,7 @@ class Firewall:
         devices = [each.hardware for each in config.interfaces if each.nameif in there and each.hardware]
         links.retire(config, self._found)
         self.table.set_limits(limits(config, there), {nameif: index for index, nameif in names.items()})
-        self.table.set_timeouts(config.timeouts)
+        self.table.set_timeouts(config.timeouts, shortest_embryonic(config))
         for device in devices:
             self._found.note(Filter(device))
         self.table.attach(devices)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from appliance.config.config import AccessGroup, Config, Interface
 from appliance.config.inspections import Inspection
+from appliance.config.limits import limited_classes
 from appliance.iptables.match import Matches, address, tag
 from appliance.iptables.tables import ACCEPT, DROP, PREFIX, RETURN, Rule, Scene, Table, between, device
 from appliance.marks import CLASS, DISPOSITION, GENERATION, WORKER, Disposition
@@ -194,10 +195,11 @@ def _source(translation: Translation) -> Rule:
 def intercepting(scene: Scene) -> list[Static]:
     """The statics between interfaces of ours whose SYNs may be intercepted."""
     names = scene.devices.keys()
+    any_of_them = any(each.intercepts for each in limited_classes(scene.config))
     return [
         each
         for each in scene.config.statics
-        if each.max_embryonic and each.mapped_interface in names and each.real_interface in names
+        if (any_of_them or each.max_embryonic) and each.mapped_interface in names and each.real_interface in names
     ]
 
 

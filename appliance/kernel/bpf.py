@@ -32,10 +32,10 @@ from appliance.kernel import bpf_pins, headers
 from appliance.kernel.bpf_limits import (
     CLASSES,
     INTERFACES,
-    RULES,
     SHARES,
     STATICS,
     TICK_SHIFT,
+    VEILS,
     LimitMaps,
     address,
     ticks,
@@ -44,7 +44,7 @@ from appliance.kernel.bpf_limits import (
 from appliance.kernel.bpf_program import Module, Program
 from appliance.kernel.errors import KernelError
 from appliance.kernel.links import conntrack_handshake
-from appliance.nat.classes import Limits
+from appliance.nat.classes import RULES, Limits
 from appliance.nat.connection import (
     Built,
     Connection,
@@ -120,6 +120,7 @@ class ConnectionTable:
             f"CLASSES={CLASSES}",
             f"SHARES={SHARES}",
             f"RULES={RULES}",
+            f"VEILS={VEILS}",
             f"INTERFACES={INTERFACES}",
             f"RING_PAGES={RING_PAGES}",
             f"ORDERS={ORDERS}",
@@ -142,7 +143,7 @@ class ConnectionTable:
         self._events: list[Event] = []
         self._module.listen("events", self._hear)
         self.set_workers(1)
-        self.set_timeouts(Timeouts())
+        self.set_timeouts(Timeouts(), Timeouts().embryonic)
 
     @property
     def programs(self) -> Mapping[str, Program]:
@@ -156,12 +157,13 @@ class ConnectionTable:
 
         Living connections keep their places, those of a static or a class that is gone too.
         """
-        self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces)
+        rows = self._limits.put(limits, interfaces)
+        self._told.first_rule, self._told.last_rule, self._told.veils = rows
         self._tell()
 
-    def set_timeouts(self, timeouts: Timeouts) -> None:
-        """What the next sweep goes by."""
-        handshake = conntrack_handshake(timeouts)
+    def set_timeouts(self, timeouts: Timeouts, shortest_embryonic: int) -> None:
+        """What the next sweep goes by where no class says otherwise; of all classes the shortest embryonic one."""
+        handshake = conntrack_handshake(shortest_embryonic)
         for state, seconds in lifetimes(timeouts.conn, timeouts.half_closed, timeouts.embryonic, handshake).items():
             self._told.timeout[state] = ticks(seconds)
         self._tell()

@@ -16,14 +16,14 @@ from typing import Any
 from appliance.datapath.snapshot import AddressUse, ClassUse, StaticUse
 from appliance.kernel.bpf_program import Module
 from appliance.kernel.errors import KernelError
-from appliance.nat.classes import LimitedClass, Limits, Rule
+from appliance.nat.classes import RULES, LimitedClass, Limits, Rule, Veil
 from appliance.nat.connection import Limit, State
 from appliance.nat.static import Static
 
-STATICS = 1_024  # and one number is none
+STATICS = 1_025  # 0 is no static's number
 CLASSES = 256
-RULES = 256  # the program walks them for a SYN, the verifier for each of its turns
 INTERFACES = 256
+VEILS = 128
 SHARES = 65_536  # servers and clients of classes; 5 MiB
 
 _OURSELVES = 0xFFFFFFFF  # bpf/structs.h
@@ -35,7 +35,7 @@ class LimitMaps:
     """The maps of one loaded program that hold limits."""
 
     def __init__(self, module: Module) -> None:
-        names = ("limits", "counts", "classes", "refusals", "shares", "rules", "faces", "interfaces")
+        names = ("limits", "counts", "classes", "refusals", "shares", "rules", "veils", "faces", "interfaces")
         self._maps: dict[str, Any] = {name: module.table(name) for name in names}
         self._statics: dict[int, Static] = {}
         self._classes: dict[int, LimitedClass] = {}
@@ -53,8 +53,9 @@ class LimitMaps:
         found = (real for known, real in self.addresses.values() if known == mapped)
         return next(found, mapped)
 
-    def put(self, limits: Limits, interfaces: Mapping[str, int]) -> tuple[int, int]:
-        """Make `limits` the ones in force, `interfaces` the index of each nameif; the rules' first and last row.
+    def put(self, limits: Limits, interfaces: Mapping[str, int]) -> tuple[int, int, int]:
+        """Make `limits` the ones in force, `interfaces` the index of each nameif; the rules' first and last row, and
+        how many veils there are.
 
         Limits are there before the faces and rules that lead to them. KernelError for more than there is room for.
         """
@@ -69,7 +70,7 @@ class LimitMaps:
         self._set_interfaces(set(interfaces.values()))
         self._half = RULES - self._half
         self._set_rules(limits.rules, interfaces)
-        return self._half, self._half + len(limits.rules)
+        return self._half, self._half + len(limits.rules), self._set_veils(limits.veils, interfaces)
 
     # statics
 
@@ -173,6 +174,21 @@ class LimitMaps:
             row.ifindex = interfaces[rule.interface] if rule.interface is not None else 0
             row.otherwise = self._half + rule.otherwise
             table[at] = row
+
+    def _set_veils(self, veils: Iterable[Veil], interfaces: Mapping[str, int]) -> int:
+        """How many rows they take."""
+        table = self._maps["veils"]
+        rows = [
+            (index, int(veil.first), int(veil.last))
+            for veil in veils
+            for name, index in interfaces.items()
+            if veil.interface in (None, name)
+        ]
+        if len(rows) > VEILS:
+            raise KernelError(f"{len(rows)} pools and ports are translated: there is room for {VEILS}")
+        for at, row in enumerate(rows):
+            table[at] = table.Leaf(*row)
+        return len(rows)
 
     def uses(self) -> tuple[ClassUse, ...]:
         """What is used of each class's limits."""

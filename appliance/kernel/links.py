@@ -19,7 +19,8 @@ from typing import Any, assert_never
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from appliance.config.config import Config, Interface, Timeouts
+from appliance.config.config import Config, Interface
+from appliance.config.limits import longest, shortest_embryonic
 from appliance.config.translations import answered
 from appliance.kernel import modules
 from appliance.kernel.errors import KernelError
@@ -102,7 +103,7 @@ def _wanted(config: Config) -> Iterator[LinkDown | NoAddress | Sysctl | NoRoute 
         yield LinkDown(str(interface.hardware))
         if interface.address is not None:
             yield NoAddress(str(interface.hardware), str(interface.address))
-    for path, value in _sysctls(config.timeouts, list(devices.values())):
+    for path, value in _sysctls(config, list(devices.values())):
         yield Sysctl(path, value)
     for each in answered(config):
         if {each.real_interface, each.mapped_interface} <= devices.keys():
@@ -127,7 +128,7 @@ def _devices(config: Config) -> dict[str, str]:
     return {str(each.nameif): str(each.hardware) for each in _used(config)}
 
 
-def _sysctls(timeouts: Timeouts, devices: list[str]) -> Iterator[tuple[str, str]]:
+def _sysctls(config: Config, devices: list[str]) -> Iterator[tuple[str, str]]:
     for device in devices:
         yield f"net/ipv4/conf/{device}/forwarding", "1"
         yield f"net/ipv4/neigh/{device}/proxy_delay", "0"  # else the first answer waits up to 0.8 s
@@ -135,7 +136,8 @@ def _sysctls(timeouts: Timeouts, devices: list[str]) -> Iterator[tuple[str, str]
     yield f"{_CONNTRACK}loose", "0"
     # A handshake that conntrack still knows must not be taken for TCP Intercept's (bpf-notes §4, trap 1), so
     # conntrack forgets it before the connection table does.
-    handshake = str(conntrack_handshake(timeouts))
+    handshake = str(conntrack_handshake(shortest_embryonic(config)))
+    timeouts = longest(config)
     yield f"{_CONNTRACK}timeout_syn_sent", handshake
     yield f"{_CONNTRACK}timeout_syn_recv", handshake
     yield f"{_CONNTRACK}timeout_established", str(timeouts.conn)
@@ -143,9 +145,9 @@ def _sysctls(timeouts: Timeouts, devices: list[str]) -> Iterator[tuple[str, str]
     yield f"{_CONNTRACK}timeout_close_wait", str(timeouts.half_closed)
 
 
-def conntrack_handshake(timeouts: Timeouts) -> int:
-    """Conntrack's syn_sent and syn_recv timeouts in seconds: four fifths of the embryonic one."""
-    return max(1, timeouts.embryonic * 4 // 5)
+def conntrack_handshake(embryonic: int) -> int:
+    """Conntrack's syn_sent and syn_recv timeouts in seconds: four fifths of the shortest embryonic one."""
+    return max(1, embryonic * 4 // 5)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,9 @@ from ipaddress import IPv4Address, IPv4Network
 from appliance.nat.connection import State
 from appliance.nat.static import UNLIMITED, Static
 
+#: Lines of what the classes match, at most: the kernel's program walks them for a connection's first packet.
+RULES = 256
+
 
 @dataclass(frozen=True, slots=True)
 class LimitedClass:
@@ -95,12 +98,25 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Veil:
+    """Addresses that stand for others at an interface (None: at each), and not one for one: a pool, a port.
+
+    A connection that they open or are called by is known by different ends on either side, so it has no entry.
+    """
+
+    interface: str | None
+    first: IPv4Address
+    last: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Everything that limits connections: the statics, and the classes with the rules that lead to them."""
 
     statics: tuple[Static, ...] = ()
     classes: tuple[LimitedClass, ...] = ()
     rules: tuple[Rule, ...] = ()
+    veils: tuple[Veil, ...] = ()
 
 
 def limited_class(rules: Sequence[Rule], packet: Opening) -> LimitedClass | None:

@@ -287,7 +287,7 @@ class Table:
     def _limited(self, packet: Packet) -> bool:
         """Whether a SYN-ACK to nobody would open a connection that is not counted where some are."""
         static = self.statics.get(packet.key.mapped) if packet.side is Side.SERVER else None
-        return bool(self.limits.rules or (static and (static.max_conns or static.max_embryonic)))
+        return static is not None and bool(self.limits.rules or static.max_conns or static.max_embryonic)
 
     def _class(self, packet: Packet) -> LimitedClass | None:
         key, server = packet.key, self._real(packet.key)

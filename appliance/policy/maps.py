@@ -177,12 +177,27 @@ class ExemptEsmtp:
 
 
 @dataclass(frozen=True, slots=True)
+class SetConnection:
+    """``set connection …`` in a class: limits, of which 0 is none; timeouts in seconds, None as ``timeout`` says."""
+
+    conn_max: int = 0
+    embryonic_conn_max: int = 0
+    per_client_max: int = 0
+    per_client_embryonic_max: int = 0
+    embryonic: int | None = None
+    half_closed: int | None = None
+    idle: int | None = None
+    reset: bool = False  # both ends of what was idle for too long
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyClass:
     """A class inside a policy map and what is done with it."""
 
     name: str
     inspect: InspectEsmtp | ExemptEsmtp | None = None
     accepted: tuple[str, ...] = ()  # actions that are kept and not done: ``inspect ftp``, ``police …``
+    connection: SetConnection = SetConnection()
 
 
 @dataclass(frozen=True, slots=True)

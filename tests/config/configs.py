@@ -48,6 +48,7 @@ from appliance.policy.maps import (
     PolicyClass,
     PolicyMap,
     Reaction,
+    SetConnection,
 )
 from appliance.policy.matches import CONDITIONS, Operand
 from appliance.policy.objects import AddressRange, Fqdn, Group, GroupKind, NetworkObject, Service, ServiceObject
@@ -288,6 +289,14 @@ def class_maps(draw: st.DrawFn, lists: tuple[AccessList, ...]) -> tuple[ClassMap
 
 
 @st.composite
+def connections(draw: st.DrawFn) -> SetConnection:
+    count = st.just(0) | st.integers(0, 2_000_000)
+    times = [draw(st.none() | st.integers(least, 4_000_000)) for least in (5, 30, 300)]
+    reset = times[2] is not None and draw(st.booleans())
+    return SetConnection(draw(count), draw(count), draw(count), draw(count), *times, reset=reset)
+
+
+@st.composite
 def policy_maps(draw: st.DrawFn, classes: tuple[ClassMap, ...], maps: tuple[InspectMap, ...]) -> tuple[PolicyMap, ...]:
     named = st.none() | st.sampled_from([each.name for each in maps]) if maps else st.none()
     inspect = st.none() | st.just(ExemptEsmtp()) | st.builds(InspectEsmtp, named, st.booleans())
@@ -296,7 +305,7 @@ def policy_maps(draw: st.DrawFn, classes: tuple[ClassMap, ...], maps: tuple[Insp
         chosen = draw(st.lists(st.sampled_from([each.name for each in classes]), unique=True)) if classes else []
         chosen += ["class-default"] if draw(st.booleans()) else []
         kept = st.sampled_from([(), ("inspect ftp strict",), ("inspect dns", "police input 8000")])
-        inside = tuple(PolicyClass(each, draw(inspect), draw(kept)) for each in chosen)
+        inside = tuple(PolicyClass(each, draw(inspect), draw(kept), draw(connections())) for each in chosen)
         found.append(PolicyMap(name, inside, draw(st.just("") | TEXTS)))
     return tuple(found)
 

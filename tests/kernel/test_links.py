@@ -205,4 +205,4 @@ def test_a_mapped_address_is_answered_for_and_routed_forward(bare: Ground, tmp_p
 
 def test_handshakes_leave_conntrack_before_the_connection_table() -> None:
     for embryonic in (1, 2, 5, 30, 1193):
-        assert 1 <= links.conntrack_handshake(Timeouts(embryonic=embryonic)) <= max(1, embryonic - 1)
+        assert 1 <= links.conntrack_handshake(embryonic) <= max(1, embryonic - 1)

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
+from appliance.config.arguments import CLASS_TIMEOUTS, LIMITS
 from appliance.config.config import ServicePolicy
 from appliance.config.diagnostics import INVALID
-from appliance.config.names import description, ports_text
+from appliance.config.names import clock_text, description, ports_text
 from appliance.config.statements.accepted import INSPECTIONS
 from appliance.config.statements.inspect_maps import POLICY_MAPS, InspectMaps
 from appliance.config.syntax import ACCEPTED, NO_DESCRIPTION, Mode, Statement, both
@@ -31,6 +32,7 @@ from appliance.policy.maps import (
     MatchPort,
     PolicyClass,
     PolicyMap,
+    SetConnection,
 )
 
 #: Class maps, and classes in a policy map (asa.md §6.1).
@@ -191,6 +193,25 @@ class Policies(InspectMaps):
         inspected = isinstance(self._known_class().inspect, InspectEsmtp)
         self._change_class(inspect=None if inspected else ExemptEsmtp())
 
+    def set_connection(self, limits: Mapping[str, int]) -> None:
+        self._change_connection(**{_field(name): value for name, value in limits.items()})
+
+    def no_set_connection(self, limits: Mapping[str, int]) -> None:
+        self._change_connection(**dict.fromkeys(map(_field, limits), 0))
+
+    def set_connection_timeout(self, timeouts: Mapping[str, int]) -> None:
+        fields: dict[str, int | bool] = {_field(name): value for name, value in timeouts.items()}
+        if "reset" in fields:
+            fields["reset"] = bool(fields["reset"])
+        self._change_connection(**fields)
+
+    def no_set_connection_timeout(self, timeouts: Mapping[str, int]) -> None:
+        gone = {_field(name): None if name != "reset" else False for name in timeouts}
+        self._change_connection(**gone)
+
+    def _change_connection(self, **fields: Any) -> None:
+        self._change_class(connection=replace(self._known_class().connection, **fields))
+
     def accept_action(self, head: str) -> None:
         text = self.accepted_once(head)
         kept = self._known_class().accepted
@@ -262,6 +283,11 @@ class Policies(InspectMaps):
         self.services.setdefault(None, ServicePolicy(policy, None, self._line.number))
 
 
+def _field(name: str) -> str:
+    """The field of `SetConnection` that a word of ``set connection`` sets."""
+    return name.replace("-", "_")
+
+
 def _span(ports: Ports) -> str:
     return str(ports.low) if ports.low == ports.high else f"{ports.low}-{ports.high}"
 
@@ -305,7 +331,19 @@ def policy_map_lines(policy_map: PolicyMap) -> Iterator[str]:
                 pass
             case other:
                 assert_never(other)
+        yield from _connection_lines(each.connection)
         yield from (f"  {text}" for text in each.accepted)
+
+
+def _connection_lines(connection: SetConnection) -> Iterator[str]:
+    """``set connection …``, everything said of it in one line, as 9.x prints it (asa.md §5.3)."""
+    limits = {name: getattr(connection, _field(name)) for name in LIMITS}
+    if any(limits.values()):
+        yield " ".join(["  set connection", *(f"{name} {value}" for name, value in limits.items() if value)])
+    times = {name: getattr(connection, _field(name)) for name in CLASS_TIMEOUTS}
+    words = [f"{name} {clock_text(seconds)}" for name, seconds in times.items() if seconds is not None]
+    if words:
+        yield " ".join(["  set connection timeout", *words, *(["reset"] if connection.reset else [])])
 
 
 #: What a class may do that is not done.
@@ -313,6 +351,8 @@ _ACTIONS = (
     f"inspect <_={'|'.join(INSPECTIONS)}>",
     *("csc", "cxsc", "flow-export event-type", "ips", "police", "priority", "queue-limit", "random-detect"),
     *("sfr", "shape", "user-statistics"),
+    *("set connection advanced-options", "set connection decrement-ttl", "set connection random-sequence-number"),
+    "set connection timeout dcd",
 )
 
 
@@ -407,6 +447,18 @@ STATEMENTS = {
             Policies.inspect_esmtp,
             Policies.no_inspect_esmtp,
             says="inspects by the map, or by the default one; fail-open (ours): passes where no worker listens",
+        ),
+        *both(
+            "set connection <limits:connection-limits>",
+            Policies.set_connection,
+            Policies.no_set_connection,
+            says="at most so many, to each server or of each client; 0 is no limit",
+        ),
+        *both(
+            "set connection timeout <timeouts:class-timeouts>",
+            Policies.set_connection_timeout,
+            Policies.no_set_connection_timeout,
+            says="how long one lives: embryonic, half-closed, idle (tcp); idle … reset resets both ends",
         ),
         *_accepted(),
     ),

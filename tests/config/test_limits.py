@@ -1,0 +1,156 @@
+"""What a configuration says of limits, as the connection table gets it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+import pytest
+
+from appliance.config.config import Config
+from appliance.config.diagnostics import Severity
+from appliance.config.limits import limits, longest, shortest_embryonic
+from appliance.config.load import load
+from appliance.config.render import running_config
+from appliance.nat.classes import Limits, Opening, Veil, limited_class
+from appliance.nat.connection import State
+
+INTERFACES = """\
+interface Ethernet0/0
+ nameif outside
+ ip address 203.0.113.1 255.255.255.0
+interface Ethernet0/1
+ nameif inside
+ ip address 192.0.2.1 255.255.255.0
+"""
+
+
+def read(text: str) -> Config:
+    loaded = load(text)
+    assert loaded.config is not None, loaded.diagnostics
+    return loaded.config
+
+
+def of(text: str) -> Limits:
+    return limits(read(INTERFACES + text), {"outside", "inside"})
+
+
+def test_a_static_is_only_where_both_its_interfaces_are() -> None:
+    config = read(INTERFACES + "static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255 tcp 50 100\n")
+    [static] = limits(config, {"outside", "inside"}).statics
+    assert (static.max_conns, static.max_embryonic) == (50, 100)
+    assert limits(config, {"outside"}).statics == ()
+
+
+def test_what_is_translated_but_not_host_by_host_is_veiled() -> None:
+    found = of("nat (inside) 1 192.0.2.0 255.255.255.0\nglobal (outside) 1 203.0.113.200-203.0.113.210\n").veils
+    assert found == (Veil("outside", IPv4Address("203.0.113.200"), IPv4Address("203.0.113.210")),)
+    found = of("static (inside,outside) tcp 203.0.113.126 2525 192.0.2.26 25 netmask 255.255.255.255\n").veils
+    assert found == (
+        Veil("outside", *[IPv4Address("203.0.113.126")] * 2),
+        Veil("inside", *[IPv4Address("192.0.2.26")] * 2),
+    )
+    assert of("static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255\n").veils == ()
+
+
+POLICY = """static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255
+access-list relays extended deny tcp host 203.0.113.66 any
+access-list relays extended permit udp any any
+access-list relays extended permit tcp 203.0.113.64 255.255.255.192 host 203.0.113.125 eq smtp
+access-list relays extended permit tcp any neq 7 any lt 20
+class-map relays
+ match access-list relays
+class-map mail
+ match port tcp eq smtp
+policy-map global_policy
+ class relays
+  set connection per-client-max 5
+ class mail
+  set connection conn-max 50 embryonic-conn-max 100
+  set connection per-client-embryonic-max 3
+  set connection timeout embryonic 0:00:20 half-closed 0:05:00
+  set connection timeout tcp 2:00:00 reset
+policy-map inner
+ class class-default
+  set connection conn-max 9
+service-policy global_policy global
+service-policy inner interface inside
+"""
+
+
+def opening(source: str, port: int = 25, to: str = "192.0.2.25", source_port: int = 40000, *crossed: str) -> Opening:
+    return Opening(IPv4Address(source), source_port, IPv4Address(to), port, frozenset(crossed or ("outside", "dmz")))
+
+
+def test_a_class_has_what_set_connection_says() -> None:
+    _, relays, mail = of(POLICY).classes
+    assert (relays.name, relays.client_max, relays.max_conns, relays.lifetimes) == ("relays", 5, 0, {})
+    assert (mail.max_conns, mail.max_embryonic, mail.client_max, mail.client_embryonic) == (50, 100, 0, 3)
+    assert mail.lifetimes[State.SYN] == mail.lifetimes[State.SYN_ACK] == 20
+    assert (mail.lifetimes[State.ESTABLISHED], mail.lifetimes[State.HALF_CLOSED], mail.resets) == (7200, 300, True)
+    assert State.WAITING not in mail.lifetimes
+
+
+@pytest.mark.parametrize(
+    ("packet", "name"),
+    [
+        (opening("203.0.113.70"), "relays"),  # by the real address of the static that the entry names
+        (opening("203.0.113.66"), "mail"),  # a denial ends the class, not the search
+        (opening("203.0.113.10"), "mail"),
+        (opening("203.0.113.10", 19), "relays"),
+        (opening("203.0.113.10", 19, source_port=7), None),
+        (opening("203.0.113.10", 80), None),
+        (opening("203.0.113.70", 25, "192.0.2.25", 40000, "outside", "inside"), "class-default"),  # before the global
+    ],
+)
+def test_the_first_class_that_matches_a_first_packet_limits(packet: Opening, name: str | None) -> None:
+    found = limited_class(of(POLICY).rules, packet)
+    assert (found.name if found else None) == name
+
+
+def test_set_connection_is_printed_as_one_statement_and_parses_to_itself() -> None:
+    config = read(INTERFACES + POLICY)
+    text = running_config(config)
+    assert "  set connection conn-max 50 embryonic-conn-max 100 per-client-embryonic-max 3\n" in text
+    assert "  set connection timeout embryonic 0:00:20 half-closed 0:05:00 idle 2:00:00 reset\n" in text
+    assert read(text) == config
+
+
+def test_no_takes_away_what_it_names() -> None:
+    edit = "policy-map global_policy\n class mail\n  no set connection conn-max 50\n"
+    edit += "  no set connection timeout tcp 2:00:00\n"
+    mail = of(POLICY + edit).classes[-1]
+    assert (mail.max_conns, mail.max_embryonic) == (0, 100)
+    assert (State.ESTABLISHED in mail.lifetimes, mail.resets, mail.lifetimes[State.SYN]) == (False, False, 20)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "set connection conn-max 2000001",
+        "set connection conn-max",
+        "set connection most 5",
+        "set connection timeout embryonic 0:00:04",
+        "set connection timeout idle 0:04:59",
+        "set connection timeout half-closed 0:00:29 reset",
+    ],
+)
+def test_what_set_connection_cannot_be_is_refused(wrong: str) -> None:
+    loaded = load(f"class-map m\n match any\npolicy-map p\n class m\n  {wrong}\n")
+    assert loaded.config is None
+    assert 5 in {each.place.line for each in loaded.diagnostics if each.severity is Severity.ERROR}
+
+
+def test_more_lines_than_the_kernel_walks_are_refused() -> None:
+    entries = "".join(f"access-list many extended permit tcp host 198.51.100.{n} any\n" for n in range(256))
+    rest = "class-map m\n match access-list many\npolicy-map p\n class m\n  set connection conn-max {}\n"
+    assert load(entries + rest.format(5) + "service-policy p global\n").config is not None
+    one_more = "access-list many extended permit tcp host 203.0.113.9 any\n"
+    loaded = load(entries + one_more + rest.format(5) + "service-policy p global\n")
+    assert loaded.config is None
+    assert "257 lines" in loaded.diagnostics[0].message
+
+
+def test_connection_tracking_goes_by_the_extremes_of_all_classes() -> None:
+    config = read(INTERFACES + POLICY)
+    assert shortest_embryonic(config) == 20
+    assert (longest(config).embryonic, longest(config).conn, longest(config).half_closed) == (30, 7200, 600)
