@@ -95,9 +95,10 @@ def test_numbers_are_given_in_turn(connections: Connections) -> None:
 def test_a_class_left_as_it_was_goes_on_counting_where_others_begin_at_nothing(connections: Connections) -> None:
     first = connections.of(MAIL, OTHER)
     connections.count(first, 1)
-    connections.count(first, 2)
+    for _ in range(2):
+        connections.count(first, 2)
     second = connections.of(replace(OTHER, number=1), replace(STRICT, number=2))
-    assert connections.counts(second, 1) == 2, "it has another number, and is the same class"
+    assert connections.counts(second, 1) == 4, "it has another number, and is the same class"
     assert connections.counts(second, 2) == 0
     assert connections.counts(first, 1) == 2, "what lives under the old one counts on unseen"
 

@@ -113,6 +113,27 @@ def test_other_ends(destination: str, reason: str) -> None:
     assert (report.allowed, report.reason) == (False, reason)
 
 
+@pytest.mark.parametrize(
+    ("destination", "output", "hop"),
+    [
+        ("203.0.113.9", "outside", "203.0.113.9"),
+        ("198.51.100.200", "outside", "203.0.113.254"),
+        ("198.51.100.7", "inside", "192.0.2.254"),
+        ("192.0.2.200", "inside", "192.0.2.200"),
+    ],
+)
+def test_the_longest_network_is_the_way_and_of_two_the_lower_metric(destination: str, output: str, hop: str) -> None:
+    routes = (
+        "route outside 0.0.0.0 0.0.0.0 203.0.113.254 1\n"
+        "route inside 198.51.100.0 255.255.255.128 192.0.2.253 5\n"
+        "route inside 198.51.100.0 255.255.255.128 192.0.2.254 2\n"
+    )
+    config = loaded(EXAMPLE.read_text(encoding="utf-8") + routes)
+    report = trace(config, "inside", tcp("192.0.2.26", destination, 25))
+    assert report.output == output
+    assert report.phases[0].information == (f"found next-hop {hop} using egress ifc  {output}",)
+
+
 def test_an_interface_that_is_shut_passes_nothing_and_an_unknown_one_is_an_error() -> None:
     text = EXAMPLE.read_text(encoding="utf-8").replace(" nameif outside\n", " nameif outside\n shutdown\n")
     report = trace(loaded(text), "outside", tcp("203.0.113.10", "203.0.113.125", 25))

@@ -43,6 +43,15 @@ RULES = "appliance/iptables/filter.py"
 ATTACKS = "appliance/nat/attacks.py"
 RECORDS = "appliance/daemon/records.py"
 DENIALS = "appliance/daemon/denials.py"
+GENERATIONS = "appliance/daemon/generations.py"
+CONFIGURATION = "appliance/daemon/configuration.py"
+STARTUP = "appliance/daemon/startup.py"
+CREW = "appliance/daemon/crew.py"
+CONSOLE = "appliance/cli/console.py"
+EDITOR = "appliance/config/editor.py"
+COMMENTS = "appliance/config/comments.py"
+WALK = "appliance/iptables/walk.py"
+TRACE = "appliance/iptables/trace.py"
 
 OF_COMMANDS = ("tests/policy/test_commands.py",)
 OF_DIALOGUE = ("tests/policy/test_dialogue.py",)
@@ -59,6 +68,14 @@ OF_STRAIGHT = ("tests/datapath/test_straight.py", "tests/tcp/test_stream.py")
 OF_DATAPATH = ("tests/datapath/test_datapath.py", "tests/tcp")
 OF_BAD_LINE = ("tests/datapath/test_bad_line.py",)
 OF_SHOW = ("tests/show",)
+OF_RELOAD = (
+    "tests/daemon/test_generations.py",
+    "tests/daemon/test_configuration.py",
+    "tests/daemon/test_startup.py",
+    "tests/daemon/test_crew.py",
+)
+OF_CONSOLE = ("tests/cli/test_console.py",)
+OF_TRACE = ("tests/iptables/test_trace.py",)
 OF_STRANGERS = ("tests/datapath/test_strangers.py",)
 
 
@@ -946,5 +963,98 @@ MUTANTS = (
         "self._counted.setdefault(mapped, count)",
         "self._counted.setdefault(mapped, 0)",
         ("tests/nat/test_attacks.py",),
+    ),
+    Mutant(
+        "22: a living connection's generation is kept",
+        DATAPATH,
+        "number = DECISION.get(mark)",
+        "number = DECISION.get(mark) % 1024",
+        ("tests/datapath/test_configure.py",),
+    ),
+    Mutant(
+        "22: no number that a connection carries",
+        GENERATIONS,
+        "if generation not in self._living and not self._carried(generation):",
+        "if generation not in self._living:",
+        OF_RELOAD,
+    ),
+    Mutant(
+        "22: an old generation ends with its last connection",
+        GENERATIONS,
+        "if generation != current and not self._carried(generation):",
+        "if generation != current:",
+        OF_RELOAD,
+    ),
+    Mutant(
+        "22: what is left as it was counts on",
+        GENERATIONS,
+        "return inspection.interface, inspection.policy, inspection.class_map.name, inspection.inspect_map",
+        "return inspection.interface, inspection.policy, str(inspection.number), inspection.inspect_map",
+        OF_RELOAD,
+    ),
+    Mutant(
+        "22: a block given again is empty", GENERATIONS, "            page.clear(block)", "            pass", OF_RELOAD
+    ),
+    Mutant(
+        "22: a bad line changes nothing",
+        CONFIGURATION,
+        "if any(each.severity is Severity.ERROR for each in findings):",
+        "if False:",
+        OF_RELOAD,
+    ),
+    Mutant("the old file stays beside", STARTUP, "        old.hardlink_to(path)\n", "", OF_RELOAD),
+    Mutant("a named interface has a device", STARTUP, "or each.hardware in devices:", "or True:", OF_RELOAD),
+    Mutant("every worker is waited for", CREW, "if not policy.answered(descriptor):", "if not descriptor:", OF_RELOAD),
+    Mutant(
+        "a script is done whole or not at all",
+        CONSOLE,
+        "if self._strict and self._refused:",
+        "if not self._strict and self._refused:",
+        OF_CONSOLE,
+    ),
+    Mutant(
+        "a script ends where it was refused", CONSOLE, "self.done |= self._strict", "self.done |= False", OF_CONSOLE
+    ),
+    Mutant(
+        "the caret stands under the word",
+        CONSOLE,
+        "self._width + column - 1)",
+        "self._width + column)",
+        OF_CONSOLE,
+    ),
+    Mutant(
+        "one thing of a section is cleared",
+        EDITOR,
+        'getattr(each, "name", None) != name',
+        'getattr(each, "name", None) == name',
+        ("tests/config/test_editor.py",),
+    ),
+    Mutant(
+        "a comment before a remark is of the entry behind",
+        COMMENTS,
+        "elif said and not _is_remark(statement):",
+        "elif said:",
+        ("tests/config/test_comments.py",),
+    ),
+    Mutant(
+        "goto does not come back",
+        WALK,
+        "                    places.pop()\n                places",
+        "                    pass\n                places",
+        OF_TRACE,
+    ),
+    Mutant(
+        "a list's first match decides",
+        WALK,
+        "if not _fits(conditions, packet):",
+        "if _fits(conditions, packet) is None:",
+        OF_TRACE,
+    ),
+    Mutant(
+        "the longest network is the way",
+        TRACE,
+        "found.append((-route.network.prefixlen, route.metric,",
+        "found.append((-33, route.metric,",
+        OF_TRACE,
     ),
 )
