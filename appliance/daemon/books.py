@@ -93,7 +93,7 @@ class Books:
             for record in self._records.records(event):
                 self._sinks.write(record)
             if isinstance(event, Built):
-                self.translations.used(event.key.mapped, event.time)
+                self.translations.used(event.key, event.time)
             self.in_use += isinstance(event, Built) - isinstance(event, TornDown)
             self.most_used = max(self.most_used, self.in_use)
             if isinstance(event, TornDown) and event.ending in _BY_CLOCK:

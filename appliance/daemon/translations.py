@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from appliance.nat.connection import Key
 from appliance.nat.static import Static
 from appliance.syslog import Record, TranslationBuilt, TranslationTornDown
 
@@ -24,6 +25,7 @@ class Translations:
 
     def __init__(self) -> None:
         self._uses: dict[IPv4Address, _Use] = {}
+        self._mapped: dict[IPv4Address, IPv4Address] = {}  # by the real address
         #: How many there were at once, at most.
         self.most = 0
 
@@ -38,13 +40,15 @@ class Translations:
             if mapped not in self._uses:
                 self._uses[mapped] = _Use(static, now, now)
                 yield TranslationBuilt(*_ends(static))
+        self._mapped = {static.real: mapped for mapped, static in coming.items()}
         self.most = max(self.most, len(self._uses))
 
-    def used(self, mapped: IPv4Address, now: int) -> None:
-        """A connection was built to `mapped`, which need not be a static's."""
-        use = self._uses.get(mapped)
-        if use is not None:
-            use.last = now
+    def used(self, key: Key, now: int) -> None:
+        """A connection was built; neither of its ends need be translated."""
+        for mapped in (key.mapped, self._mapped.get(key.client)):
+            use = self._uses.get(mapped) if mapped is not None else None
+            if use is not None:
+                use.last = now
 
     def last_uses(self) -> dict[IPv4Address, int]:
         """When the latest connection through each was built; when it came, if there was none."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from appliance.daemon.translations import Translations
+from appliance.nat.connection import Key
 from appliance.nat.static import Static
 
 SECOND = 1_000_000_000
@@ -46,7 +47,10 @@ def test_other_limits_make_no_other_translation_but_another_host_does() -> None:
 def test_the_latest_connection_is_its_last_use() -> None:
     translations = Translations()
     said(translations, MAIL, ESA, now=SECOND)
-    translations.used(MAIL.mapped, 5 * SECOND)
-    translations.used(IPv4Address("203.0.113.200"), 9 * SECOND)  # no static's
+    client, server = IPv4Address("203.0.113.10"), IPv4Address("203.0.113.200")
+    translations.used(Key(MAIL.mapped, 25, client, 40000), 5 * SECOND)
+    translations.used(Key(server, 25, client, 40000), 9 * SECOND)  # no static's
     said(translations, MAIL, ESA, now=7 * SECOND)
     assert translations.last_uses() == {MAIL.mapped: 5 * SECOND, ESA.mapped: SECOND}
+    translations.used(Key(server, 25, ESA.real, 40000), 9 * SECOND)  # the host itself opened it
+    assert translations.last_uses() == {MAIL.mapped: 5 * SECOND, ESA.mapped: 9 * SECOND}
