@@ -7,16 +7,13 @@ rules are put in place again, so what they say is settled before that. What goes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv4Address
+from dataclasses import replace
 
 from appliance.config.config import Config
 from appliance.iptables import hits
 from appliance.iptables.hits import Counters
-from appliance.nat.static import Static
+from appliance.nat.translation import Translation
 from appliance.policy.acl import Element
-
-#: What a translation is, whatever limits it has.
-_Ends = tuple[str, IPv4Address, str, IPv4Address]
 
 
 class Hits:
@@ -25,21 +22,24 @@ class Hits:
     def __init__(self, read: Callable[[str], Counters]) -> None:
         self._read = read
         self._config = Config()
-        self._translated: dict[_Ends, tuple[int, int]] = {}
+        self._translated: dict[Translation, tuple[int, int]] = {}
 
     def settle(self, config: Config) -> None:
         """Keep what was counted so far: the rules become those of `config`."""
-        translated = dict(zip(map(_ends, self._config.statics), self.translations(), strict=True))
-        self._translated = {key: translated.get(key, (0, 0)) for key in map(_ends, config.statics)}
+        translated = {_unlimited(rule): (there, here) for rule, there, here in self.translations()}
         self._config = config
+        rules = (_unlimited(rule) for rule, _, _ in hits.translations(config, Counters()))
+        self._translated = {rule: translated.get(rule, (0, 0)) for rule in rules}
 
-    def translations(self) -> list[tuple[int, int]]:
-        """For each static of the configuration, connections translated and untranslated."""
-        if not self._config.statics:
+    def translations(self) -> list[tuple[Translation, int, int]]:
+        """Each rule of translation, and connections translated and untranslated by it."""
+        if not self._config.translations:
             return []
         counted = hits.translations(self._config, self._read("nat"))
-        kept = (self._translated[_ends(each)] for each in self._config.statics)
-        return [(one + more, other + others) for (one, other), (more, others) in zip(counted, kept, strict=True)]
+        kept = (self._translated[_unlimited(rule)] for rule, _, _ in counted)
+        return [
+            (rule, there + one, here + other) for (rule, there, here), (one, other) in zip(counted, kept, strict=True)
+        ]
 
     def entries(self, name: str | None) -> Mapping[str, Sequence[Sequence[tuple[Element, str, int]]]]:
         """By access list, for each entry its elements with their hashes and counts; of all lists, or the one `name`."""
@@ -48,5 +48,6 @@ class Hits:
         return {each.name: hits.entries(self._config, each, filtered) for each in wanted}
 
 
-def _ends(static: Static) -> _Ends:
-    return static.real_interface, static.real, static.mapped_interface, static.mapped
+def _unlimited(rule: Translation) -> Translation:
+    """What a rule is, whatever its limits."""
+    return replace(rule, max_conns=0, max_embryonic=0)

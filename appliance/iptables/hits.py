@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
 from itertools import islice
 
 from appliance.config.config import Config
 from appliance.iptables.match import tag
 from appliance.iptables.nat import output, postrouting, prerouting
 from appliance.iptables.tables import PREFIX, Scene
-from appliance.nat.static import Static
+from appliance.nat.translation import Translation
 from appliance.policy.acl import AccessList, Element
 
 _RULE = re.compile(rf"\[(\d+):\d+\] -A ({PREFIX}\S+) (?:.*--comment \"?(0x[0-9a-f]{{8}})\"? )?")
@@ -43,28 +42,19 @@ def counters(saved: str) -> Counters:
     return Counters(chains, tags)
 
 
-def translations(config: Config, counted: Counters) -> list[tuple[int, int]]:
-    """For each static how many connections it translated on the way out, and untranslated on the way in.
-
-    The hosts of one rule share its hits.
-    """
+def translations(config: Config, counted: Counters) -> list[tuple[Translation, int, int]]:
+    """Each rule of translation, and how many connections it translated on the way out and untranslated on the way in."""
     scene = Scene.of(config)
-    out, back = (iter(counted.chains.get(f"{PREFIX}{each}", ())) for each in ("POSTROUTING", "PREROUTING"))
-    own = iter(counted.chains.get(f"{PREFIX}OUTPUT", ()))
-    by_line: dict[tuple[int, str], tuple[int, int]] = {}
+    out, back, own = (
+        iter(counted.chains.get(f"{PREFIX}{each}", ())) for each in ("POSTROUTING", "PREROUTING", "OUTPUT")
+    )
+    found = []
     for rule in scene.translations:
         there = sum(islice(out, len(list(postrouting(scene, rule)))))
         here = sum(islice(back, len(list(prerouting(scene, rule)))))
         here += sum(islice(own, len(list(output(rule)))))
-        by_line[rule.line, str(rule.real)] = there, here
-    return [_of_host(by_line, each) for each in config.statics]
-
-
-def _of_host(by_line: Mapping[tuple[int, str], tuple[int, int]], static: Static) -> tuple[int, int]:
-    for (line, network), hits in by_line.items():
-        if line == static.line and static.real in IPv4Network(network):
-            return hits
-    return 0, 0
+        found.append((rule, there, here))
+    return found
 
 
 def entries(config: Config, access_list: AccessList, filtered: Counters) -> list[list[tuple[Element, str, int]]]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
+from itertools import groupby
 
 from appliance.config.config import Config
+from appliance.config.names import port_name
+from appliance.config.nat import ANYWHERE, ManualNat, ObjectNat, TranslationStatement
 from appliance.datapath.snapshot import Snapshot
 from appliance.nat.static import Static
+from appliance.nat.translation import Kind, Pool, Translation
 from appliance.show.connections import AddressRange, ConnectionReport
 
 _SECOND = 1_000_000_000  # ns
@@ -90,29 +94,93 @@ def _translation(static: Static, snapshot: Snapshot) -> TranslationReport:
 
 @dataclass(frozen=True, slots=True)
 class NatRuleReport:
-    """One static as a rule: connections translated from the real side, and from the mapped one."""
+    """A statement of translation in its section: its words, the addresses it comes to, and connections translated from
+    the real side and from the mapped one."""
 
-    number: int
+    section: int  # 1: manual, 2: of objects, and all of 8.2's; 3: manual, after-auto
+    number: int  # in its section
     real_interface: str
-    real: IPv4Address
     mapped_interface: str
-    mapped: IPv4Address
+    source: str  # ``static 192.0.2.25 203.0.113.125``
+    more: str  # ``destination static a b``, ``service tcp ssh 2222``, options
+    origin: tuple[str, ...]
+    translated: tuple[str, ...]
     translate_hits: int
     untranslate_hits: int
 
 
 @dataclass(frozen=True, slots=True)
 class NatReport:
-    """``show nat``: a static is what 8.3 calls auto NAT, section 2."""
+    """``show nat``: the rules in the order they are asked."""
 
     rules: tuple[NatRuleReport, ...]
 
 
-def nat(config: Config, hits: Iterable[tuple[int, int]]) -> NatReport:
-    """The statics in the file's order; `hits` has for each how often it translated and untranslated."""
-    return NatReport(
-        tuple(
-            NatRuleReport(number, each.real_interface, each.real, each.mapped_interface, each.mapped, *counts)
-            for number, (each, counts) in enumerate(zip(config.statics, hits, strict=True), 1)
-        )
+def nat(config: Config, hits: Iterable[tuple[Translation, int, int]]) -> NatReport:
+    """The statements; `hits` has the rules they come to, in order, with how often each translated and untranslated."""
+    statements = {each.line: each for each in config.translations}
+    numbers = dict.fromkeys((1, 2, 3), 0)
+    found = []
+    for line, group in groupby(hits, key=lambda each: each[0].line):
+        statement = statements.get(line)
+        section = _section(statement)
+        numbers[section] += 1
+        found.append(_rule(section, numbers[section], statement, list(group)))
+    return NatReport(tuple(found))
+
+
+def _section(statement: TranslationStatement | None) -> int:
+    if isinstance(statement, ManualNat):
+        return 3 if statement.after_auto else 1
+    return 2
+
+
+def _rule(
+    section: int, number: int, statement: TranslationStatement | None, rules: list[tuple[Translation, int, int]]
+) -> NatRuleReport:
+    first = rules[0][0]
+    source, more = _words(statement, first)
+    return NatRuleReport(
+        section,
+        number,
+        first.real_interface or ANYWHERE,
+        first.mapped_interface or ANYWHERE,
+        source,
+        more,
+        tuple(dict.fromkeys(str(rule.real) for rule, _, _ in rules)),
+        tuple(dict.fromkeys(str(rule.mapped) for rule, _, _ in rules)),
+        sum(there for _, there, _ in rules),
+        sum(here for _, _, here in rules),
     )
+
+
+def _words(statement: TranslationStatement | None, rule: Translation) -> tuple[str, str]:
+    """What is translated to what, by the names it was written with, and what else the statement asks for."""
+    match statement:
+        case ManualNat():
+            kind = "dynamic" if statement.dynamic else "static"
+            more = list(statement.options)
+            if statement.destination is not None:
+                more = ["destination", "static", *statement.destination, *more]
+            return f"{kind} {statement.real} {statement.mapped or _INTERFACE}", " ".join(more)
+        case ObjectNat():
+            kind = "dynamic" if statement.dynamic else "static"
+            mapped = _INTERFACE if statement.mapped is None else statement.mapped
+            return f"{kind} {statement.name} {mapped}", " ".join([*statement.options, *_service(rule)])
+    kind = "dynamic" if rule.kind is Kind.DYNAMIC else "static"
+    return f"{kind} {_text(rule.real)} {_text(rule.mapped)}", " ".join(_service(rule))
+
+
+_INTERFACE = "interface"
+
+
+def _service(rule: Translation) -> tuple[str, ...]:
+    ports = rule.ports
+    if ports is None:
+        return ()
+    return "service", ports.protocol, port_name(ports.protocol, ports.real), port_name(ports.protocol, ports.mapped)
+
+
+def _text(addresses: IPv4Network | Pool) -> str:
+    """A host without its mask."""
+    return str(addresses).removesuffix("/32")

@@ -12,6 +12,7 @@ import pytest
 from appliance import show
 from appliance.cli import format
 from appliance.config.config import Config
+from appliance.config.translations import translations
 from appliance.datapath.snapshot import HostUse, LogUse, Snapshot, StaticUse
 from appliance.flow import Side
 from appliance.nat.connection import Connection, State
@@ -142,10 +143,17 @@ def test_translations() -> None:
 
 
 def test_nat() -> None:
-    report = show.nat(PLAIN, [(694, 246), (0, 0), (680, 7)])
+    one, two, three = translations(PLAIN)
+    report = show.nat(PLAIN, [(one, 694, 246), (two, 0, 0), (three, 680, 7)])
     assert printed(format.nat(report)) == golden("nat")
     detail = "    Source - Origin: 192.0.2.25/32, Translated: 203.0.113.125/32"
     assert printed(format.nat(report, detailed=True)).splitlines()[3] == detail
+
+
+def test_nat_by_sections() -> None:
+    rule = show.NatRuleReport(1, 1, "any", "outside", "static a b", "destination static c d", (), (), 373, 811)
+    after = replace(rule, section=3, source="dynamic a interface", more="")
+    assert printed(format.nat(show.NatReport((rule, after)))) == golden("nat-sections")
 
 
 def test_access_lists() -> None:

@@ -21,6 +21,7 @@ from appliance.cli.main import main
 from appliance.cli.tree import COMMANDS, Command
 from appliance.config.diagnostics import Diagnostic, Place, Severity
 from appliance.config.load import load
+from appliance.config.translations import translations
 from appliance.control.protocol import (
     Applied,
     ClearConnections,
@@ -88,7 +89,7 @@ def answer(request: Request) -> Answers:
         case ShowTranslations(wanted=wanted):
             return show.translations(PLAIN, SEED, wanted)
         case ShowNat():
-            return show.nat(PLAIN, [(0, 0)] * len(PLAIN.statics))
+            return show.nat(PLAIN, [(each, 0, 0) for each in translations(PLAIN)])
         case ShowAccessLists(name=name):
             return show.access_lists(PLAIN, {}, name)
         case ShowAttacks():

@@ -41,6 +41,10 @@ def test_counters_are_those_of_our_chains_in_their_order() -> None:
     assert hits.counters(text) == Counters({"FIXUP_IN_x": [2, 3]})
 
 
+def counts_of(nat: Counters) -> list[tuple[int, int]]:
+    return [(there, here) for _, there, here in hits.translations(CONFIG, nat)]
+
+
 def test_a_static_translates_on_the_way_out_and_untranslates_on_the_way_in() -> None:
     counts = {
         "PREROUTING -i outside0 -d 203.0.113.125": 7,
@@ -49,11 +53,11 @@ def test_a_static_translates_on_the_way_out_and_untranslates_on_the_way_in() -> 
         "POSTROUTING -s 192.0.2.26": 5,
     }
     nat = hits.counters(saved("nat", counts))
-    assert hits.translations(CONFIG, nat) == [(0, 9), (5, 0), (0, 1)]
+    assert counts_of(nat) == [(0, 9), (5, 0), (0, 1)]
 
 
 def test_without_counters_nothing_was_hit() -> None:
-    assert hits.translations(CONFIG, Counters()) == [(0, 0)] * 3
+    assert counts_of(Counters()) == [(0, 0)] * 3
     assert of_entries(Counters()) == [[0]] * 4
 
 

@@ -8,10 +8,12 @@ from ipaddress import IPv4Address
 import pytest
 
 from appliance import show
+from appliance.config.config import Config
+from appliance.config.translations import translations as rules
 from appliance.nat.connection import State
 from appliance.plain import from_plain, to_plain
 from appliance.show import AddressRange, NatReport, TranslationsReport, TranslationsWanted
-from tests.appliances import MAPPED, NOW, PLAIN, REAL, SECOND, SEED, connection
+from tests.appliances import MAPPED, NOW, PLAIN, REAL, SECOND, SEED, configured, connection
 
 USED = replace(SEED, last_uses={MAPPED: NOW - 97 * SECOND}, most_translations=5)
 
@@ -62,18 +64,74 @@ def test_connections_that_go_through_wanted_ones(wanted: TranslationsWanted, cou
     assert [each for each, _ in found] == ([through] if count else [])
 
 
-def test_rules_are_numbered_and_have_their_hits() -> None:
-    report = show.nat(PLAIN, [(1, 2), (0, 0), (3, 4)])
-    assert [(each.number, each.translate_hits, each.untranslate_hits) for each in report.rules] == [
+def report(config: Config) -> list[tuple[int, int, str, str, str]]:
+    hits = [(each, 1, 2) for each in rules(config)]
+    found = show.nat(config, hits).rules
+    return [(each.section, each.number, each.source, each.more, each.mapped_interface) for each in found]
+
+
+def test_statics_are_rules_of_the_second_section() -> None:
+    one, two, three = rules(PLAIN)
+    found = show.nat(PLAIN, [(one, 1, 2), (two, 0, 0), (three, 3, 4)]).rules
+    assert [(each.number, each.translate_hits, each.untranslate_hits) for each in found] == [
         (1, 1, 2),
         (2, 0, 0),
         (3, 3, 4),
     ]
-    assert (report.rules[0].real, report.rules[0].mapped) == (REAL, MAPPED)
+    assert (found[0].source, found[0].origin, found[0].translated) == (
+        "static 192.0.2.25 203.0.113.125",
+        ("192.0.2.25/32",),
+        ("203.0.113.125/32",),
+    )
+
+
+HEAD = """
+interface Ethernet0/0
+ hardware outside0
+ nameif outside
+ security-level 0
+ ip address 203.0.113.1 255.255.255.0
+interface Ethernet0/1
+ hardware inside0
+ nameif inside
+ security-level 100
+ ip address 192.0.2.1 255.255.255.0
+"""
+OLD = """
+nat (inside) 1 192.0.2.0 255.255.255.0
+global (outside) 1 interface
+static (inside,outside) tcp 203.0.113.125 2525 192.0.2.25 smtp netmask 255.255.255.255
+"""
+NEW = """
+object network mail
+ host 192.0.2.25
+ nat (inside,outside) static 203.0.113.125 service tcp smtp 2525
+object network all
+ subnet 192.0.2.0 255.255.255.0
+object network peer
+ host 198.51.100.7
+nat (inside,outside) source static all all destination static peer peer
+nat (inside,outside) after-auto source dynamic all interface
+"""
+
+
+def test_every_form_has_its_words() -> None:
+    assert report(configured(HEAD + OLD)) == [
+        (2, 1, "static 192.0.2.25 203.0.113.125", "service tcp smtp 2525", "outside"),
+        (2, 2, "dynamic 192.0.2.0/24 203.0.113.1", "", "outside"),
+    ]
+    assert report(configured(f"ASA Version 8.4(1)\n{HEAD}{NEW}")) == [
+        (1, 1, "static all all", "destination static peer peer", "outside"),
+        (2, 1, "static mail 203.0.113.125", "service tcp smtp 2525", "outside"),
+        (3, 1, "dynamic all interface", "", "outside"),
+    ]
 
 
 def test_they_survive_json() -> None:
-    translations, nat = show.translations(PLAIN, USED, TranslationsWanted()), show.nat(PLAIN, [(0, 0)] * 3)
+    translations, nat = (
+        show.translations(PLAIN, USED, TranslationsWanted()),
+        show.nat(PLAIN, [(each, 0, 0) for each in rules(PLAIN)]),
+    )
     assert from_plain(TranslationsReport, to_plain(translations)) == translations
     assert from_plain(NatReport, to_plain(nat)) == nat
     assert from_plain(TranslationsWanted, to_plain(WANTED[-1][0])) == WANTED[-1][0]

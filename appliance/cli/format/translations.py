@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from appliance.show import NatReport, TranslationsReport
 from appliance.syslog import clock
@@ -27,12 +28,22 @@ def xlate_count(report: TranslationsReport) -> Iterator[str]:
     yield f"{report.in_use} in use, {report.most_used} most used"
 
 
+_SECTIONS = {
+    1: "Manual NAT Policies (Section 1)",
+    2: "Auto NAT Policies (Section 2)",
+    3: "Manual NAT Policies (Section 3)",
+}
+
+
 def nat(report: NatReport, detailed: bool = False) -> Iterator[str]:
     """``show nat``; `detailed` with the addresses of each rule."""
-    yield "Auto NAT Policies (Section 2)"
-    for each in report.rules:
-        way = f"({each.real_interface}) to ({each.mapped_interface})"
-        yield f"{each.number} {way} source static {each.real} {each.mapped}"
-        yield f"    translate_hits = {each.translate_hits}, untranslate_hits = {each.untranslate_hits}"
-        if detailed:
-            yield f"    Source - Origin: {each.real}/32, Translated: {each.mapped}/32"
+    for number, (section, rules) in enumerate(groupby(report.rules, key=lambda each: each.section)):
+        if number:
+            yield ""
+        yield _SECTIONS[section]
+        for each in rules:
+            way = f"({each.real_interface}) to ({each.mapped_interface})"
+            yield f"{each.number} {way} source {each.source}" + (f"   {each.more}" if each.more else "")
+            yield f"    translate_hits = {each.translate_hits}, untranslate_hits = {each.untranslate_hits}"
+            if detailed:
+                yield f"    Source - Origin: {', '.join(each.origin)}, Translated: {', '.join(each.translated)}"
