@@ -219,7 +219,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         ("show", "nat"),
-        "the statics, and how many connections each has translated",
+        "the rules of translation, and how many connections each has translated",
         "fixup show nat",
         shows.show_nat,
         options=(_JSON,),

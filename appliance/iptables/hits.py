@@ -43,7 +43,7 @@ def counters(saved: str) -> Counters:
 
 
 def translations(config: Config, counted: Counters) -> list[tuple[Translation, int, int]]:
-    """Each rule of translation, and how many connections it translated on the way out and untranslated on the way in."""
+    """Each rule of translation, how many connections it translated on the way out, and untranslated on the way in."""
     scene = Scene.of(config)
     out, back, own = (
         iter(counted.chains.get(f"{PREFIX}{each}", ())) for each in ("POSTROUTING", "PREROUTING", "OUTPUT")
