@@ -14,6 +14,8 @@ from dataclasses import dataclass
 class Quantity(enum.Enum):
     """What a limit can be set on. Lengths are octets without CRLF; dot-stuffing is undone."""
 
+    __hash__ = object.__hash__  # an enumeration's own is a call of Python, and limits are looked up for every message
+
     COMMAND_LINE = "command line"  # any client line outside DATA and SASL
     RECIPIENTS = "recipients"  # RCPT commands of one transaction, refused ones too (row 13)
     INVALID_RECIPIENTS = "invalid recipients"  # of these, those the server refused (4xx, 5xx); a server's fact
