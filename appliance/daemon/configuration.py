@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
+from typing import TypeVar
 
 from appliance.config.comments import as_remarks
 from appliance.config.config import Config
@@ -19,18 +20,30 @@ from appliance.config.render import running_config
 from appliance.control.protocol import Applied, Refusal, StartupConfigReport, Written
 from appliance.daemon.startup import Startup, load_here
 from appliance.kernel.errors import KernelError
+from appliance.syslog import CommandExecuted, ConfigurationRefused, Record
+
+T = TypeVar("T", bound=Applied | Written | Refusal)
 
 
 class Configuration:
-    """`running` is in force. `enforce` puts another one there: KernelError, and all as it was, if it can't be."""
+    """`running` is in force. `enforce` puts another one there: KernelError, and all as it was, if it can't be.
 
-    def __init__(self, config: Config, startup: Startup, enforce: Callable[[Config], None]) -> None:
+    `log` is told of every command that changed something, or would have.
+    """
+
+    def __init__(
+        self, config: Config, startup: Startup, enforce: Callable[[Config], None], log: Callable[[Record], None]
+    ) -> None:
         self.running = config
         self._startup = startup
         self._enforce = enforce
+        self._log = log
 
     def reload(self) -> Applied | Refusal:
         """Put the startup configuration in force."""
+        return self._told("reload", self._reload())
+
+    def _reload(self) -> Applied | Refusal:
         path = self._startup.path
         try:
             loaded = self._startup.load()
@@ -50,6 +63,9 @@ class Configuration:
 
     def change(self, lines: tuple[str, ...]) -> Applied | Refusal:
         """Do what was typed, all of it or nothing."""
+        return self._told("configure terminal", self._change(lines))
+
+    def _change(self, lines: tuple[str, ...]) -> Applied | Refusal:
         editor = Editor(self.running)
         findings = tuple(each for line in lines for each in editor.line(line))
         if any(each.severity is Severity.ERROR for each in findings):
@@ -58,6 +74,9 @@ class Configuration:
 
     def write(self) -> Written | Refusal:
         """Keep what is in force as startup configuration; comments of the old one that have a place become remarks."""
+        return self._told("write memory", self._write())
+
+    def _write(self) -> Written | Refusal:
         path = self._startup.path
         try:
             config, lost = as_remarks(self.running, self._startup.text())
@@ -76,6 +95,18 @@ class Configuration:
         except OSError as error:
             return Refusal(f"cannot read {path}: {error.strerror}")
         return StartupConfigReport(str(path), tuple(lines))
+
+    def _told(self, command: str, outcome: T) -> T:
+        """What came of a command is logged."""
+        match outcome:
+            case Refusal(message):
+                self._log(ConfigurationRefused(command, message))
+            case Applied(done=False, findings=findings):
+                errors = sum(each.severity is Severity.ERROR for each in findings)
+                self._log(ConfigurationRefused(command, f"{errors} error{'' if errors == 1 else 's'} in it"))
+            case _:
+                self._log(CommandExecuted(command))
+        return outcome
 
     def _apply(self, file: str, loaded: Loaded) -> Applied | Refusal:
         if loaded.config is not None:

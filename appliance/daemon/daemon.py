@@ -66,7 +66,8 @@ class Daemon:
     _close_metrics_server: Callable[[], None]
 
     def __init__(self, config: Config, startup: Startup, directory: RunDirectory) -> None:
-        self._configuration = Configuration(config, startup, self._change)
+        self._sinks = Sinks(config.logging, config.hostname, sys.stderr.fileno(), clock.wall)
+        self._configuration = Configuration(config, startup, self._change, self._sinks.write)
         self._directory = directory
         self._pages = [pages.Page() for _ in range(_workers(config))]
         self._generations = Generations(self._pages, _carried)
@@ -75,7 +76,6 @@ class Daemon:
         self._crew = Crew(self._pages, self._worker)
         self._firewall = Firewall(directory, len(self._pages))
         self._selector = selectors.DefaultSelector()
-        self._sinks = Sinks(config.logging, config.hostname, sys.stderr.fileno(), clock.wall)
         self._notifier = Notifier(os.environ)
         self._metrics_at: MetricsListen | None = None
         self._stopping = False

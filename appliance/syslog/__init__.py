@@ -46,7 +46,9 @@ from appliance.syslog.mail import (
     Termination,
     TlsStarted,
 )
+from appliance.syslog.management import CommandExecuted
 from appliance.syslog.ours import (
+    ConfigurationRefused,
     EngineFault,
     EventsLost,
     TableFull,
@@ -74,6 +76,8 @@ __all__ = [
     "BurstRateExceeded",
     "ClientEmbryonicLimitExceeded",
     "ClientLimitExceeded",
+    "CommandExecuted",
+    "ConfigurationRefused",
     "ConnectionBuilt",
     "ConnectionLimitExceeded",
     "ConnectionTornDown",
@@ -152,6 +156,8 @@ CATALOGUE: Mapping[int, type[Record]] = {
         WorkerRestarted,
         EventsLost,
         TableFull,
+        CommandExecuted,
+        ConfigurationRefused,
     )
 }
 

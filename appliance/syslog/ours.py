@@ -82,3 +82,18 @@ class TableFull(Record):
 
     def sentence(self) -> str:
         return f"Connection table full: {self.count} new connections refused"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRefused(Record):
+    """A command that would have changed what is in force changed nothing: the file or the machine refused it."""
+
+    id = 900005
+    severity = 3
+    product = "FIXUP"
+
+    command: str
+    reason: str
+
+    def sentence(self) -> str:
+        return f"Command '{self.command}' changed nothing: {self.reason}"

@@ -12,6 +12,7 @@ from appliance.control.protocol import Applied, Refusal, StartupConfigReport, Wr
 from appliance.daemon.configuration import Configuration
 from appliance.daemon.startup import Startup
 from appliance.kernel.errors import KernelError
+from appliance.syslog import Record
 
 TEXT = """\
 ! the box
@@ -32,13 +33,17 @@ class Box:
     file: Path
     enforced: list[Config] = field(default_factory=list)
     refusal: str = ""
+    log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.file.write_text(TEXT, encoding="utf-8")
         config = load(TEXT).config
         assert config is not None
-        self.configuration = Configuration(config, Startup(self.file), self.enforce)
+        self.configuration = Configuration(config, Startup(self.file), self.enforce, self.told)
         self.before = config
+
+    def told(self, record: Record) -> None:
+        self.log.append(f"{record.id} {record.sentence()}")
 
     def enforce(self, config: Config) -> None:
         if self.refusal:
@@ -127,3 +132,19 @@ def test_a_link_stays_one(box: Box) -> None:
 
 def test_the_startup_configuration_is_told_as_it_stands(box: Box) -> None:
     assert box.configuration.startup_report() == StartupConfigReport(str(box.file), tuple(TEXT.splitlines()))
+
+
+def test_what_a_command_came_to_is_logged(box: Box) -> None:
+    box.configuration.reload()
+    box.configuration.change(("hostname core",))
+    box.configuration.write()
+    box.configuration.change(("nonsense",))
+    box.refusal = "no way to the gateway"
+    box.configuration.reload()
+    assert box.log == [
+        "111008 User 'enable_15' executed the 'reload' command.",
+        "111008 User 'enable_15' executed the 'configure terminal' command.",
+        "111008 User 'enable_15' executed the 'write memory' command.",
+        "900005 Command 'configure terminal' changed nothing: 1 error in it",
+        "900005 Command 'reload' changed nothing: no way to the gateway; the configuration in force is the one before",
+    ]

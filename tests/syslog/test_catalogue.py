@@ -176,6 +176,14 @@ SENTENCES = [
         syslog.TableFull(3),
         "%FIXUP-3-900004: Connection table full: 3 new connections refused",
     ),
+    (
+        syslog.CommandExecuted("write memory"),
+        "%ASA-5-111008: User 'enable_15' executed the 'write memory' command.",
+    ),
+    (
+        syslog.ConfigurationRefused("reload", "/etc/fixup/fixup.cfg has 3 errors"),
+        "%FIXUP-3-900005: Command 'reload' changed nothing: /etc/fixup/fixup.cfg has 3 errors",
+    ),
 ]
 
 
