@@ -112,10 +112,12 @@ def test_somebody_at_a_terminal(firewall: Firewall) -> None:
         terminal.type("cou\t\n")
         terminal.until("in use")
         terminal.until("ciscoasa# ")
-        terminal.type("conf t\nhostname edge\n")
-        terminal.until("ciscoasa(config)# hostname edge\n")
+        for keys in ("conf t\n", "hostname edge\n"):
+            terminal.type(keys)
+            terminal.until("ciscoasa(config)# ")
         terminal.type("nonsense\n")
-        terminal.until("ciscoasa(config)# nonsense\n                  ^\nERROR: % Invalid input")
+        terminal.until("nonsense\n                  ^\nERROR: % Invalid input")
+        terminal.until("ciscoasa(config)# ")
         terminal.type("\x04")
         assert terminal.process.wait(PATIENCE) == 0
     finally:
