@@ -379,7 +379,7 @@ ARGUMENTS: dict[str, Argument] = {
     "security": _security,
     "port-span": _port_span,
     "listen": _listen,
-    "udp-port": _udp_port,
+    "host-port": _udp_port,
     "nameif": _naming(Kind.NAMEIF),
     "access-list": _naming(Kind.ACCESS_LIST),
     "class-map": _naming(Kind.CLASS_MAP),

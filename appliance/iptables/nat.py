@@ -49,28 +49,25 @@ def output(rule: Translation) -> Iterator[Rule]:
 def postrouting(scene: Scene, rule: Translation) -> Iterator[Rule]:
     far = rule.far
     source = [*address("-s", rule.real), *address("-d", far.real if far else ANY)]
-    entrance = ["-i", scene.devices[rule.real_interface]] if rule.real_interface and _wide(rule) else []
     for way in scene.among(rule.mapped_interface):
-        if [way] == entrance[1:]:
-            continue
-        known = [*source, *entrance, "-o", way]
-        if isinstance(rule.mapped, Pool):
-            yield [*known, "-j", "SNAT", "--to-source", str(rule.mapped)]
-        else:
-            yield [
-                *known,
-                *_port(rule, "--sport", mapped=False),
-                *_to(rule, "SNAT", rule.real, rule.mapped, mapped=True),
-            ]
+        for entrance in _entrances(scene, rule, way):
+            known = [*source, *entrance, "-o", way]
+            if isinstance(rule.mapped, Pool):
+                yield [*known, "-j", "SNAT", "--to-source", str(rule.mapped)]
+            else:
+                known += _port(rule, "--sport", mapped=False)
+                yield [*known, *_to(rule, "SNAT", rule.real, rule.mapped, mapped=True)]
     if far is not None and far.mapped != far.real and isinstance(rule.mapped, IPv4Network):
         for way in scene.among(rule.real_interface):
             ends = [*address("-s", far.real), *address("-d", rule.real), "-o", way]
             yield [*ends, *_rewrite("SNAT", far.real, far.mapped)]
 
 
-def _wide(rule: Translation) -> bool:
-    """Whether the real address alone doesn't tell where a connection was opened."""
-    return rule.kind is not Kind.STATIC or rule.real.prefixlen < 24
+def _entrances(scene: Scene, rule: Translation, way: str) -> list[Rule]:
+    """By which interfaces comes in what the rule is for; of a static's few hosts the address tells it alone."""
+    if rule.kind is Kind.STATIC and rule.real.prefixlen >= 24:
+        return [[]]
+    return [["-i", each] for each in scene.among(rule.real_interface) if each != way]
 
 
 def _mapped(network: IPv4Network) -> Rule:

@@ -53,6 +53,7 @@ HEADS: dict[Section, tuple[str, ...]] = {
         *("logging hide", "logging history", "logging list", "logging mail", "logging monitor"),
         *("logging permit-hostdown", "logging queue", "logging rate-limit", "logging recipient-address"),
         *("logging savelog", "logging standby", "mac-address", "mac-address-table", "mac-learn", "monitor-interface"),
+        "mtu",
         *("pager", "pdm"),
     ),
     Section.TIMEOUTS: (

@@ -107,12 +107,16 @@ class AccessLists(AcceptedStatements):
 
     def access_group(self, acl: str, interface: str | None = None, direction: str = "in", option: str = "") -> None:
         if option:
-            self.accepted_once(option, f"WARNING: accepted, not acted on: access-group … {option}")
-        self.no_access_group(acl, interface, direction)
+            self.accepted_once(option, f"WARNING: accepted, not acted on: access-group {option}")
+        self._drop_group(interface, direction)
         self.access_groups[interface, direction] = AccessGroup(acl, interface, direction, option, self._line.number)
 
     def no_access_group(self, acl: str, interface: str | None = None, direction: str = "in", option: str = "") -> None:
         del acl, option
+        self.forgotten.add(self._line.number)
+        self._drop_group(interface, direction)
+
+    def _drop_group(self, interface: str | None, direction: str) -> None:
         known = self.access_groups.pop((interface, direction), None)
         if known is not None:
             self.forgotten.add(known.line)

@@ -64,7 +64,7 @@ class Interfaces(Sheet):
 
     def ip_address(self, address: IPv4Address, prefix: int, standby: IPv4Address | None = None) -> None:
         if standby is not None:
-            self.accepted_once("ip address … standby")
+            self.accepted_once("ip address standby")
         self._change_interface(address=IPv4Interface((address, prefix)), standby=standby)
 
     def no_ip_address(self, address: IPv4Address | None = None, prefix: int = 32) -> None:
@@ -108,7 +108,7 @@ class Interfaces(Sheet):
 
     def hardware_speed(self, name: str, shutdown: str = "") -> None:
         self.interface(name)
-        self.accept_in_interface("interface … speed")
+        self.accept_in_interface("interface speed")
         self._change_interface(accepted=(), shutdown=bool(shutdown))
 
     def nameif_of(self, name: str, nameif: str, level: int) -> None:
@@ -127,7 +127,7 @@ class Interfaces(Sheet):
 
     def ip_address_dhcp_of(self, nameif: str) -> None:
         self._enter_named(nameif)
-        self.accepted_once("ip address … dhcp")
+        self.accepted_once("ip address dhcp")
         self._change_interface(accepted=("ip address dhcp",))
 
     def _enter_named(self, nameif: str) -> None:

@@ -126,10 +126,10 @@ STATEMENTS = {
             says="accepted, not acted on",
         ),
         *both(
-            "logging host <interface:nameif> <address:address> [<port:udp-port>] [format emblem]",
+            "logging host <interface:nameif> <address:address> [<port:host-port>] [format emblem]",
             Logs.logging_host,
             Logs.no_logging_host,
-            short="no logging host <interface:nameif> <address:address> [<_:udp-port>] [format emblem]",
+            short="no logging host <interface:nameif> <address:address> [<_:host-port>] [format emblem]",
             says="a host that gets them by UDP",
         ),
         *both(
