@@ -63,9 +63,10 @@ demo: setup ## what an ASA does to mail, shown with real servers in network name
 test: setup lint ## every test; without root the pure ones
 	@$(VENV)/bin/pytest -q
 
-limits: setup ## the limits at full length: 100,000 packets against the model, 3 x 2,000 connections, a flood (needs root)
+limits: setup ## the limits at full length: the model, races, a storm, 3 x 2,000 connections, a flood (needs root)
 	@if [ -z "$(ROOT)" ]; then echo "make limits needs root: sudo make limits" >&2; exit 2; fi
-	@FIXUP_LONG=1 $(VENV)/bin/pytest -q tests/bpf/test_against_model.py tests/e2e/test_intercept.py
+	@FIXUP_LONG=1 $(VENV)/bin/pytest -q tests/bpf/test_against_model.py tests/bpf/test_network.py \
+	    tests/bpf/test_storm.py tests/e2e/test_intercept.py
 
 soak: setup ## the proofs at full length: a crowd of 10,000, killed workers, a million connections, a bad line (needs root)
 	@if [ -z "$(ROOT)" ]; then echo "make soak needs root: sudo make soak" >&2; exit 2; fi

@@ -76,11 +76,13 @@ class Wall:
 
 
 @contextmanager
-def wall(limits: str) -> Iterator[Wall]:
-    """The example's firewall with these limits."""
+def wall(limits: str, *of_class: str) -> Iterator[Wall]:
+    """The example's firewall with these limits of the static, and what `set connection` says of all there is."""
     with workspace() as home:
         config = home / "wall.cfg"
-        config.write_text(EXAMPLE.read_text().replace("tcp 50 100", limits))
+        said = "".join(f"  set connection {each}\n" for each in of_class)
+        more = f"class-map all\n match any\npolicy-map global_policy\n class all\n{said}" if said else ""
+        config.write_text(EXAMPLE.read_text().replace("tcp 50 100", limits) + more)
         lab = Lab(Network(f"fxi{os.getpid()}"), home / "run")
         lab.up(config)
         ground = Ground(lab.network)
@@ -215,6 +217,67 @@ def test_mail_through_intercepted_connections_is_masked_and_whole() -> None:
         assert eventually(lambda: box.in_use() == 0)
         assert eventually(lambda: len(re.findall("bytes [1-9][0-9]* TCP FINs", box.log())) == 5)
         assert "-6-201010: Embryonic connection limit exceeded 3/3 for input packet from 203.0.113.10/" in box.log()
+
+
+def test_at_the_embryonic_limit_of_a_class_clients_are_served_by_cookies_too() -> None:
+    with wall("", "embryonic-conn-max 3", "timeout embryonic 0:00:20") as box:
+        box.serve(postman(2))
+
+        def send() -> list[str]:
+            with half_open(3):
+                return client(2, letter(5000))()
+
+        assert box.outside(send).result(60) == []
+        assert box.proxied() >= 4
+        assert eventually(lambda: box.in_use() == 0)
+        assert "-6-201010: Embryonic connection limit exceeded 3/3 for input packet from 203.0.113.10/" in box.log()
+
+
+def test_a_client_gets_so_many_connections_as_its_class_says() -> None:
+    def serve() -> None:
+        with socket.create_server((str(SERVER), 25)) as listener:
+            held = [listener.accept()[0] for _ in range(3)]
+            for each in held:
+                each.recv(1)
+
+    def call(source: IPv4Address) -> socket.socket:
+        return socket.create_connection((str(MAPPED_SERVER), 25), 0.8, (str(source), 0))
+
+    def clients() -> int:
+        one, other = CLIENTS[:2]
+        with call(one), call(one):
+            with pytest.raises(TimeoutError):
+                call(one)
+            call(other).close()
+            return 1
+
+    with wall("", "per-client-max 2") as box:
+        server = box.serve(serve)
+        assert box.outside(clients).result(30) == 1
+        server.result(30)
+        refused = "-3-201013: Per-client connection limit exceeded 2/2 for input packet from 203.0.113.10/"
+        assert eventually(lambda: refused in box.log())
+        assert eventually(lambda: box.in_use() == 0)
+
+
+def test_a_connection_from_inside_is_outbound_from_its_first_record_to_its_last() -> None:
+    def listen() -> bytes:
+        with socket.create_server((str(CLIENTS[0]), 2525)) as listener, listener.accept()[0] as peer:
+            return peer.recv(100)
+
+    def call() -> None:
+        with socket.create_connection((str(CLIENTS[0]), 2525), 10) as caller:
+            caller.sendall(b"from inside")
+
+    with wall("") as box:
+        listening = box.outside(listen)
+        assert eventually(lambda: ":2525 " in box.ground.run("outside", "ss", "-tln"))
+        box.ground.beside("inside", call).result(30)
+        assert listening.result(30) == b"from inside"
+        ends = r"outside:203\.0\.113\.10/2525 .*to inside:192\.0\.2\.25/\d+ "
+        assert eventually(lambda: re.search(rf"302013: Built outbound TCP connection \d+ for {ends}", box.log()))
+        assert eventually(lambda: re.search(rf"302014: Teardown TCP .* for {ends}duration .* TCP FINs", box.log()))
+        assert eventually(lambda: box.in_use() == 0)
 
 
 def dialogue(*lines: bytes) -> Callable[[], bytes]:
