@@ -43,6 +43,7 @@ from appliance.show.threats import TOP, AttackReport, AttacksReport, attacks
 from appliance.show.translations import (
     NatReport,
     NatRuleReport,
+    PortsReport,
     TranslationReport,
     TranslationsReport,
     TranslationsWanted,
@@ -79,6 +80,7 @@ __all__ = [
     "NatRuleReport",
     "PolicyReport",
     "PortRange",
+    "PortsReport",
     "Progress",
     "Report",
     "Reporter",

@@ -14,6 +14,7 @@ from itertools import groupby
 from appliance.config.config import Config
 from appliance.config.names import port_name
 from appliance.config.nat import ANYWHERE, ManualNat, ObjectNat, TranslationStatement
+from appliance.config.translations import translations as rules
 from appliance.datapath.snapshot import Snapshot
 from appliance.nat.static import Static
 from appliance.nat.translation import Kind, Pool, Translation
@@ -49,8 +50,20 @@ class TranslationsWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class PortsReport:
+    """The port that a translation of one port has on the real side, and on the mapped one."""
+
+    protocol: str
+    real: int
+    mapped: int
+
+
+@dataclass(frozen=True, slots=True)
 class TranslationReport:
-    """One translation: ``NAT from inside:192.0.2.25 to outside:203.0.113.125``; times in seconds."""
+    """One translation: ``NAT from inside:192.0.2.25 to outside:203.0.113.125``; times in seconds.
+
+    `ports` is there for a translation of one port.
+    """
 
     real_interface: str
     real: IPv4Address
@@ -59,6 +72,7 @@ class TranslationReport:
     flags: str
     idle: int
     timeout: int
+    ports: PortsReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +85,15 @@ class TranslationsReport:
 
 
 def translations(config: Config, snapshot: Snapshot, wanted: TranslationsWanted) -> TranslationsReport:
-    """The statics that are wanted, in the file's order."""
-    in_use = len(config.statics)
+    """The statics that are wanted, of hosts and then of ports, in the order they are asked."""
+    of_ports = [each for each in rules(config) if each.kind is Kind.STATIC and each.ports is not None]
+    found = [_translation(each, snapshot) for each in config.statics]
+    found += filter(None, (_of_port(each, snapshot) for each in of_ports))
     return TranslationsReport(
-        in_use,
-        max(in_use, snapshot.most_translations),
+        len(found),
+        max(len(found), snapshot.most_translations),
         tuple(
-            _translation(each, snapshot)
-            for each in config.statics
-            if wanted.holds(each.real_interface, each.real, each.mapped_interface, each.mapped)
+            each for each in found if wanted.holds(each.real_interface, each.real, each.mapped_interface, each.mapped)
         ),
     )
 
@@ -90,6 +104,18 @@ def _translation(static: Static, snapshot: Snapshot) -> TranslationReport:
     return TranslationReport(
         static.real_interface, static.real, static.mapped_interface, static.mapped, "s", idle, timeout=0
     )
+
+
+def _of_port(rule: Translation, snapshot: Snapshot) -> TranslationReport | None:
+    """A static of one port; None where it is between no two hosts."""
+    ports, mapped = rule.ports, rule.mapped
+    ends = rule.real_interface, rule.mapped_interface
+    if ports is None or isinstance(mapped, Pool) or ends[0] is None or ends[1] is None:
+        return None
+    address = mapped.network_address
+    idle = max(0, snapshot.now - snapshot.last_uses.get(address, snapshot.now)) // _SECOND
+    known = PortsReport(ports.protocol, ports.real, ports.mapped)
+    return TranslationReport(ends[0], rule.real.network_address, ends[1], address, "sr", idle, 0, known)
 
 
 @dataclass(frozen=True, slots=True)

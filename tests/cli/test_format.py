@@ -142,6 +142,15 @@ def test_translations() -> None:
     assert printed(format.xlate_count(report)) == "3 in use, 5 most used\n"
 
 
+def test_a_translation_of_one_port() -> None:
+    ends = IPv4Address("192.0.2.25"), "outside", IPv4Address("203.0.113.125")
+    entry = show.TranslationReport("inside", *ends, "sr", 97, 0, show.PortsReport("tcp", 25, 2525))
+    assert printed(format.xlate(show.TranslationsReport(1, 1, (entry,)))).splitlines()[3:] == [
+        "TCP PAT from inside:192.0.2.25 25-25 to outside:203.0.113.125 2525-2525",
+        "    flags sr idle 0:01:37 timeout 0:00:00",
+    ]
+
+
 def test_nat() -> None:
     one, two, three = translations(PLAIN)
     report = show.nat(PLAIN, [(one, 694, 246), (two, 0, 0), (three, 680, 7)])

@@ -12,7 +12,7 @@ from appliance.config.config import Config
 from appliance.config.translations import translations as rules
 from appliance.nat.connection import State
 from appliance.plain import from_plain, to_plain
-from appliance.show import AddressRange, NatReport, TranslationsReport, TranslationsWanted
+from appliance.show import AddressRange, NatReport, PortsReport, TranslationsReport, TranslationsWanted
 from tests.appliances import MAPPED, NOW, PLAIN, REAL, SECOND, SEED, configured, connection
 
 USED = replace(SEED, last_uses={MAPPED: NOW - 97 * SECOND}, most_translations=5)
@@ -124,6 +124,13 @@ def test_every_form_has_its_words() -> None:
         (1, 1, "static all all", "destination static peer peer", "outside"),
         (2, 1, "static mail 203.0.113.125", "service tcp smtp 2525", "outside"),
         (3, 1, "dynamic all interface", "", "outside"),
+    ]
+
+
+def test_a_static_of_one_port_is_a_translation_of_it() -> None:
+    found = show.translations(configured(HEAD + OLD), SEED, TranslationsWanted()).translations
+    assert [(str(each.real), str(each.mapped), each.flags, each.ports) for each in found] == [
+        ("192.0.2.25", "203.0.113.125", "sr", PortsReport("tcp", 25, 2525))
     ]
 
 

@@ -19,7 +19,11 @@ def xlate(report: TranslationsReport) -> Iterator[str]:
     yield from xlate_count(report)
     yield from _LEGEND
     for each in report.translations:
-        yield f"NAT from {each.real_interface}:{each.real} to {each.mapped_interface}:{each.mapped}"
+        kind, here, there = "NAT", "", ""
+        if each.ports is not None:
+            kind = f"{each.ports.protocol.upper()} PAT"
+            here, there = f" {each.ports.real}-{each.ports.real}", f" {each.ports.mapped}-{each.ports.mapped}"
+        yield f"{kind} from {each.real_interface}:{each.real}{here} to {each.mapped_interface}:{each.mapped}{there}"
         yield f"    flags {each.flags} idle {clock(each.idle)} timeout {clock(each.timeout)}"
 
 
