@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.config.config import Config
-from appliance.datapath.snapshot import Snapshot
+from appliance.datapath.snapshot import ClassUse, Snapshot, StaticUse
 from appliance.show.connections import AddressRange, ConnectionReport
 
 
@@ -57,19 +57,28 @@ def local_hosts(config: Config, snapshot: Snapshot) -> LocalHostsReport:
     names = [each.nameif for each in config.interfaces if each.nameif is not None]
     return LocalHostsReport(
         tuple(InterfaceHosts(name, *snapshot.hosts.get(name, (0, 0))) for name in names),
-        tuple(
-            HostUse(
-                each.static.real_interface,
-                each.static.real,
-                each.static.mapped,
-                each.connections,
-                each.static.max_conns,
-                each.embryonic,
-                each.static.max_embryonic,
-            )
-            for each in snapshot.statics
-        ),
+        tuple(_use(each, snapshot.classes) for each in snapshot.statics),
     )
+
+
+def _use(use: StaticUse, classes: tuple[ClassUse, ...]) -> HostUse:
+    """A static's host, the limits the lower of its own and of the classes that count it (row 16)."""
+    static = use.static
+    limited = [each.limited for each in classes if any(server.address == static.real for server in each.servers)]
+    return HostUse(
+        static.real_interface,
+        static.real,
+        static.mapped,
+        use.connections,
+        _lowest(static.max_conns, *(each.max_conns for each in limited)),
+        use.embryonic,
+        _lowest(static.max_embryonic, *(each.max_embryonic for each in limited)),
+    )
+
+
+def _lowest(*limits: int) -> int:
+    """Of those that limit anything; 0 if none does."""
+    return min((each for each in limits if each), default=0)
 
 
 @dataclass(frozen=True, slots=True)

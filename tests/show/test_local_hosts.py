@@ -9,7 +9,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from appliance import show
-from appliance.datapath.snapshot import StaticUse
+from appliance.datapath.snapshot import AddressUse, ClassUse, StaticUse
+from appliance.nat.classes import LimitedClass
 from appliance.nat.connection import Connection, State
 from appliance.plain import from_plain, to_plain
 from appliance.show import AddressRange, Behind, HostsWanted, HostUse, LocalHostsReport
@@ -41,6 +42,18 @@ def test_interfaces_come_in_the_files_order_with_their_sums() -> None:
 def test_limits_are_of_the_real_host() -> None:
     assert REPORT.uses[0] == HostUse("inside", REAL, MAPPED, 12, 50, 1, 100)
     assert (REPORT.uses[1].limit, REPORT.uses[1].watermark) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("of_class", "limits"),
+    [((7, 0), (7, 100)), ((70, 3), (50, 3)), ((0, 0), (50, 100))],
+)
+def test_the_lower_of_a_statics_limit_and_a_classs_holds(of_class: tuple[int, int], limits: tuple[int, int]) -> None:
+    servers = (AddressUse(REAL, 12, 1),)
+    classes = (ClassUse(LimitedClass("p", None, "c", *of_class), servers),)
+    report = show.local_hosts(PLAIN, replace(SEED, statics=USES, classes=classes))
+    assert (report.uses[0].limit, report.uses[0].watermark) == limits
+    assert (report.uses[1].limit, report.uses[2].watermark) == (0, 20)
 
 
 def test_each_end_of_a_connection_is_a_host() -> None:
