@@ -42,6 +42,26 @@ class Reads(Protocol):
         """Nothing more came of what is held: decide it."""
 
 
+class Over:
+    """What is left of the inspector of a connection both of whose FINs it has seen: nothing new comes any more."""
+
+    def inspect(self, *_: object) -> Sequence[Action]:
+        """There are no octets behind a FIN."""
+        raise AssertionError("octets behind both FINs")
+
+    def finish(self, *_: object) -> Sequence[Action]:
+        """It has been seen."""
+        return ()
+
+    def stalled(self) -> Sequence[Action]:
+        """A FIN decides everything."""
+        return ()
+
+
+#: One for all.
+OVER = Over()
+
+
 class Makes(Protocol):
     """Makes the inspector of one connection."""
 

@@ -18,7 +18,7 @@ from typing import Any, assert_never
 from appliance.datapath import counters, records
 from appliance.datapath.counters import OCTETS_INSPECTED, OCTETS_RELEASED
 from appliance.datapath.effects import Accept, Effect, Emit, Kill, Release, SendReset, SendSack
-from appliance.datapath.inspected import Inspected, flow_of
+from appliance.datapath.inspected import OVER, Inspected, flow_of
 from appliance.datapath.outcome import Outcome
 from appliance.datapath.waiting import WaitingRoom
 from appliance.flow import Flow, Side
@@ -213,6 +213,7 @@ class Reader:
             return False
         if connection.client.fin is not None and connection.server.fin is not None:
             self._table.end(connection, State.CLOSED)
+            connection.inspector = OVER
             self._lingering[connection] = None
         return True
 
@@ -227,6 +228,7 @@ class Reader:
                     stream.fin = stream.next
                     if not self._act(connection, side, stream, None, connection.inspector.finish(side), now):
                         return
+            connection.inspector = OVER
         self._table.end(connection, State.CLOSED)
         self.let_go(connection)
 

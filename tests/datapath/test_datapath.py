@@ -6,6 +6,7 @@ import pytest
 
 from appliance.datapath.datapath import InjectedFault
 from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
+from appliance.datapath.inspected import OVER
 from appliance.flow import Side
 from appliance.marks import CLASS
 from appliance.policy.counters import Slot
@@ -784,3 +785,12 @@ class TestOverByTheKernelsTable:
         assert wire.datapath.ended(bytes(12), 2_000, True, wire.now) == []
         wire.send(CLIENT, 2, b"c")
         assert wire.got(CLIENT) == b"abc"
+
+    def test_its_inspector_is_let_go(self, wire: Wire) -> None:
+        connection = wire.datapath._find(wire.make(CLIENT)[12:24])
+        assert connection is not None
+        self.over(wire)
+        assert connection[0].inspector is OVER
+        wire.send(CLIENT, 2, b"c")
+        assert isinstance(wire.verdicts[wire.handle], Drop)
+        assert count(wire.datapath, "exceptions") == 0
