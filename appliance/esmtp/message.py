@@ -17,6 +17,7 @@ from operator import attrgetter
 from appliance.esmtp.events import Breach, Fact, MessageEnded, Odd, Oddity, Quantity, Rule, SizeViolation
 from appliance.esmtp.meters import STUFFED, LineMeter, SizeMeter
 from appliance.esmtp.mime import Mime
+from appliance.esmtp.nuls import NulLookAlikes
 from appliance.esmtp.settings import Settings
 
 _END = b"\r\n.\r\n"
@@ -26,14 +27,8 @@ _OFFSET = attrgetter("offset")
 #: What the line end decoder says of text in which CR and LF come together only.
 _REGULAR = (None, "\r\n")
 
-#: Look-alikes that are decided at their last octet whatever stands before and behind.
+#: Look-alikes that are decided at their last octet whatever stands before and behind; those with NULs: `esmtp.nuls`.
 _BARE = (b"\n.\n", b"\r.\r", b"\r.\n")
-_WITH_NUL = tuple(
-    before + left + b"." + right + behind
-    for before in (b"\n", b"\r")
-    for left, right in ((b"\0", b""), (b"", b"\0"), (b"\0", b"\0"))
-    for behind in (b"\r", b"\n")
-)
 
 
 class Message:
@@ -49,6 +44,7 @@ class Message:
         "_in_header",
         "_line_ends",
         "_mime",
+        "_nuls",
         "_suspected",
         "_undecided",
     )
@@ -64,6 +60,7 @@ class Message:
         self._carried = b"\r\n"  # DATA's own line end
         self._undecided = 0  # how many of its octets may be the beginning of the end: the dot, and its CR
         self._line_ends = _line_ends()
+        self._nuls = NulLookAlikes()
         self._suspected = False  # a look-alike was said
 
     def feed(self, octets: bytes, base: int, facts: list[Fact]) -> int:
@@ -74,8 +71,7 @@ class Message:
         end = text.find(_END, dot) if dot >= 0 else -1
         stop = len(text) if end < 0 else end + len(_END)
         mark = len(facts)
-        if self._irregular(octets) or _bare(self._carried) or b"\0" in text:
-            self._examine(text, carried, stop, base, facts)
+        self._look(text, octets, stop, base, facts)
         undecided = 0
         if dot >= 0 and end < 0:
             undecided = text.endswith(STUFFED) + 2 * text.endswith(_END[:-1])
@@ -109,22 +105,17 @@ class Message:
         self._line_ends.decode("\r" if octets[-1] == _CR else "")
         return True
 
-    def _examine(self, text: bytes, carried: int, stop: int, base: int, facts: list[Fact]) -> None:
-        """Count the bare CRs and LFs of `text[carried:stop]` and look for what only looks like the end.
-
-        A CR at the very end is counted when the octet behind it is seen.
-        """
-        start = carried - (text[carried - 1] == _CR)
-        new = text[start:stop]
-        pairs = new.count(b"\r\n")
-        count = new.count(b"\r") + new.count(b"\n") - 2 * pairs - new.endswith(b"\r")
-        if count:
-            facts.append(Odd(Oddity.BARE_LINE_END, base, count))
-        if not self._suspected:
-            decides = _look_alike(text, carried, stop)
-            if decides >= 0:
-                self._suspected = True
-                facts.append(Breach(Rule.SMUGGLING, "look-alike of the end of data", base + decides - carried))
+    def _look(self, text: bytes, octets: bytes, stop: int, base: int, facts: list[Fact]) -> None:
+        """Look in `octets`, what is new of `text[:stop]`, for bare CRs and LFs and what only looks like the end."""
+        carried = len(self._carried)
+        decides = self._nuls.feed(octets[: stop - carried])
+        if self._irregular(octets) or _bare(self._carried):
+            if count := _bare_line_ends(text, carried, stop):
+                facts.append(Odd(Oddity.BARE_LINE_END, base, count))
+            decides = _first(decides, _look_alike(text, carried, stop) - carried)
+        if decides >= 0 and not self._suspected:
+            self._suspected = True
+            facts.append(Breach(Rule.SMUGGLING, "look-alike of the end of data", base + decides))
 
     def _measure(
         self,
@@ -165,20 +156,29 @@ def _line_ends() -> io.IncrementalNewlineDecoder:
     return io.IncrementalNewlineDecoder(None, translate=False)
 
 
+def _bare_line_ends(text: bytes, carried: int, stop: int) -> int:
+    """How many bare CRs and LFs `text[carried:stop]` has. A CR at its very end is counted with the octet behind it."""
+    new = text[carried - (text[carried - 1] == _CR) : stop]
+    return new.count(b"\r") + new.count(b"\n") - 2 * new.count(b"\r\n") - new.endswith(b"\r")
+
+
+def _first(*places: int) -> int:
+    """The first of `places`; those below 0 are none, and so is -1."""
+    return min((each for each in places if each >= 0), default=-1)
+
+
 def _look_alike(text: bytes, carried: int, stop: int) -> int:
     """The index of the first octet that decides a look-alike in `text[:stop]`, -1 if there is none.
 
     The first `carried` octets were looked at before: what they decided is not said again.
     """
-    patterns = (*_BARE, *_WITH_NUL) if b"\0" in text else _BARE
     decides = []
-    for pattern in patterns:
+    for pattern in _BARE:
         last = len(pattern) - 1
         at = text.find(pattern, max(carried - last, 0), stop)
         if at >= 0:
             decides.append(at + last)
-    decides.append(_cut_short(text, carried, stop))
-    return min((each for each in decides if each >= 0), default=-1)
+    return _first(*decides, _cut_short(text, carried, stop))
 
 
 def _cut_short(text: bytes, carried: int, stop: int) -> int:

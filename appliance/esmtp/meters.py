@@ -18,7 +18,8 @@ class LineMeter:
     """Finds the lines that are longer than one of `limits` (ascending), in hops from line end to line end.
 
     A line is what CRLF ends. A hop goes to the last line end within the next limit + 2 octets; where there is none,
-    the line is too long, and that is exact: every line the hop passes over lies within the limit.
+    the line is too long, and that is exact: every line the hop passes over lies within the limit. If the octet that is
+    one too many is a CR, which may be half a line end, the one behind it tells.
     """
 
     __slots__ = ("_carriage_return", "_column", "_fresh", "_limits", "_over", "_quantity")
@@ -35,7 +36,10 @@ class LineMeter:
         self._over = 0  # how many of the limits the line is beyond
 
     def scan(self, octets: bytes, pos: int, end: int, base: int, facts: list[Fact]) -> None:
-        """Read `octets[pos:end]`; `base` is the stream offset of `octets[0]`."""
+        """Read `octets[pos:end]`; `base` is the stream offset of `octets[0]`.
+
+        Of a piece that is not the first, the octet before `pos` is there.
+        """
         if not self._limits or pos >= end:
             return
         if self._carriage_return:
@@ -44,7 +48,7 @@ class LineMeter:
                 self._begin()
             else:
                 self._carriage_return = False
-                self._advance(1, base + pos - 1, facts)
+                self._advance(octets, pos - 1, pos, base, facts)
         while pos < end:
             if self._fresh:
                 self._fresh = False
@@ -64,18 +68,19 @@ class LineMeter:
             if line_end < 0 and octets[end - 1] == _CR:
                 self._carriage_return = True
                 stop -= 1
-            self._advance(stop - pos, base + pos, facts)
+            self._advance(octets, pos, stop, base, facts)
             if line_end < 0:
                 return
             self._begin()
             pos = line_end + 2
 
-    def _advance(self, count: int, offset: int, facts: list[Fact]) -> None:
-        """The line has `count` octets more, the first of them at stream offset `offset`."""
+    def _advance(self, octets: bytes, pos: int, end: int, base: int, facts: list[Fact]) -> None:
+        """The line goes on with `octets[pos:end]`; a CR among them is part of it, as the octet behind it told."""
         before = self._column
-        self._column += count
+        self._column += end - pos
         while self._over < len(self._limits) and self._column > (limit := self._limits[self._over]):
-            facts.append(Exceeded(self._quantity, limit, offset + limit - before))
+            at = pos + limit - before
+            facts.append(Exceeded(self._quantity, limit, base + at + (octets[at] == _CR)))
             self._over += 1
 
 

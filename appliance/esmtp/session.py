@@ -7,8 +7,6 @@ exception is a bug of ours. The facts are the same for every segmentation of the
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 from appliance.esmtp.events import (
     Breach,
     Fact,
@@ -23,14 +21,11 @@ from appliance.esmtp.events import (
 )
 from appliance.esmtp.lines import CommandLines, SaslLine
 from appliance.esmtp.message import Message
-from appliance.esmtp.nuls import NulLookAlikes
 from appliance.esmtp.replies import ReplyLines
 from appliance.esmtp.settings import OPTIONAL as OPTIONAL
 from appliance.esmtp.settings import Settings as Settings
 from appliance.esmtp.states import END_OF_DATA, Dialogue, Phase
 from appliance.flow import Side
-
-_OFFSET = attrgetter("offset")
 
 #: How a TLS connection begins (RFC 8446 §5.1): record type and major version; a server may answer with an alert.
 _TLS_BEGINNINGS = {Side.CLIENT: (b"\x16\x03",), Side.SERVER: (b"\x16\x03", b"\x15\x03")}
@@ -49,7 +44,6 @@ class Session:
         "_commands",
         "_dialogue",
         "_message",
-        "_nuls",
         "_over",
         "_replies",
         "_sasl",
@@ -63,7 +57,6 @@ class Session:
         self._commands = CommandLines(dialogue, settings)
         self._replies = ReplyLines(dialogue, settings)
         self._message: Message | None = None
-        self._nuls = NulLookAlikes()
         self._sasl = SaslLine()
         self._tls: dict[Side, bytes] = {}  # the first octets behind the 220 to STARTTLS
         self._client_end = 0  # offset behind the client's last octet
@@ -88,9 +81,6 @@ class Session:
                 self._client(octets, 0, offset, facts)
             else:
                 end = message.feed(octets, offset, facts)
-                decides = self._nuls.feed(octets if end < 0 else octets[:end])
-                if decides >= 0:
-                    self._state_look_alike(offset + decides, facts)
                 if end >= 0:
                     self._end_message()
                     self._client(octets, end, offset, facts)
@@ -162,16 +152,8 @@ class Session:
             for quantity, count in counts:
                 if quantity in settings.kept:
                     facts.extend(Kept(quantity, limit, offset) for limit in settings.of(quantity) if count <= limit)
-        self._nuls = NulLookAlikes()
         self._message = Message(settings, dialogue.declared if SizeViolation in settings.wanted else 0)
         facts.append(MessageBegun(self._client_end))
-
-    def _state_look_alike(self, offset: int, facts: list[Fact]) -> None:
-        """A server that drops NULs would see the message's end at `offset`; the message may have said so itself."""
-        breach = Breach(Rule.SMUGGLING, "look-alike of the end of data", offset)
-        if breach not in facts:
-            facts.append(breach)
-            facts.sort(key=_OFFSET)
 
     def _end_message(self) -> None:
         self._message = None

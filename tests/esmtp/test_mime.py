@@ -244,6 +244,8 @@ def test_a_name_that_is_read_one_way(value, names):
         (b"; filename=a\r.exe", ["a.exe", "a"]),
         (b'; filename="a.txt\rContent-Disposition: x; filename=b.exe"', ["b.exe"]),
         (b"; x=y\r.Content-Type: a/b; name=b.exe", ["b.exe"]),
+        (b'; filename="a\r\n. b.exe"', ["a b.exe"]),  # a dot nobody stuffed, before a fold
+        (b'; filename="a\\"b;c;d;e;f"; x=y', ['a"b;c;d;e;f', 'a\\"b;c;d;e;f']),  # backslashes: undone, or octets
     ],
 )
 def test_a_name_that_readers_read_differently(value, names):
@@ -310,6 +312,7 @@ def test_a_media_type(value, content_type):
         (b"Content-Type: a/b, c/d", {"a/b", "a/b,c/d"}),
         (b"Content-Type: a/(b; c)d", {"a/d"}),
         (b"X: y\rContent-Type: a/b", {"a/b"}),
+        (b"Content-Disposition: x\rContent-Type: a/b", {"a/b"}),
     ],
 )
 def test_every_media_type_of_a_section(field, types):

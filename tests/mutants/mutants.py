@@ -313,8 +313,8 @@ MUTANTS = (
     Mutant(
         "9: what cuts it short",
         MESSAGE,
-        "    decides.append(_cut_short(text, carried, stop))\n",
-        "",
+        "_first(*decides, _cut_short(text, carried, stop))",
+        "_first(*decides)",
         OF_SMUGGLING,
     ),
     Mutant("9: said once a message", MESSAGE, "self._suspected = True", "pass", ("tests/esmtp/test_message.py",)),
@@ -631,6 +631,7 @@ MUTANTS = (
     Mutant("MaliciousAddress", INSPECTOR, "actions.append(MaliciousAddress(side, address))", "pass", OF_COMMANDS),
     # --- facts of messages --------------------------------------------------------------------------------------
     Mutant("BODY_LINE", METERS, "self._column > (limit := self", "self._column >= (limit := self", OF_CRITERIA),
+    Mutant("a CR too many", METERS, "base + at + (octets[at] == _CR)", "base + at", OF_CUTS),
     Mutant("dot-stuffing of a line", METERS, "self._column = -1", "self._column = 0", OF_MESSAGE),
     Mutant("BODY, HEADER", METERS, "self.octets > (limit := self", "self.octets >= (limit := self", OF_CRITERIA),
     Mutant(

@@ -21,8 +21,8 @@ from tests.mutants.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("appliance", "tests", "bpf", "bench", "docs", "examples", "systemd", "pyproject.toml", "README.md", "Makefile")
-#: s; a mutant that makes a test hang is noticed too.
-PATIENCE = 300
+#: s, enough for every test on a busy machine; a mutant that makes one hang is noticed too.
+PATIENCE = 1800
 PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "not root")
 #: Mutants that are tried at once, each in a copy of its own.
 AT_ONCE = max(1, (os.cpu_count() or 1) // 2)

@@ -15,8 +15,9 @@ from appliance.esmtp.events import Fact, Greeting, Odd, Oddity, Unsupported
 from appliance.esmtp.grammar import READ, SHOWN
 from appliance.esmtp.session import OPTIONAL, Session, Settings
 from appliance.flow import Side
-from appliance.policy.maps import InspectMap
-from tests.playbook import GREETED, IN_MESSAGE, Cut, Sent, client, cuts, payload, pieces, play, server, whole
+from appliance.policy.defaults import DEFAULT_MAP
+from appliance.policy.maps import Deed, InspectMap, Match, Reaction
+from tests.playbook import GREETED, IN_MESSAGE, Cut, Sent, client, cuts, everyhow, payload, pieces, play, server, whole
 from tests.policy.test_segmentation import EVERYTHING
 
 SIZED = (*GREETED, client(b"HELO a\r\n"), server(b"250 mx\r\n"))
@@ -95,9 +96,9 @@ LINE = st.tuples(VERBS, ARGUMENTS).map(lambda drawn: client(drawn[0] + b" " + dr
 REPLY = st.sampled_from(
     [b"250 ok\r\n", b"550 no\r\n", b"354 go\r\n", b"334 \r\n", b"250-x\r\n250 y\r\n", b"150 wait\r\n"]
 )
-DOTS = st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"\0", b"\0" * 5, b"a: b", b"x" * 998]), max_size=10).map(
-    b"".join
-)
+DOTS = st.lists(
+    st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"\0", b"\0" * 5, b"abc", b"a: b", b"x" * 998]), max_size=10
+).map(b"".join)
 
 
 @st.composite
@@ -122,9 +123,30 @@ def test_any_two_cuts_come_to_the_same(script: list[Sent], one_seed: int, other_
     assert all(outcomes[2].client.startswith(each.client) for each in outcomes)
 
 
-@settings(max_examples=100, deadline=None)
-@given(DOTS, st.integers(0), st.integers(0))
-def test_any_two_cuts_of_a_message_come_to_the_same(text: bytes, one_seed: int, other_seed: int) -> None:
+#: Two limits, of a line and of all there is, that are passed at one octet.
+TIGHT = InspectMap(
+    "tight",
+    matches=tuple(
+        Match(key, Reaction(Deed.LOG, log=True), limit=limit)
+        for key in ("header-line-length", "header-length", "body-line-length", "body-length")
+        for limit in (3, 4)
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "text", [b"abc\rd", b"abc\r\rd", b"abc\r", b"abcd\r", b".abc\rd", b"a\r\r\r\r\r", b"\r\nabc\rd"]
+)
+def test_what_passes_two_limits_at_one_octet_is_said_in_one_order(text: bytes) -> None:
+    """A CR there is counted at once, and is part of a line when the octet behind it comes."""
+    everyhow(*IN_MESSAGE, payload(text + b"\r\n.\r\n"), inspect_map=TIGHT)
+
+
+@settings(max_examples=200, deadline=None)
+@given(DOTS, st.sampled_from([DEFAULT_MAP, EVERYTHING, TIGHT]), st.integers(0), st.integers(0))
+def test_any_two_cuts_of_a_message_come_to_the_same(
+    text: bytes, inspect_map: InspectMap, one_seed: int, other_seed: int
+) -> None:
     script = [*IN_MESSAGE, payload(text + b"\r\n.\r\n"), client(b"NOOP\r\n")]
-    one, other = (play(cut(script, seed)) for seed in (one_seed, other_seed))
+    one, other = (play(cut(script, seed), inspect_map) for seed in (one_seed, other_seed))
     assert (one.ended, one.said) == (other.ended, other.said)
