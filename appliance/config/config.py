@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from appliance.config.nat import TranslationStatement
-from appliance.config.versions import SEED, Version, named, of_release
+from appliance.config.versions import Version, named, of_release
 from appliance.nat.static import Static
 from appliance.policy.acl import AccessList
 from appliance.policy.maps import ClassMap, InspectMap, PolicyMap
@@ -188,9 +188,9 @@ class Config:
     @property
     def defaults(self) -> Version:
         """What is so where the file says nothing: the row of its version."""
-        if self.compatibility:
-            return named(self.compatibility)
-        return of_release(self.head.split()[2]) if self.head else SEED
+        if self.head and not self.compatibility:
+            return of_release(self.head.split()[2])
+        return named(self.compatibility)
 
     def interface(self, nameif: str) -> Interface | None:
         """The interface called `nameif`."""

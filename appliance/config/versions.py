@@ -71,8 +71,8 @@ _BEYOND_BASIC = ("AUTH", "EHLO", "ETRN", "HELP", "SAML", "SEND", "SOML", "VRFY")
 
 
 def named(name: str) -> Version:
-    """The row called `name`; KeyError if there is none."""
-    return {each.name: each for each in VERSIONS}[name]
+    """The row called `name`, the seed's without one; KeyError if there is none."""
+    return {each.name: each for each in (SEED, *VERSIONS)}[name]
 
 
 def of_release(release: str) -> Version:

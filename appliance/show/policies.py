@@ -85,6 +85,7 @@ class ServicePolicyReport:
     """``show service-policy``: the global policy first."""
 
     policies: tuple[PolicyReport, ...]
+    version: str = ""  # by which the lines are worded (`config.versions`)
 
 
 def service_policy(config: Config, snapshot: Snapshot) -> ServicePolicyReport:
@@ -98,7 +99,7 @@ def service_policy(config: Config, snapshot: Snapshot) -> ServicePolicyReport:
         said = [place for place in places if place in found or place in uses]
         classes = tuple(_class(place[2], found.get(place), uses.get(place), snapshot) for place in said)
         policies.append(PolicyReport(service.policy_map, service.interface, classes))
-    return ServicePolicyReport(tuple(policies))
+    return ServicePolicyReport(tuple(policies), config.defaults.name)
 
 
 def _class(name: str, inspection: Inspection | None, use: ClassUse | None, snapshot: Snapshot) -> ClassReport:

@@ -1,7 +1,7 @@
 """``show service-policy`` as ASA prints it (asa.md §3.1-3.3).
 
-``Global policy: `` keeps ASA's trailing space; the header of an inspection is 7.x's, without ``lock fail``, as the
-seed shows it.
+``Global policy: `` keeps ASA's trailing space; the header of an inspection is that of the configuration's version, and
+without one 7.x's, without ``lock fail``, as the seed shows it.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 
+from appliance.config.versions import named
 from appliance.show import ClassReport, InspectionReport, ServicePolicyReport
 from appliance.syslog import clock
 
 
 def service_policy(report: ServicePolicyReport) -> Iterator[str]:
     """``show service-policy``: a line per inspection, and what is said of connections."""
-    return _service_policy(report, lambda each: chain(_inspects(each), _connections(each)))
+    return _service_policy(report, lambda each: chain(_inspects(each, report.version), _connections(each)))
 
 
 def service_policy_esmtp(report: ServicePolicyReport) -> Iterator[str]:
     """``show service-policy inspect esmtp``: every parameter and match line with its count."""
-    return _service_policy(report, lambda each: _inspects(each, detailed=True))
+    return _service_policy(report, lambda each: _inspects(each, report.version, detailed=True))
 
 
 def service_policy_connections(report: ServicePolicyReport, detailed: bool = False) -> Iterator[str]:
@@ -44,16 +45,14 @@ def _service_policy(report: ServicePolicyReport, said: Callable[[ClassReport], I
                 yield from lines
 
 
-def _inspects(report: ClassReport, detailed: bool = False) -> Iterator[str]:
+def _inspects(report: ClassReport, version: str, detailed: bool = False) -> Iterator[str]:
     inspection = report.inspection
     if report.exempts:
         yield "      No inspect: esmtp"
     if inspection is None:
         return
-    yield (
-        f"      Inspect: esmtp {inspection.map}, packet {inspection.packet}, "
-        f"drop {inspection.drop}, reset-drop {inspection.reset_drop}"
-    )
+    counts = {"packet": inspection.packet, "drop": inspection.drop, "reset_drop": inspection.reset_drop}
+    yield f"      Inspect: esmtp {inspection.map}, {named(version).inspect_line.format(**counts)}"
     if detailed:
         yield from _inspection(inspection)
 

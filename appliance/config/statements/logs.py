@@ -52,6 +52,7 @@ class Logs(AcceptedStatements):
             self._silent.discard(message)
             self._levels.pop(message, None)
         else:
+            self.accepted_once("level", "WARNING: accepted, not acted on: the level of a message")
             self._levels[message] = level
 
     def no_logging_message(self, message: int, level: int | None = None) -> None:
