@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.config.config import Config, Interface
-from appliance.config.inspections import Inspection, inspections
+from appliance.config.inspections import inspections
+from appliance.config.limits import rules
 from appliance.config.nat import ObjectNat
 from appliance.config.statements.access_lists import access_group_line, ace_text
-from appliance.config.statements.policies import class_map_lines
+from appliance.config.statements.policies import class_map_lines, policy_map_lines
 from appliance.config.statements.translations import translation_line
 from appliance.iptables.filter import DENIED, UNASKED, filter_
 from appliance.iptables.mangle import mangle
@@ -24,9 +25,9 @@ from appliance.iptables.nat import nat, postrouting, prerouting
 from appliance.iptables.tables import PREFIX, Rule, Scene
 from appliance.iptables.walk import Hit, Packet, Walked, walk
 from appliance.marks import CLASS
+from appliance.nat.classes import Opening, limited_class
 from appliance.nat.static import Static
 from appliance.nat.translation import Kind, Translation
-from appliance.policy.maps import InspectEsmtp
 
 _ACL_DROP = "(acl-drop) Flow is denied by configured rule"
 _NO_ROUTE = "(no-route) No route to host"
@@ -206,20 +207,22 @@ class _Tracer:
         each = self._classes[int(self._decided.chain.removeprefix(f"{PREFIX}CLASS_")) - 1]
         subtype = "inspect-esmtp" if each.number else "no inspect-esmtp"
         said = [f"under {each.inspect_map.name}"] if each.inspect_map else ["exempt from inspection"]
-        self._phase("INSPECT", subtype, True, self._policy(each), said, [self._decided])
+        lines = self._lines_of_class(each.policy, each.interface, each.class_map.name, "inspect esmtp")
+        self._phase("INSPECT", subtype, True, lines, said, [self._decided])
 
-    def _policy(self, inspection: Inspection) -> Iterator[str]:
-        yield from (line for line in class_map_lines(inspection.class_map) if line != "!")
-        yield f"policy-map {inspection.policy}"
-        yield f" class {inspection.class_map.name}"
-        policy = self._config.policy_map(inspection.policy)
-        for each in policy.classes if policy else ():
-            if each.name == inspection.class_map.name and isinstance(each.inspect, InspectEsmtp):
-                yield f"  inspect esmtp{f' {each.inspect.map}' if each.inspect.map else ''}"
-        if not inspection.number:
-            yield "  no inspect esmtp"
-        where = "global" if inspection.interface is None else f"interface {inspection.interface}"
-        yield f"service-policy {inspection.policy} {where}"
+    def _lines_of_class(self, policy: str, interface: str | None, name: str, action: str) -> Iterator[str]:
+        """The class map, and of the policy map what is done with the class: lines that begin with `action`."""
+        class_map = self._config.class_map(name)
+        yield from (line for line in class_map_lines(class_map) if line != "!") if class_map else ()
+        yield f"policy-map {policy}"
+        yield f" class {name}"
+        policy_map = self._config.policy_map(policy)
+        inside = False
+        for line in policy_map_lines(policy_map) if policy_map else ():
+            inside = line == f" class {name}" if line.startswith(" class ") else inside
+            if inside and line.strip().removeprefix("no ").startswith(action):
+                yield line
+        yield f"service-policy {policy} {'global' if interface is None else f'interface {interface}'}"
 
     # --- who may ------------------------------------------------------------------------------------------------------
 
@@ -267,15 +270,23 @@ class _Tracer:
         return []
 
     def _settings(self) -> None:
-        """The limits there are for the server; whether they are reached is not asked."""
+        """The limits there are for it, of its static and of its class; whether they are reached is not asked."""
+        packet, crossed = self._packet, {str(each.nameif) for each in (self._input, self._output) if each}
+        if packet.protocol != "tcp":
+            return
         static = next((each for each in self._config.statics if self._is_for(each)), None)
         if static is not None and (static.max_conns or static.max_embryonic):
             limits = f"conn-max {static.max_conns} embryonic-conn-max {static.max_embryonic}"
             self._phase("CONN-SETTINGS", "", True, information=[limits])
+        ends = packet.source, packet.source_port, packet.destination, packet.destination_port
+        limited = limited_class(rules(self._config), Opening(*ends, frozenset(crossed)))
+        if limited is not None:
+            lines = self._lines_of_class(limited.policy, limited.interface, limited.name, "set connection")
+            self._phase("CONN-SETTINGS", "", True, lines)
 
     def _is_for(self, static: Static) -> bool:
         here = self._input.nameif == static.mapped_interface
-        return here and self._packet.destination == static.real and self._packet.protocol == "tcp"
+        return here and self._packet.destination == static.real
 
 
 def _way(config: Config, scene: Scene, destination: IPv4Address) -> tuple[Interface, IPv4Address] | None:

@@ -62,6 +62,27 @@ def test_mail_from_outside_is_let_in_translated_and_inspected() -> None:
     assert (report.destination, report.destination_port) == (IPv4Address("192.0.2.25"), 25)
 
 
+def test_the_limits_of_its_class_are_told() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").replace(
+        " class inspection_default\n  inspect esmtp\n",
+        " class inspection_default\n  inspect esmtp\n  set connection per-client-max 3\n",
+    )
+    report = trace(loaded(text), "outside", tcp("203.0.113.10", "203.0.113.125", 25))
+    of_static, of_class = (each for each in report.phases if each.type == "CONN-SETTINGS")
+    assert of_static.information == ("conn-max 50 embryonic-conn-max 100",)
+    assert of_class.config == (
+        "class-map inspection_default",
+        " match default-inspection-traffic",
+        "policy-map global_policy",
+        " class inspection_default",
+        "  set connection per-client-max 3",
+        "service-policy global_policy global",
+    )
+    inspect = next(each for each in report.phases if each.type == "INSPECT")
+    assert "  inspect esmtp" in inspect.config
+    assert not any("set connection" in line for line in inspect.config)
+
+
 def test_what_no_entry_permits_ends_at_the_implicit_rule() -> None:
     report = trace(MAIL, "outside", tcp("203.0.113.10", "203.0.113.125", 26))
     assert steps(report)[-1] == "ACCESS-LIST DROP"
