@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from appliance.lab.lab import EXAMPLE
 from appliance.lab.network import CLIENTS, MAPPED_SERVER
 from appliance.lab.wire import Tap
-from tests.e2e.box import Box, box, eventually, smtp
+from tests.e2e.box import Box, box, eventually, smtp, workspace
 from tests.e2e.test_intercept import client, letter, postman, wall
 from tests.e2e.test_mail import as_stored, message
 
@@ -25,8 +26,12 @@ LIBRARYS = 4_016  # octets of a packet that NetfilterQueue alone would copy
 
 @pytest.fixture(scope="module")
 def jumbo() -> Iterator[Box]:
-    with box(f"fxj{os.getpid()}", mtu=JUMBO, offloads=False) as made:
-        yield made
+    """Wires that carry them, and no smaller segments agreed on than those have room for."""
+    with workspace() as home:
+        config = home / "jumbo.cfg"
+        config.write_text(EXAMPLE.read_text(encoding="ascii") + "sysopt connection tcpmss 0\n", encoding="ascii")
+        with box(f"fxj{os.getpid()}", config, mtu=JUMBO, offloads=False) as made:
+            yield made
 
 
 def test_jumbo_frames_are_inspected_whole(jumbo: Box) -> None:
