@@ -6,8 +6,10 @@ rounds' own ratios to direct forwarding. Nothing here passes or fails.
 
     sudo .venv/bin/python -m bench [--rounds N] [--only WORD] [--out DIRECTORY]
     .venv/bin/python -m bench engine
+    sudo .venv/bin/python -m bench limits
 
-`engine` is another measurement: what a packet costs in Python alone, without kernel, root or network.
+`engine` is another measurement: what a packet costs in Python alone, without kernel, root or network. So is `limits`:
+what counting connections costs in the kernel.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from appliance.kernel.errors import KernelError
-from bench import engine, report, ways
+from bench import engine, limits, report, ways
 from bench.loads import FAR, NEAR, Load, Measured
 from bench.report import Row
 from bench.ways import Way
@@ -32,13 +34,17 @@ OPTIONAL = ("suricata",)
 def main() -> int:
     """Run it, print the table, write JSON and picture."""
     arguments = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
-    arguments.add_argument("what", nargs="?", choices=["engine"], help="only what the engine costs, without a network")
+    arguments.add_argument(
+        "what", nargs="?", choices=["engine", "limits"], help="only what the engine costs, or counting"
+    )
     arguments.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each load (default {ROUNDS})")
     arguments.add_argument("--only", default="", help="only loads whose name has this word")
     arguments.add_argument("--out", type=Path, default=Path("build/bench"), help="where JSON and picture go")
     given = arguments.parse_args()
     if given.what == "engine":
         return engine.main()
+    if given.what == "limits":
+        return limits.main()
     if os.geteuid() != 0:
         print("bench needs root for its network namespaces: sudo make bench", file=sys.stderr)
         return 2
