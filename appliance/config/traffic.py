@@ -6,7 +6,8 @@ An address may be a `name`. A group whose kind is known by then tells a port's p
 from __future__ import annotations
 
 import functools
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+import re
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from appliance.config.cursor import Argument, Cursor, Kind, Rejected, decimal, number
@@ -18,14 +19,19 @@ from appliance.policy.objects import AddressRange, GroupKind
 ANY6 = Named("any6")
 
 
-# A long file says the same address again and again.
+_OCTET = r"(0|[1-9]\d{0,2})"
+_DOTTED = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}", re.ASCII)
+
+
+# A long file says the same address again and again, and `ipaddress` takes its time with text.
 @functools.lru_cache(maxsize=65536)
 def address_of(text: str) -> IPv4Address | None:
-    """The address `text` is, if it is one."""
-    try:
-        return IPv4Address(text if text != "0" else 0)
-    except AddressValueError:
-        return None
+    """The address `text` is, if it is one; 0 is 0.0.0.0."""
+    if text == "0":
+        return IPv4Address(0)
+    found = _DOTTED.fullmatch(text)
+    octets = [int(each) for each in found.groups()] if found else [256]
+    return IPv4Address(int.from_bytes(bytes(octets), "big")) if max(octets) < 256 else None
 
 
 def address(cursor: Cursor) -> IPv4Address:
@@ -64,7 +70,7 @@ def network(cursor: Cursor) -> IPv4Network:
 
 @functools.lru_cache(maxsize=65536)
 def _network_of(address: IPv4Address, prefix: int) -> IPv4Network:
-    return IPv4Network((address, prefix), strict=False)
+    return IPv4Network((int(address), prefix), strict=False)
 
 
 def paired(address: IPv4Address, prefix: int, column: int) -> IPv4Network:
@@ -96,7 +102,7 @@ def pool(cursor: Cursor) -> AddressRange:
 
 @functools.lru_cache(maxsize=65536)
 def _host(address: IPv4Address) -> IPv4Network:
-    return IPv4Network(address)
+    return IPv4Network(int(address))
 
 
 def endpoint(cursor: Cursor) -> Endpoint:
