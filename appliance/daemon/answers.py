@@ -42,6 +42,7 @@ from appliance.iptables.trace import trace
 from appliance.iptables.walk import Packet
 from appliance.kernel import conntrack, netfilter
 from appliance.kernel.bpf import ConnectionTable
+from appliance.kernel.errors import KernelError
 from appliance.replay.classes import Classes
 
 
@@ -71,7 +72,13 @@ class Operators:
         return self._configuration.running
 
     def answer(self, request: Request) -> Answers:
-        """The answer to `request`."""
+        """The answer to `request`; a refusal with its sentence where the kernel refuses."""
+        try:
+            return self._answered(request)
+        except KernelError as error:
+            return Refusal(str(error))
+
+    def _answered(self, request: Request) -> Answers:
         self._books.fetch()  # or what was seen to happen before the question may be missing
         match request:
             case ShowServicePolicy():
