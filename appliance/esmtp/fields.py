@@ -67,13 +67,14 @@ _MERE = Media("")
 class Section:
     """What the fields of one header section have said so far; `wanted` are the facts that are asked for.
 
-    Names in fields whose value is shorter than `telling` don't matter. So many odd values, `patience`, are read in
-    every way there is.
+    Names in fields whose value is shorter than `telling` don't matter, nor do boundaries unless it is `followed` by
+    what they delimit. So many odd values, `patience`, are read in every way there is.
     """
 
     wanted: frozenset[type[Fact]]
     telling: int = 0
     patience: int = PATIENCE
+    followed: bool = True
     media: list[Media] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)  # of Content-Disposition, in UTF-8
     encodings: list[str] = field(default_factory=list)  # ASA's words
@@ -126,7 +127,7 @@ class Section:
         self.media += [Media(word, names, boundaries) for word in _types(value)]
 
     def _parameters(self, value: bytes) -> Parameters:
-        found = parameters(value, self.patience)
+        found = parameters(value, self.patience, self.followed)
         self.patience -= found.odd
         self.overfull |= found.overfull
         return found

@@ -276,8 +276,8 @@ class Mime:
             self._unreadable("parts", offset, facts)
             self._state = State.FLAT
 
-    def _new_section(self) -> Section:
-        return Section(self._settings.wanted, self._telling, self._section.patience)
+    def _new_section(self, followed: bool = True) -> Section:
+        return Section(self._settings.wanted, self._telling, self._section.patience, followed)
 
     def _enter_body(self, offset: int, facts: list[Fact]) -> None:
         """The empty line behind a header section has come: what is the body? `offset` is that of the line's LF."""
@@ -311,7 +311,7 @@ class Mime:
         for text, offset in self._fields.add(octets, end):
             if len(text) < self._telling and not encodings:
                 continue
-            self._section = self._new_section()
+            self._section = self._new_section(followed=False)
             self._section.read(text)
             self._say(offset, facts)
 

@@ -26,12 +26,18 @@ _ROOM, _ROOM_TIMES = 4_096, 8
 #: Semicolons at which a value may end.
 _ENDS = 4
 
-#: A name of ours where a word begins, RFC 2231's ``*``, ``*0``, ``*0*`` behind it, and ``=``; blanks between them.
-_PARAMETER = re.compile(
-    rb"(?<![!#-'*+\-.0-9A-Z^_`a-z{|}~])(?:(?P<name>(?:file)?name)|boundary)[\0- ]*+"
-    rb"(?P<star>\*[\0- ]{0,8}(?:(?P<number>\d{1,9})[\0- ]{0,8}(?P<coded>\*)?)?[\0- ]*+)?=[\0- ]*+",
-    re.IGNORECASE,
-)
+
+def _named(names: bytes) -> re.Pattern[bytes]:
+    """One of `names` where a word begins, RFC 2231's ``*``, ``*0``, ``*0*`` behind it, ``=``; blanks between them."""
+    return re.compile(
+        rb"(?<![!#-'*+\-.0-9A-Z^_`a-z{|}~])(?:" + names + rb")[\0- ]*+"
+        rb"(?P<star>\*[\0- ]{0,8}(?:(?P<number>\d{1,9})[\0- ]{0,8}(?P<coded>\*)?)?[\0- ]*+)?=[\0- ]*+",
+        re.IGNORECASE,
+    )
+
+
+_NAME = _named(rb"(?P<name>(?:file)?name)")
+_NAME_OR_BOUNDARY = _named(rb"(?P<name>(?:file)?name)|boundary")
 #: A value that every reader reads alike, up to its semicolon.
 _CALM = re.compile(rb'(?:"([^"\\;\0-\x1f]*+)"|([^\0- "\\;(),<>\x7f]*+))[\0- ]*+(?:;|\Z)')
 #: One in which there is nothing to decode either: most are so.
@@ -87,29 +93,30 @@ class Piece:
         return self.values[min(reading, len(self.values) - 1)]
 
 
-def parameters(value: bytes, patience: int = PARAMETERS) -> Parameters:
-    """Every reading of the names and boundaries that a field with this value gives.
+def parameters(value: bytes, patience: int = PARAMETERS, boundaries: bool = True) -> Parameters:
+    """Every reading of the names, and of the `boundaries` if they are asked for, that a field with this value gives.
 
     Odd values beyond `patience` are read one way, which is said.
     """
     found = Parameters()
+    ours = _NAME_OR_BOUNDARY if boundaries else _NAME
     if b"=" in value:
-        _read(value, patience, found)
+        _read(value, ours, patience, found)
     if b"(" in value:
         bare = uncommented(value)
         if bare is None:
             found.overfull = True
         elif bare != value:
-            _read(bare, patience, found)
+            _read(bare, ours, patience, found)
     return found
 
 
-def _read(text: bytes, patience: int, found: Parameters) -> None:
+def _read(text: bytes, ours: re.Pattern[bytes], patience: int, found: Parameters) -> None:
     room = _ROOM + _ROOM_TIMES * len(text)
     named: dict[bytes, list[Piece]] = {}
     bounded: list[Piece] = []
     whole = b"*" not in text  # no pieces: every parameter is one
-    for count, match in enumerate(_PARAMETER.finditer(text)):
+    for count, match in enumerate(ours.finditer(text)):
         if count == PARAMETERS or room <= 0:
             room = 0
             break

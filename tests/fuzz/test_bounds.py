@@ -21,7 +21,7 @@ from appliance.policy.maps import InspectMap
 from tests.playbook import HELLO, IN_MESSAGE, Sent
 
 MEGABYTE = 1 << 20
-DIALOGUE, FINE, FINER = 1 << 16, 1 << 16, 1 << 13
+DIALOGUE, FINE, FINER = 1 << 15, 1 << 14, 1 << 13
 PACKET, SUPER_PACKET = 1_448, 65_160
 
 NO_LIMITS = InspectMap("no limits")

@@ -743,8 +743,8 @@ MUTANTS = (
     Mutant(
         "comments are part of it to some",
         PARAMETERS,
-        "    _read(value, patience, found)\n",
-        '    _read(uncommented(value) or b"", patience, found)\n',
+        "    _read(value, ours, patience, found)\n",
+        '    _read(uncommented(value) or b"", ours, patience, found)\n',
         OF_MIME,
     ),
     Mutant("parameters: where a value may end", PARAMETERS, "_ENDS = 4", "_ENDS = 0", OF_MIME),
