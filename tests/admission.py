@@ -888,6 +888,17 @@ def every_connection_has_an_entry(box: Subject) -> None:
 
 
 @rule
+def who_calls_back_calls_the_static(box: Subject) -> None:
+    limit(box, 1)
+    crosses(box, syn(1))
+    back = Packet(outbound(REAL, 25, CLIENT, 2), Side.SERVER, SYN, 100)
+    assert crosses(box, back) is DROP
+    box.clear(key(1))
+    assert crosses(box, back) is SKIP
+    assert (box.states(), box.use()) == ({key(2): State.SYN}, (1, 1))
+
+
+@rule
 def neither_end_of_a_connection_opens_another_on_its_tuple(box: Subject) -> None:
     made = outbound(OTHER, 1000, FAR, 25)
     crosses(box, Packet(made, Side.CLIENT, SYN, 100))

@@ -34,7 +34,7 @@ from appliance.nat.machine import (
     syn_again,
     turned,
 )
-from appliance.nat.static import Static
+from appliance.nat.static import Static, mapped_addresses
 from appliance.tcp.segment import ACK, FIN, RST, SYN
 from appliance.tcp.seq import first_octet, to_seq
 
@@ -340,8 +340,13 @@ class Table:
             return (packet if ours else turned(packet, entry.key)), entry
         if packet.opens and packet.side is Side.SERVER:
             key = packet.key
-            return turned(packet, Key(key.client, key.client_port, self._real(key), key.port)), None
+            opened = Key(self._called(key.client, self._real(key)), key.client_port, self._real(key), key.port)
+            return turned(packet, opened), None
         return packet, None
+
+    def _called(self, server: IPv4Address, client: IPv4Address) -> IPv4Address:
+        """By which address `client` calls `server`."""
+        return mapped_addresses(self.limits.statics).get((self.interface[client], server), server)
 
     def _tuple(self, key: Key) -> Tuple:
         return frozenset({(self._real(key), key.port), (key.client, key.client_port)})
