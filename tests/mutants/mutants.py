@@ -90,6 +90,9 @@ class Mutant:
     tests: tuple[str, ...]
 
 
+#: Golden texts, whose rules and running-config tell it.
+OF_LANGUAGE = ("tests/config/test_golden.py", "tests/iptables/test_rules.py")
+
 MUTANTS = (
     # --- row 1: the greeting ------------------------------------------------------------------------------------
     Mutant("1: 2 and 0 stay", INSPECTOR, 'octet if octet in b"20"', 'octet if octet in b"2"', OF_REPLIES),
@@ -1057,5 +1060,47 @@ MUTANTS = (
         "found.append((-route.network.prefixlen, route.metric,",
         "found.append((-33, route.metric,",
         OF_TRACE,
+    ),
+    Mutant(
+        "language: an inactive entry is none",
+        "appliance/config/elements.py",
+        "if ace.inactive or ",
+        "if ",
+        OF_LANGUAGE,
+    ),
+    Mutant(
+        "language: an entry with a time fails closed",
+        "appliance/config/elements.py",
+        "(ace.time_range and ace.permit)",
+        "(ace.time_range and not ace.permit)",
+        OF_LANGUAGE,
+    ),
+    Mutant(
+        "language: no inspect esmtp takes away first",
+        "appliance/config/statements/policies.py",
+        "inspect=None if inspected else ExemptEsmtp()",
+        "inspect=ExemptEsmtp()",
+        OF_LANGUAGE,
+    ),
+    Mutant(
+        "language: up to 8.2 lists know mapped addresses",
+        "appliance/iptables/match.py",
+        "self.mapped = self._addresses is Addresses.MAPPED and bool(scene.translations)",
+        "self.mapped = False",
+        OF_LANGUAGE,
+    ),
+    Mutant(
+        "language: nobody else's packets are translated",
+        "appliance/iptables/nat.py",
+        'return [["-i", each] for each in scene.among(rule.real_interface) if each != way]',
+        "return [[]]",
+        OF_LANGUAGE,
+    ),
+    Mutant(
+        "language: a group in a circle is refused",
+        "appliance/config/verify.py",
+        "            elif inner in path:",
+        "            elif inner in path and len(path) < 0:",
+        ("tests/config/test_hostile.py",),
     ),
 )
