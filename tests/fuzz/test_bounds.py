@@ -17,7 +17,7 @@ from appliance.flow import Side
 from appliance.policy.counters import BLOCK
 from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.inspector import Inspector
-from appliance.policy.maps import InspectMap
+from appliance.policy.maps import Deed, Expression, InspectMap, Match, Reaction
 from tests.playbook import HELLO, IN_MESSAGE, Sent
 
 MEGABYTE = 1 << 20
@@ -25,6 +25,11 @@ DIALOGUE, FINE, FINER = 1 << 15, 1 << 14, 1 << 13
 PACKET, SUPER_PACKET = 1_448, 65_160
 
 NO_LIMITS = InspectMap("no limits")
+#: Every part is put to a line.
+FILE_TYPES = InspectMap(
+    "file types",
+    matches=(Match("mime-filetype", Reaction(Deed.LOG, log=True), expression=Expression("exe", patterns=("exe",))),),
+)
 HEAD = b"Subject: x\r\n\r\n"
 MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 
@@ -59,6 +64,8 @@ BULK = {
 STRUCTURE = {
     "all headers that matter": repeated(b"Content-Type: text/plain; name=a\r\n"),
     "nested multiparts": nested(),
+    "messages in messages": repeated(b"Content-Type: message/rfc822\r\n\r\n"),
+    "parts": MULTIPART + repeated(b"--b\r\nContent-Type: a/b; name=n\r\n\r\n"),
     "10,000 boundaries": MULTIPART + b"--b\r\n\r\nx\r\n" * 10_000,
     "boundaries alone": MULTIPART + repeated(b"--b\r\n"),
     "nearly boundaries": MULTIPART + repeated(b"--c\r\n"),
@@ -92,7 +99,7 @@ PER_SEGMENT = 150
 #: Octets of bulk for a call more: lines are measured in hops of a limit, 998 octets.
 A_HOP = 100
 #: Calls for an octet beyond them, where something is looked at that is not bulk.
-OF_STRUCTURE, OF_A_LINE = 8, 18
+OF_STRUCTURE, OF_A_LINE = 4, 18
 #: Octets looked at or copied for an octet that came; and for one that came alone.
 LOOKED_AT, LOOKED_AT_ALONE = 40, 150
 
@@ -228,9 +235,10 @@ def test_bulk(name: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("name", STRUCTURE)
-def test_structure(name: str) -> None:
+@pytest.mark.parametrize("inspect_map", [DEFAULT_MAP, FILE_TYPES], ids=["default", "file types"])
+def test_structure(name: str, inspect_map: InspectMap) -> None:
     octets = STRUCTURE[name]
-    calls, looked_at = work(IN_MESSAGE, Side.CLIENT, octets, PACKET)
+    calls, looked_at = work(IN_MESSAGE, Side.CLIENT, octets, PACKET, inspect_map)
     assert calls <= PER_SEGMENT * segments(octets, PACKET) + OF_STRUCTURE * len(octets)
     assert looked_at <= LOOKED_AT * len(octets)
 
