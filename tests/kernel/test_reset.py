@@ -13,7 +13,7 @@ from appliance.kernel.errors import KernelError
 from appliance.kernel.found import Found
 from appliance.kernel.reset import Resetter, segment
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
-from appliance.nat.connection import Key, Stranded
+from appliance.nat.connection import Expired, Key, Stranded
 from appliance.nat.static import Static
 from tests.ground import ROUTER, Child, Ground, translating
 
@@ -89,6 +89,19 @@ def test_a_client_turned_away_is_reset(routed: Ground) -> None:
     with pytest.raises(ConnectionResetError):
         talk.client.recv(16)
     talk.server.kill()
+
+
+def test_both_ends_of_what_was_idle_for_too_long_are_reset(routed: Ground) -> None:
+    talk = Talk(routed)
+    with routed.within("firewall"):
+        resetter = Resetter((STATIC,))
+        key = Key(MAPPED_SERVER, 25, CLIENTS[0], talk.flow.client.port)
+        resetter.end(Expired(key, SERVER, talk.server_next, talk.client_next, 0))
+        resetter.close()
+    talk.client.settimeout(5)
+    with pytest.raises(ConnectionResetError):
+        talk.client.recv(16)
+    assert talk.server.result() == "ConnectionResetError"
 
 
 def test_a_reset_with_another_number_ends_nothing(routed: Ground) -> None:
