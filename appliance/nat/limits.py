@@ -338,11 +338,10 @@ class Table:
         if entry is not None:
             ours = (entry.key.client, entry.key.client_port) == (packet.key.client, packet.key.client_port)
             return (packet if ours else turned(packet, entry.key)), entry
-        if packet.opens and packet.side is Side.SERVER:
-            key = packet.key
-            opened = Key(self._called(key.client, self._real(key)), key.client_port, self._real(key), key.port)
-            return turned(packet, opened), None
-        return packet, None
+        key = packet.key
+        back = Key(self._called(key.client, self._real(key)), key.client_port, self._real(key), key.port)
+        other_way = packet.side is Side.SERVER if packet.opens else back.mapped in self.statics
+        return (turned(packet, back) if other_way else packet), None
 
     def _called(self, server: IPv4Address, client: IPv4Address) -> IPv4Address:
         """By which address `client` calls `server`."""
