@@ -190,7 +190,7 @@ class Greeted:
 
 @dataclass(frozen=True, slots=True)
 class EhloReply:
-    """A 250 reply to EHLO has begun."""
+    """A 2xx reply to EHLO has begun."""
 
     offset: int
 
@@ -201,7 +201,7 @@ class EhloParameter:
 
     `offset` and `length` cover keyword and arguments, not the code and not the line end. `starttls` tells the one
     keyword a parameter of the map speaks of. `whole` is False of a piece of a line that stalled; a piece whose
-    keyword is not known yet has no word (``""``).
+    keyword is not known yet, and what has a bare CR or is behind one, has no word (``""``).
     """
 
     word: str

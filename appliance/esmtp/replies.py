@@ -1,15 +1,17 @@
 """The server's reply lines: their codes, the greeting's text, and the parameters of an EHLO reply (rows 1, 2, 7).
 
-LF ends a line, with CR before it or without; a CR elsewhere is an ordinary octet. The first four octets of a line are
-its code and the sign whether more lines follow (only ``-`` says so); the rest is its text. Replies go on as they
-come, but for two things that can't be decided yet: a CR at the end of what has come of a greeting line, and, behind
-the first line of a 250 reply to EHLO, the text of a line without its LF. `undecided` is where they begin.
+LF ends a line, with CR before it or without; a CR elsewhere is an ordinary octet, but in an EHLO reply, where a client
+may take it for a line's end: what stands behind it has no word. The first four octets of a line are its code and the
+sign whether more lines follow (only ``-`` says so); the rest is its text. Replies go on as they come, but for two
+things that can't be decided yet: a CR at the end of what has come of a greeting line, and, behind the first line of a
+2xx reply to EHLO, the text of a line without its LF. `undecided` is where they begin.
 """
 
 from __future__ import annotations
 
 import enum
 import functools
+import re
 
 from appliance.esmtp.commands import OTHERS, PARAMETERS
 from appliance.esmtp.events import (
@@ -89,7 +91,7 @@ class ReplyLines:
     def _begin_line(self) -> None:
         self._head = b""
         self._line_octets = 0
-        self._held = b""  # text of an EHLO line, or a greeting's CR, that is undecided
+        self._held = b""  # text of an EHLO line, or a CR that ends what has come, that is undecided
         self._stalled: str | None = None  # the keyword of a line that stalled; "" if not even that had come
 
     def feed(self, octets: bytes, pos: int, base: int, facts: list[Fact]) -> int:
@@ -150,7 +152,7 @@ class ReplyLines:
 
         The first one's LF is at `line_feed`. Returns the index behind them, `pos` if there is none.
         """
-        while self._text is _PARAMETERS and line_feed >= 0:
+        while self._text is _PARAMETERS and self._code == _USUAL and line_feed >= 0:
             length = line_feed - pos
             read = self._reply_octets + length + 1
             head = octets[pos : pos + _HEAD]
@@ -203,7 +205,7 @@ class ReplyLines:
         if code == 220 and oldest == GREETING:
             self._text = Text.GREETING
             facts.append(Greeted(start))
-        elif code == 250 and oldest == "EHLO":
+        elif code // 100 == 2 and oldest == "EHLO":  # clients look at the first digit (RFC 5321 4.2.1)
             self._text = Text.PARAMETERS
             facts.append(EhloReply(start))
         return True
@@ -226,13 +228,8 @@ class ReplyLines:
         if excess > 0:
             facts.append(Breach(Rule.EHLO_REPLY, "more than can be held", end - excess))
             return False
-        if not self._lines:
-            return True
-        if self._stalled is not None:
-            if whole:
-                text = text.removesuffix(b"\r")
-            if text:
-                facts.append(EhloParameter(self._stalled, offset, len(text), whole=False))
+        if not self._lines or self._stalled is not None:
+            self._piece(text, offset, facts)
             return True
         text, offset = self._held + text, offset - len(self._held)
         if whole:
@@ -241,6 +238,17 @@ class ReplyLines:
         elif text:
             self._held, self.undecided = text, offset
         return True
+
+    def _piece(self, text: bytes, offset: int, facts: list[Fact]) -> None:
+        """A piece of an EHLO line that goes on as it comes: the first, which is no parameter, or one that stalled."""
+        offset -= len(self._held)  # of a CR that the last piece ended in
+        text = self._held + text
+        self._held = text[-1:] if text.endswith(b"\r") else b""
+        for run in _BETWEEN_CRS.finditer(text):
+            if run.start():
+                self._stalled = ""
+            if self._stalled is not None:
+                facts.append(EhloParameter(self._stalled, offset + run.start(), len(run[0]), whole=False))
 
     def _state_parameter(self, text: bytes, offset: int, facts: list[Fact]) -> None:
         """State the parameter of a whole line; an empty line has none, and STARTTLS is always of interest."""
@@ -266,28 +274,34 @@ class ReplyLines:
         if self.undecided is None:
             return
         offset = self.undecided
-        text, self._held, self.undecided = self._held, b"", None
+        text = held = self._held
+        self._held, self.undecided = b"", None
         facts.append(Odd(Oddity.STALLED, offset))
         if self._text is Text.GREETING:  # a CR: its LF is late
             return
         keyword, blank, _ = text.upper().partition(b" ")
-        self._stalled = PARAMETERS.get(keyword, OTHERS) if blank else ""
         text = text.removesuffix(b"\r")
+        self._stalled = PARAMETERS.get(keyword, OTHERS) if blank and b"\r" not in text else ""
+        self._held = held[len(text) :]
         if text:
             facts.append(EhloParameter(self._stalled, offset, len(text), starttls=keyword == b"STARTTLS", whole=False))
 
 
 @functools.lru_cache(maxsize=256)
 def _parameter(text: bytes) -> tuple[str, int, bool]:
-    """A whole line's word, its octets without the line's end, and whether it is STARTTLS.
+    """A whole line's word, its octets without the line's end, and whether it is STARTTLS; no word with a bare CR.
 
     Remembered: servers offer the same few lines to every client.
     """
     text = text.removesuffix(b"\r")
+    if b"\r" in text:
+        return "", len(text), False
     keyword = text.partition(b" ")[0].upper()
     return PARAMETERS.get(keyword, OTHERS), len(text), keyword == b"STARTTLS"
 
 
+_BETWEEN_CRS = re.compile(rb"[^\r]+")
+_USUAL = 250
 _LAST_LINE = b"250 "
 _PARAMETER_LINE = (b"250-", _LAST_LINE)
 #: What is outstanding when a reply is more than a step in the queue.

@@ -125,7 +125,7 @@ class Inspector:
         self._over: dict[tuple[Quantity, int], None] = {}  # limits that this address, or this message, went beyond
         self._rates: dict[int, Rate] = {}  # by counter slot of the line
         relay = self._map.mail_relay
-        self._relay = relay.domain.lower().encode() if relay is not None else b""
+        self._relay = _domain(relay.domain.encode()) if relay is not None else b""
 
     def inspect(self, side: Side, offset: int, octets: bytes, now: int) -> Sequence[Action]:
         """`octets` of `side`, the first at stream offset `offset`, at `now` (ns)."""
@@ -299,7 +299,7 @@ class Inspector:
                     counters[Slot.SPECIAL_CHARACTER] += 1
                     self._react(side, self._map.special_character, _SPECIAL, actions)
             case Recipient(hosts=hosts):
-                if self._map.mail_relay is not None and any(each.lower() != self._relay for each in hosts):
+                if self._map.mail_relay is not None and any(_domain(each) != self._relay for each in hosts):
                     counters[Slot.MAIL_RELAY] += 1
                     self._react(side, self._map.mail_relay.reaction, _RELAY, actions)
             case _:
@@ -319,7 +319,7 @@ class Inspector:
         self._closed = True
 
     def _parameter(self, fact: EhloParameter, actions: list[Action]) -> None:
-        """A parameter of an EHLO reply, or a piece of one that stalled; a keyword cut by the stall is always masked."""
+        """A parameter of an EHLO reply, or a piece of one that stalled; what has no word is always masked."""
         allowed = fact.starttls and self._map.allow_tls
         masked = not fact.word or (fact.starttls and not allowed)
         lines = self._plan.facts.get(EhloParameter, ()) if fact.word and not allowed else ()
@@ -346,3 +346,8 @@ class Inspector:
         self._masked_lines += 1
         self._counters[Slot.EHLO_MASKED] += 1
         return b"X" * (fact.length - 1) + _ALPHABET[letter : letter + 1]
+
+
+def _domain(name: bytes) -> bytes:
+    """A domain to be compared: in lower case, without the dot that stands for the root behind it (RFC 1034 3.1)."""
+    return name.lower().removesuffix(b".")

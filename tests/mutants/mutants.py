@@ -107,7 +107,15 @@ MUTANTS = (
     Mutant("1: the CR before the LF", REPLIES, 'if text.endswith(b"\\r"):', "if False:", OF_REPLIES),
     Mutant("1: four octets stay", REPLIES, "_HEAD = 4  # code", "_HEAD = 5  # code", OF_REPLIES),
     # --- row 2: the reply to EHLO -------------------------------------------------------------------------------
-    Mutant("2: only a 250", REPLIES, 'elif code == 250 and oldest == "EHLO":', 'elif oldest == "EHLO":', OF_REPLIES),
+    Mutant(
+        "2: only a 2xx", REPLIES, 'elif code // 100 == 2 and oldest == "EHLO":', 'elif oldest == "EHLO":', OF_REPLIES
+    ),
+    Mutant("2: any 2xx", REPLIES, "elif code // 100 == 2 and oldest", "elif code == 250 and oldest", OF_REPLIES),
+    Mutant("2: mixed codes", REPLIES, " and self._code == _USUAL and", " and", OF_REPLIES),
+    Mutant("2: a bare CR in a line", REPLIES, 'if b"\\r" in text:\n', "if False:\n", OF_REPLIES),
+    Mutant("2: a bare CR in the first line", REPLIES, "if run.start():", "if False:", OF_REPLIES),
+    Mutant("2: a CR that may be bare", REPLIES, "self._held = held[len(text) :]", "pass", OF_REPLIES),
+    Mutant("mail-relay: a dot behind the domain", INSPECTOR, '.removesuffix(b".")', "", OF_CRITERIA),
     Mutant("2: the known", COMMANDS, 'b"VRFY": "vrfy",', 'b"CHUNKING": "vrfy",', OF_REPLIES),
     Mutant(
         "2: the first line",

@@ -246,6 +246,9 @@ class TestParameters:
         [
             (b"<b@example.net>", False),
             (b"<b@EXAMPLE.NET>", False),
+            (b"<b@example.net.>", False),  # the same domain, named from the root (RFC 1034 3.1)
+            (b"<b@example.net..>", True),
+            (b"<b@.>", True),
             (b"<postmaster>", False),
             (b"<>", False),
             (b"<@example.net:b@example.net>", False),

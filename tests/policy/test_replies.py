@@ -89,6 +89,7 @@ class TestEhloReply:
             (b"250-SIZE\t1", b"250-XXXXXA"),
             (b"250-SIZE\r", b"250-XXXXA"),
             (b"250-A\rB", b"250-XXA"),
+            (b"250-SIZE 1\r250-STARTTLS", b"250-" + b"X" * 18 + b"A"),  # a client may end the line at the CR
             (b"250-8BITMIMEX", b"250-XXXXXXXXA"),
             (b"250-Z", b"250-A"),
         ],
@@ -112,7 +113,21 @@ class TestEhloReply:
         assert outcome.server.endswith(b"250 XXA\r\n")
         assert outcome.matched(7) == 28
 
-    def test_only_a_250_to_ehlo(self):
+    @pytest.mark.parametrize("code", [b"200", b"251", b"299"])
+    def test_any_reply_that_says_yes(self, code):
+        """Clients look at the first digit alone."""
+        lines = (code + b"-mx", code + b"-SIZE", code + b" STARTTLS")
+        assert everyhow(*ehlo(*lines)).server.endswith(code + b"-SIZE\r\n" + code + b" XXXXXXXA\r\n")
+        mixed = everyhow(*ehlo(code + b"-mx", b"250-SIZE"))
+        assert mixed.ended == f"DropConnection: server-transition: 250 inside a {code.decode()} reply"
+
+    @pytest.mark.parametrize("allow_tls", [False, True])
+    def test_what_is_behind_a_bare_cr_never_passes(self, allow_tls):
+        lenient = InspectMap("m", Parameters(allow_tls=allow_tls))
+        first = everyhow(*ehlo(b"250-mx\r250-STARTTLS", b"250-STARTTLS\r250-CHUNKING", b"250 DSN"), inspect_map=lenient)
+        assert first.server.endswith(b"250-mx\r" + b"X" * 12 + b"\r\n250-" + b"X" * 20 + b"A\r\n250 DSN\r\n")
+
+    def test_only_a_2xx_to_ehlo(self):
         refused = (*GREETED, client(b"EHLO a\r\n"), server(b"502-mx\r\n502 STARTTLS\r\n"))
         assert everyhow(*refused).server.endswith(b"502 STARTTLS\r\n")
         helo = (*GREETED, client(b"HELO a\r\n"), server(b"250-mx\r\n250 STARTTLS\r\n"))
@@ -190,6 +205,12 @@ class TestHolding:
             (b"SIZE 1", b"0\r\n", b"SIZE 10\r\n"),
             (b"HELP x", b"y\r\n", b"XXXXXXX\r\n"),
             (b"HELP\r", b"\n", b"XXXX\r\n"),
+            (b"SIZE 1\r", b"\n", b"SIZE 1\r\n"),
+            (b"SIZE 1\r", b"250-A\r\n", b"SIZE 1\rXXXXX\r\n"),
+            (b"SIZE 1", b"\r250-A\r\n", b"SIZE 1\rXXXXX\r\n"),
+            (b"SIZE 1", b"\r\r\n", b"SIZE 1\r\r\n"),
+            (b"SIZE 1\r2", b"50-A\r\n", b"XXXXXXXXXXXX\r\n"),
+            (b"HELP x", b"\r250-A\r\n", b"XXXXXX\rXXXXX\r\n"),
         ],
     )
     def test_a_line_that_stalls_goes_without_a_letter(self, held, rest, got):
