@@ -17,6 +17,8 @@ from appliance.esmtp.parameters import Parameters, parameters, uncommented
 
 #: RFC 2045 §6.1: the transfer encodings ASA has a word for (asa.md §2.3), which is their name.
 ENCODINGS = frozenset({b"7bit", b"8bit", b"base64", b"binary", b"quoted-printable"})
+#: Those in which the lines of a body are not what they look like.
+_ENCODED = frozenset({"base64", "quoted-printable"})
 
 #: Octets of one header field that are read, folded lines and all (Postfix keeps 102,400).
 FIELD = 65_536
@@ -78,6 +80,8 @@ class Section:
     media: list[Media] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)  # of Content-Disposition, in UTF-8
     encodings: list[str] = field(default_factory=list)  # ASA's words
+    longest: int = 0  # octets of the longest name, read as its field's grammar has it
+    encoded: bool = False  # the body is stated to be in base64 or quoted-printable
     to_fields: int = 0
     room: int = ROOM
     overfull: bool = False  # more was said than there is room for
@@ -113,8 +117,10 @@ class Section:
                 return
             self.names.extend(self._parameters(value).names)
         elif name == b"content-transfer-encoding":
+            stated = _encodings(value)
+            self.encoded |= not _ENCODED.isdisjoint(stated)
             if MimeEncoding in self.wanted:
-                self.encodings.extend(word for word in _encodings(value) if word not in self.encodings)
+                self.encodings.extend(word for word in stated if word not in self.encodings)
         elif name == b"to":
             self.to_fields += 1
 
@@ -130,6 +136,7 @@ class Section:
         found = parameters(value, self.patience, self.followed)
         self.patience -= found.odd
         self.overfull |= found.overfull
+        self.longest = max(self.longest, found.longest)
         return found
 
     def files(self) -> list[tuple[bytes, str]]:

@@ -41,6 +41,7 @@ _DIGEST = "multipart/digest"
 _MESSAGE = "message/"
 #: The boundary of a multipart that states none, as c-client has it.
 _UNSTATED = b"-"
+_FILENAME = Quantity.MIME_FILENAME
 
 #: What is asked of parts that have no name.
 _OF_PARTS = frozenset({MimeEncoding, MimeFile})
@@ -122,6 +123,7 @@ class Mime:
         "_digest",
         "_fields",
         "_limits",
+        "_nul",
         "_parts",
         "_said",
         "_section",
@@ -139,6 +141,7 @@ class Mime:
         self._delimiters: list[bytes] = []  # of every multipart so far: what its delimiter lines begin with
         self._digest = False  # one of them was a digest
         self._parts = 0
+        self._nul = False  # the header section has one: who reads over it sees other fields
         self._said = False  # that something can't be followed
         self._carried = _BEFORE  # octets that are consumed, and behind them what is undecided
         self._consumed = len(self._carried)
@@ -167,6 +170,8 @@ class Mime:
         if empty < 0 or self._to:
             return False
         header = text[: empty + 4].lower()
+        if b"\0" in header:
+            return False
         stated = header.count(b"content-")
         if not stated:
             return True
@@ -282,6 +287,10 @@ class Mime:
     def _enter_body(self, offset: int, facts: list[Fact]) -> None:
         """The empty line behind a header section has come: what is the body? `offset` is that of the line's LF."""
         media = self._section.media
+        within = any(each.word.startswith(_MESSAGE) for each in media) if media else self._digest
+        structured = within or any(each.boundaries or each.word.startswith(_MULTIPART) for each in media)
+        if structured and self._section.encoded:
+            self._unreadable("encoding", offset, facts)
         self._state = State.BODY if self._delimiters else State.OPAQUE
         for each in media:
             multipart = each.word.startswith(_MULTIPART)
@@ -291,7 +300,7 @@ class Mime:
         if len(self._delimiters) > BOUNDARIES:
             self._unreadable("nesting", offset, facts)
             self._fields, self._state = Fields(fresh=True), State.FLAT
-        elif any(each.word.startswith(_MESSAGE) for each in media) if media else self._digest:
+        elif within:
             self._begin_section(True, offset, facts)
 
     def _know(self, delimiter: bytes) -> None:
@@ -302,6 +311,7 @@ class Mime:
 
     def _add(self, octets: bytes) -> None:
         if octets:
+            self._nul = self._nul or b"\0" in octets
             for text, _ in self._fields.add(octets, 0):
                 self._section.read(text)
 
@@ -323,6 +333,9 @@ class Mime:
             count = self._section.to_fields
             facts.extend(Exceeded(Quantity.TO_FIELDS, limit, offset) for limit in self._to if count > limit)
             self._to = ()
+        if self._nul:
+            self._nul = False
+            self._unreadable("NUL", offset, facts)
         if self._section.told:
             self._say(offset, facts)
 
@@ -330,10 +343,9 @@ class Mime:
         """State what the section said, told by the octet at `offset`."""
         section, wanted = self._section, self._settings.wanted
         facts += [MimeEncoding(word, offset) for word in section.encodings]
-        for name, content_type in section.files():
-            facts += [Exceeded(Quantity.MIME_FILENAME, limit, offset) for limit in self._limits if len(name) > limit]
-            if MimeFile in wanted:
-                facts.append(MimeFile(name, content_type, offset))
+        facts += [Exceeded(_FILENAME, limit, offset) for limit in self._limits if section.longest > limit]
+        if MimeFile in wanted:
+            facts += [MimeFile(name, content_type, offset) for name, content_type in section.files()]
         if section.overfull:
             self._unreadable("field", offset, facts)
 

@@ -5,7 +5,8 @@ never closed, a quote inside a word, a semicolon that is missing, a parameter gi
 decides who is right. A parameter begins wherever its name and ``=`` stand, in a comment and in quotes too; a field with
 brackets is read once as it is and once without its comments; a value that is no calm one ends at each place where it
 may end; pieces (RFC 2231) are joined in each way they can be; and all that comes of it counts. What every reader
-agrees on comes first, and of an ordinary field there is nothing else.
+agrees on comes first, and of an ordinary field there is nothing else. How long a name is, is asked of that alone: what
+else a field may be taken for is no name that anybody gave.
 
 The work is linear in the field: `PARAMETERS` of them, and values of so many times its octets (`_ROOM`); beyond, it is
 said. `re` is for these few lines only, never for bodies.
@@ -14,6 +15,7 @@ said. `re` is for these few lines only, never for bodies.
 from __future__ import annotations
 
 import binascii
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -68,6 +70,8 @@ _CHARSET = re.compile(
     r"us-ascii|utf-?(?:7|8|16|32)(?:[bl]e)?|iso-?8859-\d{1,2}|(?:windows-|cp)(?:125\d|437|850|866|932|936|949|950)"
     r"|koi8-[rut]|gb(?:2312|k|18030)|big5(?:-hkscs)?|euc-(?:jp|kr)|shift_jis|iso-2022-(?:jp|kr)|tis-620|macintosh"
 )
+#: Names by which mail states one of them, that Python does not know.
+_ALIASES = {"csutf7": "utf-7", "unicode-1-1-utf-7": "utf-7"}
 
 
 @dataclass(slots=True)
@@ -76,6 +80,7 @@ class Parameters:
 
     names: dict[bytes, None] = field(default_factory=dict)
     boundaries: dict[bytes, None] = field(default_factory=dict)
+    longest: int = 0  # octets of the longest name, each read in the way that is nearest to the grammar
     overfull: bool = False  # it gives more than is read
     odd: int = 0  # values that may be read in several ways
 
@@ -123,7 +128,11 @@ def _read(text: bytes, ours: re.Pattern[bytes], patience: int, found: Parameters
         if whole and (simple := _SIMPLE.match(text, match.end())):
             quoted, word = simple.groups()
             value = quoted if word is None else word
-            (found.names if match["name"] else found.boundaries)[value] = None
+            if match["name"]:
+                found.names[value] = None
+                found.longest = max(found.longest, len(value))
+            else:
+                found.boundaries[value] = None
             room -= len(value)
             continue
         number = match["number"]
@@ -141,6 +150,7 @@ def _read(text: bytes, ours: re.Pattern[bytes], patience: int, found: Parameters
     thorough = found.odd < patience
     for pieces in named.values():
         room = _remember(_readings(pieces, thorough), found.names, room)
+        found.longest = max(found.longest, _longest(pieces))
     if bounded:
         room = _remember(_readings(bounded, thorough), found.boundaries, room)
     found.overfull |= room <= 0
@@ -191,6 +201,8 @@ def _values(text: bytes, at: int, coded: bool, thorough: bool) -> tuple[bytes, .
         end += 1
     ends.append(len(text))
     found: list[bytes] = []
+    if quoted and not text.startswith(b'"', quoted.end()):  # never closed: at the least up to the semicolon
+        found.append(text[at + 1 : ends[0]].strip(_BLANKS))
     if quoted:
         found += _PAIR.sub(rb"\1", quoted[1]), quoted[1], text[at + 1 :].partition(b'"')[0]
     raws = [text[at:end].strip(_BLANKS) for end in ends]
@@ -234,6 +246,14 @@ def _readings(pieces: list[Piece], thorough: bool) -> Iterator[bytes]:
                 yield from _decoded([(piece.value(reading), piece.coded) for piece in way])
 
 
+def _longest(pieces: list[Piece]) -> int:
+    """Octets of the longest name that `pieces` give: each alone, or those with numbers in a row (RFC 2231 §3)."""
+    ways = [[piece] for piece in pieces if piece.number is None]
+    if len(ways) < len(pieces):
+        ways += itertools.islice(_ways([piece for piece in pieces if piece.number is not None]), 1)
+    return max(len(next(_decoded([(piece.values[0], piece.coded) for piece in way]))) for way in ways)
+
+
 def _ways(pieces: list[Piece]) -> Iterable[list[Piece]]:
     """The ways to join `pieces`: of several with one number the first, the last or all; up to a gap or beyond it."""
     ordered = sorted(pieces, key=lambda piece: piece.number or 0)
@@ -273,7 +293,7 @@ def _decoded(way: list[tuple[bytes, bool]]) -> Iterator[bytes]:
 
 def _plain(value: bytes) -> Iterator[bytes]:
     """`value` with its RFC 2047 words decoded, and what control octets in it may do to it."""
-    for text in (words(value, True), words(value, False)) if b"=?" in value else (value,):
+    for text in _spelt(value) if b"=?" in value else (value,):
         if text.isascii() and text.decode("ascii").isprintable():
             yield text
             continue
@@ -286,16 +306,33 @@ def _plain(value: bytes) -> Iterator[bytes]:
             yield text.partition(b"\0")[0]
 
 
+def _spelt(value: bytes) -> Iterator[bytes]:
+    """`value` with its RFC 2047 words decoded, as RFC 2047 has it first."""
+    for joined in (True, False) if value.count(b"=?") > 1 else (True,):
+        yield words(value, True, joined)
+        yield words(value, False, joined)
+
+
 def _percent(value: bytes) -> bytes:
     return _PERCENT.sub(lambda match: binascii.unhexlify(match[1]), value) if b"%" in value else value
 
 
-def words(value: bytes, padded: bool) -> bytes:
+def words(value: bytes, padded: bool, joined: bool = True) -> bytes:
     """`value` with its RFC 2047 words decoded, in UTF-8; blanks between two of them go.
 
-    `padded`: base64 goes on behind padding in its middle, as some readers have it.
+    `padded`: base64 goes on behind padding in its middle, as some readers have it. `joined`: what neighbours in one
+    charset spell is put together first, for clients cut in the middle of a character (RFC 2047 §5 forbids it).
     """
-    return _WORD.sub(lambda match: _utf8(_word(match[2], match[3], padded), match[1]), value)
+    found: list[bytes] = []
+    charset, spelt, at = b"", bytearray(), 0
+    for match in _WORD.finditer(value):
+        named = match[1].lower()
+        if match.start() > at or named != charset or not joined:
+            found += _utf8(bytes(spelt), charset), value[at : match.start()]
+            charset, spelt = named, bytearray()
+        spelt += _word(match[2], match[3], padded)
+        at = match.end()
+    return b"".join((*found, _utf8(bytes(spelt), charset), value[at:]))
 
 
 def _word(encoding: bytes, text: bytes, padded: bool) -> bytes:
@@ -309,6 +346,7 @@ def _word(encoding: bytes, text: bytes, padded: bool) -> bytes:
 
 def _utf8(octets: bytes, charset: bytes) -> bytes:
     name = charset.decode("latin-1").strip().lower()
+    name = _ALIASES.get(name, name)
     if not _CHARSET.fullmatch(name):
         return octets
     try:

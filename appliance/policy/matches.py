@@ -148,7 +148,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "mime-filename-length",
         "MIME filename length",
         Quantity.MIME_FILENAME,
-        "the name a part gives its file, every encoding of it undone",
+        "the name a part gives its file, every encoding of it undone, in octets of UTF-8",
         default=255,
     ),
     Condition(

@@ -1,5 +1,6 @@
 """MIME: what a message says of its parts, against Python's email package, which reads the whole of it at once."""
 
+import base64
 import email
 import email.policy
 import email.utils
@@ -480,6 +481,54 @@ def test_the_longest_name(field, octets, exceeded):
     assert len(read(b"Content-Type: a/b; name*=utf-8''" + doubled + b"\r\n\r\n", settings=limited)) == exceeded
 
 
+MEASURED = Settings({Quantity.MIME_FILENAME: tuple(range(300))})
+DATES = b'size=9;\r\n\tcreation-date="Wed, 19 Feb 2025 10:00:00 GMT";\r\n\tread-date="Wed, 19 Feb 2025 10:00:00 GMT"'
+
+
+def word(octets):
+    return b"=?UTF-8?B?" + base64.b64encode(octets) + b"?="
+
+
+@pytest.mark.parametrize(
+    ("value", "octets"),
+    [
+        (b'"a;b.pdf"; ' + DATES, 7),  # Outlook; the quotes close, so what is behind them is no name
+        (b'"a;\\"b\\".pdf"; ' + DATES, 9),
+        (b'"a;b.pdf"; x-apple-part-url="' + b"A" * 240 + b'"', 7),
+        (b"a b.pdf; " + DATES, 7),
+        (b"Report (final.pdf; " + DATES, 17),
+        (b'"a.pdf; size=9; x=y', 5),  # quotes that are never closed
+        (b'"' + b"a" * 290, 290),
+        (b"a.pdf; filename=ab.pdf", 6),  # two names: the longer one
+        (b'"' + b"_" * 90 + b"\"; filename*0*=UTF-8''%E6%97; filename*1*=%A5; filename*2=.pdf", 90),  # not one name
+        (b"a; filename*0*=UTF-8''" + b"%41" * 70 + b"; filename*1*=" + b"%41" * 70, 140),
+        (b'"' + word("日本".encode()[:4]) + b"\r\n " + word("日本".encode()[4:]) + b'"', 6),  # cut inside a character
+        (b'"' + word("日".encode()[:2]) + b" x " + word("日".encode()[2:]) + b'"', 9),  # these are no neighbours
+        (b'"' + word("日".encode()[:2]) + b"=?iso-8859-1?q?=A5?=" + b'"', 5),  # nor of one charset
+        (b'"=?utf-8?q?' + b"=E6=97=A5" * 90 + b'?="', 270),  # octets of UTF-8, not characters
+    ],
+)
+def test_how_long_a_name_is(value, octets):
+    """What may be read in several ways is as long as what is nearest to the grammar."""
+    text = b"Content-Disposition: attachment; filename=" + value + b"\r\n\r\n"
+    assert [fact.limit for fact in everyhow(text, MEASURED)] == list(range(octets))
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (b"=?utf-7?q?a+AC4?= =?utf-7?q?-exe?=", "a.exe"),  # words decoded one by one, and put together first
+        (b"=?utf-7?q?a+AC4-e?= =?utf-7?q?xe?=", "a.exe"),
+        (b"=?csUTF7?q?a+AC4-exe?=", "a.exe"),
+        (b"=?unicode-1-1-utf-7?q?a+AC4-exe?=", "a.exe"),
+        (word("é".encode()[:1]) + b" " + word("é".encode()[1:]), "é"),
+        (word("é".encode()[:1]) + b" " + word("é".encode()[1:]), "��"),
+    ],
+)
+def test_words_in_a_row(value, name):
+    assert name in name_of(b'; filename="' + value + b'"')
+
+
 @pytest.mark.parametrize(
     ("value", "word"),
     [(b" 7BIT", "7bit"), (b"base64 (x)", "base64"), (b"", "others"), (b"x-uuencode", "others"), (b" 8bit;", "8bit")],
@@ -554,6 +603,28 @@ def test_so_many_parts():
     assert unreadable(multipart(b"--b\r\n" * PARTS)) == []
     assert unreadable(multipart(b"--b\r\n" * (PARTS + 2))) == ["parts"]
     assert unreadable(b"Content-Type: message/rfc822\r\n\r\n" * (PARTS + 2)) == ["parts"]
+
+
+@pytest.mark.parametrize("encoding", [b"base64", b"Quoted-Printable (x)"])
+@pytest.mark.parametrize("kind", [b"message/rfc822", b"message/global", b"multipart/mixed", b"a/b; boundary=b"])
+def test_a_structure_in_an_encoding_is_not_followed(kind, encoding):
+    """RFC 6532 3.7 allows it of message/global; nobody may of the others, and readers decode them all the same."""
+    stated = [b"Content-Type: " + kind + b"\r\n", b"Content-Transfer-Encoding: " + encoding + b"\r\n"]
+    for fields in (stated, stated[::-1]):
+        assert unreadable(b"".join(fields) + b"\r\nQ29udGVudC10eXBl\r\n") == ["encoding"]
+        assert unreadable(b"".join(fields).replace(encoding, b"8bit") + b"\r\nQ29udGVudC10eXBl\r\n") == []
+    assert unreadable(b"Content-Type: a/b; name=n\r\n" + stated[1] + b"\r\nYQ==\r\n") == []
+    limited = read(b"".join(stated) + b"\r\n", settings=Settings({Quantity.MIME_FILENAME: (255,)}))
+    assert [fact.detail for fact in limited] == ["encoding"]
+
+
+@pytest.mark.parametrize(
+    "field", [b"Cont\0ent-Type: a/b; name=n", b"Content-Type: a/b; na\0me=n", b"X: \0", b"\0Content-Type: a/b; name=n"]
+)
+def test_a_header_section_with_a_nul_may_say_something_else(field):
+    assert unreadable(field + b"\r\n\r\n", 1) == ["NUL"]
+    assert unreadable(multipart(b"--b\r\n" + field + b"\r\n\r\n"), 1) == ["NUL"]
+    assert unreadable(b"X: y\r\n\r\n" + field) == []
 
 
 def test_so_many_odd_values():

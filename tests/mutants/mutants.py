@@ -665,8 +665,8 @@ MUTANTS = (
     Mutant(
         "MIME_FILENAME",
         MIME,
-        "in self._limits if len(name) > limit]",
-        "in self._limits if len(name) >= limit]",
+        "in self._limits if section.longest > limit]",
+        "in self._limits if section.longest >= limit]",
         OF_CRITERIA,
     ),
     Mutant(
@@ -742,14 +742,36 @@ MUTANTS = (
     Mutant(
         "RFC 2231's percent signs", PARAMETERS, "binascii.unhexlify(match[1]), value) if", 'b"?", value) if', OF_MIME
     ),
-    Mutant("RFC 2047", PARAMETERS, "_utf8(_word(match[2], match[3], padded), match[1])", "match[0]", OF_MIME),
+    Mutant("RFC 2047", PARAMETERS, "spelt += _word(match[2], match[3], padded)", "spelt += match[0]", OF_MIME),
     Mutant(
         "RFC 2047: padding in the middle",
         PARAMETERS,
-        "words(value, True), words(value, False)",
-        "words(value, False),",
+        "        yield words(value, True, joined)\n",
+        "",
         OF_MIME,
     ),
+    Mutant("RFC 2047: cut in a character", PARAMETERS, "or not joined:", "or True:", OF_MIME),
+    Mutant("RFC 2047: neighbours of two charsets", PARAMETERS, "or named != charset or", "or", OF_MIME),
+    Mutant(
+        "RFC 2047: words one by one", PARAMETERS, "for joined in (True, False) if", "for joined in (True,) if", OF_MIME
+    ),
+    Mutant(
+        "length: pieces are one name",
+        PARAMETERS,
+        "if piece.number is None]\n    if len(ways)",
+        "]\n    if len(ways)",
+        OF_MIME,
+    ),
+    Mutant(
+        "length: quotes never closed",
+        PARAMETERS,
+        "found.append(text[at + 1 : ends[0]].strip(_BLANKS))",
+        "pass",
+        OF_MIME,
+    ),
+    Mutant("MIME: a structure in an encoding", MIME, "if structured and self._section.encoded:", "if False:", OF_MIME),
+    Mutant("MIME: a NUL", MIME, 'self._nul = self._nul or b"\\0" in octets', "pass", OF_MIME),
+    Mutant("MIME: a NUL on the quick way", MIME, 'if b"\\0" in header:', "if False:", OF_MIME),
     Mutant("comments", PARAMETERS, 'if b"(" in value:\n        bare', "if False:\n        bare", OF_MIME),
     Mutant(
         "comments are part of it to some",
