@@ -625,6 +625,8 @@ def test_a_header_section_with_a_nul_may_say_something_else(field):
     assert unreadable(field + b"\r\n\r\n", 1) == ["NUL"]
     assert unreadable(multipart(b"--b\r\n" + field + b"\r\n\r\n"), 1) == ["NUL"]
     assert unreadable(b"X: y\r\n\r\n" + field) == []
+    quickly = everyhow(field + b"\r\n\r\n", Settings({Quantity.MIME_FILENAME: (255,)}))
+    assert [fact.detail for fact in quickly] == ["NUL"]
 
 
 def test_so_many_odd_values():
