@@ -17,7 +17,7 @@ APT_TEST := postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl ethto
 EXIM_DEBS := exim4-base exim4-daemon-light
 EXIM_LIBS := libgnutls-dane0 libidn12 libidn2-0 libpcre2-8-0 libdb5.3
 
-.PHONY: help setup packages accounts venv demo test limits soak reloads lint bench mutants fuzz install uninstall clean
+.PHONY: help setup packages accounts venv demo test limits soak reloads lint bench mutants fuzz vm install uninstall clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,12 @@ fuzz: venv ## ten minutes of a coverage-guided fuzzer for the session, and ten f
 	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(VENV)/bin/pip install -q --disable-pip-version-check -e '.[fuzz]'
 	@for each in session message; do \
 	    nice -n 19 $(VENV)/bin/python -m tests.fuzz.run $$each -max_total_time=$(FUZZ_SECONDS) -verbosity=0; done
+
+APT_VM := qemu-system-x86 busybox-static kmod cpio
+vm: setup ## the programs and rules on Debian 12's own kernel, in an emulated machine: ten minutes (needs root)
+	@if [ -z "$(ROOT)" ]; then echo "make vm needs root: sudo make vm" >&2; exit 2; fi
+	@$(MAKE) packages APT_TEST="$(APT_VM)" EXIM_LIBS= EXIM_DEBS=
+	@tests/vm/boot.sh
 
 install: ## into PREFIX (/opt/fixup), with the systemd unit and /etc/fixup/fixup.cfg
 	@if [ -z "$(ROOT)" ]; then echo "make install needs root: sudo make install" >&2; exit 2; fi
