@@ -204,7 +204,8 @@ class Console:
     def _apply(self) -> bool:
         """What was typed, put in force together; False if it was refused, and says why."""
         if self._strict and self._refused:
-            print(f"ERROR: {self._refused} lines were refused: nothing was applied")
+            many = "1 line was" if self._refused == 1 else f"{self._refused} lines were"
+            print(f"ERROR: {many} refused: nothing was applied")
         elif not self._typed or self._sent():
             return True
         self.failed = True

@@ -19,6 +19,7 @@ from appliance.config.elements import Elements, TooMany
 from appliance.config.inspections import inspections
 from appliance.config.lexer import Line
 from appliance.config.limits import rules
+from appliance.config.nat import NatStatement
 from appliance.config.parser import MOST, Parsed
 from appliance.config.translations import STATICS, translations
 from appliance.marks import CLASS
@@ -60,7 +61,7 @@ def verify(parsed: Parsed) -> tuple[Diagnostic, ...]:
     found = [*nested, *_undefined(parsed), *_interfaces(parsed), *_classes(parsed), *_unreachable(parsed)]
     found += [*_unused(parsed)]
     if not nested:  # else what groups come to can't be told
-        found += [*_sizes(parsed), *_statics(parsed), *_limits(parsed)]
+        found += [*_sizes(parsed), *_statics(parsed), *_exemptions(parsed), *_limits(parsed)]
     return tuple(sorted(found, key=lambda each: each.place)[:MOST])
 
 
@@ -182,6 +183,17 @@ def _sizes(parsed: Parsed) -> Iterator[Diagnostic]:
 
 
 # -- translations
+
+
+def _exemptions(parsed: Parsed) -> Iterator[Diagnostic]:
+    """What an entry of ``nat 0 access-list`` denies goes on to the other rules on an ASA: that is not carried out."""
+    for each in parsed.config.translations:
+        if not isinstance(each, NatStatement) or (named := parsed.config.access_list(each.access_list)) is None:
+            continue
+        for ace in named.aces:
+            if not ace.permit:
+                message = f"ERROR: an entry that denies is not carried out in nat 0: access-list {named.name}"
+                yield _error(parsed.lines[ace.line], message)
 
 
 def _statics(parsed: Parsed) -> Iterator[Diagnostic]:

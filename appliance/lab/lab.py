@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -49,6 +50,11 @@ class Lab:
         return self.directory.with_name(f"{self.directory.name}.log")
 
     @property
+    def copy(self) -> Path:
+        """The example's copy that the firewall runs: ``write memory`` at its console may change that one."""
+        return self.directory.with_name(f"{self.directory.name}.cfg")
+
+    @property
     def exists(self) -> bool:
         """Whether any of its namespaces is there."""
         return any(namespaces.exists(self.network.namespace(host)) for host in HOSTS)
@@ -70,6 +76,9 @@ class Lab:
 
     def start(self, config: Path) -> int:
         """Start the firewall in the namespaces that are there, and wait until it is ready."""
+        if config == EXAMPLE:
+            shutil.copyfile(config, self.copy)
+            config = self.copy
         with tempfile.TemporaryDirectory() as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(f"{place}/notify")
             manager.settimeout(0.2)
@@ -124,7 +133,8 @@ class Lab:
         for host in HOSTS:
             self._end(host)
         self.network.remove()
-        self.log.unlink(missing_ok=True)
+        for each in (self.log, self.copy, self.copy.with_name(f"{self.copy.name}.old")):
+            each.unlink(missing_ok=True)
 
     def _end(self, host: str) -> None:
         """End a host's processes, parents first: SIGTERM, and SIGKILL for those that will not go."""
@@ -144,8 +154,9 @@ class Lab:
                 time.sleep(0.02)
 
     def _last_words(self) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        told = [line for line in lines if line.strip() and not line.startswith(" ")]  # not the line with its caret
+        return told[-1] if told else "it said nothing"
 
 
 def _parent(pid: int) -> int:

@@ -49,3 +49,18 @@ def test_an_interface_without_hardware_is_a_warning_at_its_line() -> None:
     (found,) = load("interface E\n nameif dmz\n").diagnostics
     assert (found.severity, found.place.line) == (Severity.WARNING, 1)
     assert load("interface E\n").diagnostics == ()
+
+
+def test_a_static_is_taken_away_by_its_addresses() -> None:
+    text = interfaces("outside", "inside") + "static (inside,outside) 203.0.113.1 192.0.2.1 netmask 255.255.255.255"
+    limited = text + " tcp 50 100\n"
+    left = load(limited + "no static (inside,outside) 203.0.113.1 192.0.2.1\n")
+    assert (left.diagnostics, left.config.statics if left.config else None) == ((), ())
+    assert errors(limited + "no static (inside,outside) 203.0.113.1 192.0.2.2\n") == [(8, 1)]
+
+
+def test_an_entry_that_denies_does_not_stand_in_a_list_of_nat_0() -> None:
+    text = interfaces("outside", "inside") + "access-list n extended deny ip host 192.0.2.26 any\n"
+    text += "access-list n extended permit ip any any\n"
+    assert errors(text + "nat (inside) 0 access-list n\n") == [(7, 1)]
+    assert errors(text) == []

@@ -35,7 +35,7 @@ def left(name: str) -> list[str]:
 
 def test_a_lab_goes_up_runs_commands_in_its_hosts_and_goes_down(name: str) -> None:
     assert fixup("lab", "up", "--name", name).returncode == 0
-    assert len(left(name)) == 5  # three hosts, the run directory and the log
+    assert len(left(name)) == 6  # three hosts, the run directory, the log and the example's copy
     told = fixup("lab", "exec", "--name", name, "outside", "--", "ip", "-o", "-4", "addr", "show", "eth0")
     assert "203.0.113.99/24" in told.stdout
     assert fixup("lab", "exec", "--name", name, "inside", "--", "sh", "-c", "exit 7").returncode == 7
@@ -72,6 +72,22 @@ def test_a_lab_whose_firewall_cannot_start_leaves_nothing(name: str, tmp_path: P
     told = fixup("lab", "up", "--name", name, "--config", str(config))
     assert told.returncode != 0
     assert "no such device: nosuch0" in told.stderr
+    assert left(name) == []
+
+
+def test_what_is_written_in_a_lab_leaves_the_example_alone(name: str) -> None:
+    example = Path(__file__).parents[2] / "examples" / "mail.cfg"
+    before = example.read_bytes()
+    assert fixup("lab", "up", "--name", name).returncode == 0
+    try:
+        written = subprocess.run(
+            [FIXUP, "console", "--run-dir", f"/run/{name}"], input="enable\nwrite memory\n", text=True, timeout=60
+        )
+        assert written.returncode == 0
+        assert Path(f"/run/{name}.cfg").read_bytes() != before
+    finally:
+        fixup("lab", "down", "--name", name)
+    assert example.read_bytes() == before
     assert left(name) == []
 
 

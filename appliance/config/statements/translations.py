@@ -7,6 +7,7 @@ What is not carried out is refused where it stands, because a translation left o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, assert_never
 
@@ -53,7 +54,14 @@ class Translations(Objects):
         self._add(self._static(**fields))
 
     def no_static(self, **fields: Any) -> None:
-        self._remove(self._static(**fields))
+        """By its addresses: what follows them need not be said again."""
+        named = self._static(**fields)
+        same = (
+            each
+            for each in self.translations
+            if isinstance(each, StaticStatement) and replace(each, trailer=Trailer()) == named
+        )
+        self._remove(next(same, named))
 
     def _static(
         self,
