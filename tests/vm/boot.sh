@@ -7,7 +7,6 @@
 set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 repository=$(cd "$here/../.." && pwd)
-guest=kernel.sh
 seconds=${SECONDS_AT_MOST:-5400}
 export PATH=$PATH:/usr/sbin:/sbin
 
@@ -39,8 +38,8 @@ console=$cache/console.log
 share=local,security_model=none,readonly=on
 timeout "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 6144 -smp 2 -nographic -no-reboot -nic none \
     -kernel "$kernel/boot/vmlinuz-$release" -initrd "$cache/first.gz" \
-    -append "console=ttyS0 panic=-1 quiet guest=$here/$guest repository=$repository" \
+    -append "console=ttyS0 panic=-1 quiet guest=$here/kernel.sh repository=$repository" \
     -virtfs "$share,path=/,mount_tag=root,multidevs=remap" \
     -virtfs "$share,path=$kernel/lib/modules/$release,mount_tag=modules" </dev/null | tee "$console" |
     sed -u 's/\r$//'
-grep -q '^guest: all well' "$console" || { echo "$guest: not well; its console is in $console" >&2; exit 1; }
+grep -q '^guest: all well' "$console" || { echo "kernel.sh: not well; its console is in $console" >&2; exit 1; }
