@@ -9,6 +9,7 @@ from appliance.config.config import AccessGroup, Config, Interface
 from appliance.config.inspections import Inspection
 from appliance.config.limits import limited_classes
 from appliance.iptables.match import Matches, address, tag
+from appliance.iptables.routing import THIS_NETWORK, broadcasts
 from appliance.iptables.tables import ACCEPT, DROP, PREFIX, RETURN, Rule, Scene, Table, between, device
 from appliance.marks import CLASS, DISPOSITION, GENERATION, WORKER, Disposition
 from appliance.nat.static import Static
@@ -84,7 +85,9 @@ def _access(scene: Scene) -> dict[str, list[Rule]]:
     lists = _lists(scene)
     leaving = [each for each in scene.ours if (each.nameif, "out") in lists]
     permit = ["-g", "FIXUP_EGRESS"] if leaving else RETURN
-    access = [*_untranslated(scene), *_same_level(scene)]
+    nowhere = [[end, str(THIS_NETWORK), *DROP] for end in ("-s", "-d")]
+    nowhere += [["-s", f"{each}/32", *DROP] for each in broadcasts(scene)]
+    access = [*nowhere, *_untranslated(scene), *_same_level(scene)]
     control = list(_nat_control(scene))
     access += [["-j", "FIXUP_CONTROL"]] if control else []
     chains: dict[str, list[Rule]] = {"FIXUP_CONTROL": control} if control else {}

@@ -22,6 +22,7 @@ from appliance.iptables.filter import DENIED, UNASKED, filter_
 from appliance.iptables.mangle import mangle
 from appliance.iptables.match import tag
 from appliance.iptables.nat import nat, postrouting, prerouting
+from appliance.iptables.routing import delivered, next_hop, spoofed, unforwardable
 from appliance.iptables.tables import PREFIX, Rule, Scene
 from appliance.iptables.walk import Hit, Packet, Walked, walk
 from appliance.marks import CLASS
@@ -32,6 +33,7 @@ from appliance.nat.translation import Kind, Translation
 _ACL_DROP = "(acl-drop) Flow is denied by configured rule"
 _NO_ROUTE = "(no-route) No route to host"
 _DOWN = "(interface-down) Interface is down"
+_SPOOFED = "(sp-security-failed) Slowpath security checks failed"
 _OURS = "(to-the-box) For the firewall itself: rules of your own decide"
 _NO_XLATE = "(nat-xlate-failed) NAT failed"
 
@@ -180,14 +182,19 @@ class _Tracer:
 
     def _route(self) -> None:
         destination = self._packet.destination
-        if any(each.address is not None and each.address.ip == destination for each in self._config.interfaces):
+        if spoofed(self._scene, self._packet.source):
+            self._phase("ROUTE-LOOKUP", "Resolve Egress Interface", False)
+            raise _Stopped(_SPOOFED)
+        if delivered(self._scene, destination):
             self._phase("ROUTE-LOOKUP", "Resolve Egress Interface", True, information=["found next-hop identity"])
             raise _Stopped(_OURS)
-        found = _way(self._config, self._scene, destination)
+        found = None if unforwardable(destination) else next_hop(self._scene, destination)
         if found is None:
             self._phase("ROUTE-LOOKUP", "Resolve Egress Interface", False)
             raise _Stopped(_NO_ROUTE)
-        self._output, hop = found
+        egress, hop = found
+        self._output = self._config.interface(egress)
+        assert self._output is not None, "a route is by one of the interfaces"
         self._at(goes_out=str(self._output.hardware))
         said = [f"found next-hop {hop} using egress ifc  {self._output.nameif}"]
         self._phase("ROUTE-LOOKUP", "Resolve Egress Interface", True, information=said)
@@ -287,23 +294,6 @@ class _Tracer:
     def _is_for(self, static: Static) -> bool:
         here = self._input.nameif == static.mapped_interface
         return here and self._packet.destination == static.real
-
-
-def _way(config: Config, scene: Scene, destination: IPv4Address) -> tuple[Interface, IPv4Address] | None:
-    """The interface and the next hop towards an address, as the kernel's routes are made of the configuration."""
-    found: list[tuple[int, int, Interface, IPv4Address]] = []
-    used = {each.nameif: each for each in scene.ours if not each.shutdown}
-    for each in used.values():
-        if each.address is not None and destination in each.address.network:
-            found.append((-each.address.network.prefixlen, 0, each, destination))
-    for static in config.statics:
-        if static.mapped == destination and static.real_interface in used:
-            found.append((-32, 0, used[static.real_interface], destination))
-    for route in config.routes:
-        if destination in route.network and route.interface in used:
-            found.append((-route.network.prefixlen, route.metric, used[route.interface], route.gateway))
-    best = min(found, key=lambda each: each[:2], default=None)
-    return None if best is None else best[2:]
 
 
 def _source(packet: Packet) -> str:

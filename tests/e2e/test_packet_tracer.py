@@ -164,11 +164,13 @@ class Box:
     here: Ground
     record: Path
     seen: dict[int, Arrived] = field(default_factory=dict)
+    doors: dict[str, bytes] = field(default_factory=dict)  # the firewall's address on each host's wire
 
     def introduce(self) -> None:
         """Everybody knows everybody's address on the wire: a packet that waited for one would meet the next policy."""
         for host, device, there in (("outside", "outside0", MAPPED), ("inside", "inside0", ())):
             own = self._hardware("firewall", device)
+            self.doors[host] = bytes.fromhex(own.replace(":", ""))
             for known in (*there, IPv4Address("203.0.113.1" if host == "outside" else "192.0.2.1")):
                 self._know(host, "eth0", known, own)
             theirs = self._hardware(host, "eth0")
@@ -194,9 +196,10 @@ class Box:
         )
         self.here.run("firewall", "iptables-restore", "--noflush", "--counters", text=f"{text}\n{CLASSES_SHOWN}")
 
-    def send(self, host: str, octets: bytes, to: IPv4Address) -> None:
-        with self.here.within(host), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as out:
-            out.sendto(octets, (str(to), 0))
+    def send(self, host: str, octets: bytes) -> None:
+        """To the firewall, whatever addresses the packet has."""
+        with self.here.within(host), socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as out:
+            out.sendto(octets, ("eth0", 0x0800, 0, 0, self.doors[host]))
 
 
 #: The class in the field that a router may write to: six bits that arrive.
@@ -258,7 +261,7 @@ def test_what_it_says_is_what_the_kernel_does(box: Box) -> None:
                 key = 1 + number * PACKETS + index
                 report = trace(config, nameif, packet)
                 wanted[key] = (f"policy {number}, {nameif} {packet}: {report}", expected(report))
-                box.send(nameif, on_the_wire(packet, key), packet.destination)
+                box.send(nameif, on_the_wire(packet, key))
             here = [key for key, (_, arrival) in wanted.items() if arrival and key > number * PACKETS]
             deadline = time.monotonic() + PATIENCE
             look()
@@ -277,6 +280,61 @@ def test_what_it_says_is_what_the_kernel_does(box: Box) -> None:
         "both happen often enough to mean something"
     )
     assert sum(each is not None and each.inspection > 0 for each in outcomes) > 20
+
+
+#: Sources that nobody can have, and destinations that are not forwarded; each under a policy that permits all.
+STRANGE = (
+    *(
+        (IPv4Address(source), MAPPED_SERVER)
+        for source in (
+            "127.0.0.1",
+            "127.9.9.9",
+            "0.0.0.7",
+            "224.0.0.5",
+            "239.255.255.250",
+            "255.255.255.255",
+            "203.0.113.1",
+            "192.0.2.1",
+            "203.0.113.255",
+            "192.0.2.255",
+        )
+    ),
+    *(
+        (CLIENTS[0], IPv4Address(destination))
+        for destination in (
+            "127.0.0.1",
+            "0.0.0.7",
+            "224.0.0.5",
+            "255.255.255.255",
+            "203.0.113.255",
+            "192.0.2.255",
+            "192.0.2.1",
+        )
+    ),
+)
+#: And such as look strange and are not: the kernel forwards them, for whoever has a route.
+PLAIN = ((IPv4Address("240.0.0.9"), MAPPED_SERVER), (IPv4Address("203.0.113.254"), MAPPED_SERVER))
+
+
+def test_nobodys_addresses_pass_neither_trace_nor_kernel(box: Box) -> None:
+    permit = "access-list all extended permit ip any any\naccess-group all in interface outside\n"
+    far = "route inside 0.0.0.0 0.0.0.0 192.0.2.27\n"
+    config = load(INTERFACES.format(outside=0, inside=100) + TRANSLATIONS[2] + permit + far).config
+    assert config is not None
+    box.configure(config)
+    passed: set[int] = set()
+    with box.here.within("inside"), box.here.capture("eth0") as seen:
+        for number, (source, destination) in enumerate((*STRANGE, *PLAIN), 1):
+            packet = Packet("tcp", source, 20_000 + number, destination, 25)
+            if trace(config, "outside", packet).allowed:
+                passed.add(number)
+            box.send("outside", on_the_wire(packet, number))
+        deadline = time.monotonic() + PATIENCE
+        arrived: set[int] = set()
+        while len(arrived) < len(PLAIN) and time.monotonic() < deadline:
+            time.sleep(0.01)
+            arrived = {each[0] for each in (told(octets, "inside") for octets in seen()) if each}
+    assert arrived == passed == {len(STRANGE) + 1, len(STRANGE) + 2}
 
 
 def same(wanted: Arrived | None, seen: Arrived | None, why: str) -> bool:

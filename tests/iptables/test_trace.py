@@ -213,3 +213,30 @@ def test_a_network_is_translated_address_by_address() -> None:
                   tcp("198.51.100.1", "203.0.113.77", 25), "destination")  # fmt: skip
     assert walked.packet.destination == IPv4Address("192.0.2.77")
     assert walked.packet.first.destination == IPv4Address("203.0.113.77")
+
+
+@pytest.mark.parametrize(
+    "source", ["127.0.0.1", "0.0.0.7", "224.0.0.5", "255.255.255.255", "203.0.113.1", "192.0.2.1", "192.0.2.255"]
+)
+def test_a_source_that_nobody_has_goes_no_further(source: str) -> None:
+    report = trace(MAIL, "outside", tcp(source, "203.0.113.125", 25))
+    assert steps(report) == ["UN-NAT static", "ROUTE-LOOKUP Resolve Egress Interface DROP"]
+    assert report.reason == "(sp-security-failed) Slowpath security checks failed"
+
+
+@pytest.mark.parametrize(
+    ("destination", "reason"),
+    [
+        ("127.0.0.1", "(no-route)"),
+        ("0.0.0.7", "(no-route)"),
+        ("224.0.0.5", "(no-route)"),
+        ("255.255.255.255", "(to-the-box)"),
+        ("203.0.113.255", "(to-the-box)"),
+        ("192.0.2.255", "(to-the-box)"),
+        ("192.0.2.1", "(to-the-box)"),
+    ],
+)
+def test_what_is_not_forwarded_goes_no_further(destination: str, reason: str) -> None:
+    report = trace(MAIL, "outside", tcp("203.0.113.10", destination, 25))
+    assert not report.allowed
+    assert report.reason.startswith(reason)

@@ -52,6 +52,7 @@ EDITOR = "appliance/config/editor.py"
 COMMENTS = "appliance/config/comments.py"
 WALK = "appliance/iptables/walk.py"
 TRACE = "appliance/iptables/trace.py"
+ROUTING = "appliance/iptables/routing.py"
 
 OF_COMMANDS = ("tests/policy/test_commands.py",)
 OF_DIALOGUE = ("tests/policy/test_dialogue.py",)
@@ -1091,8 +1092,15 @@ MUTANTS = (
         OF_TRACE,
     ),
     Mutant(
+        "the firewall's own address is nobody's source",
+        ROUTING,
+        "return source in _own(scene) or",
+        "return",
+        OF_TRACE,
+    ),
+    Mutant(
         "the longest network is the way",
-        TRACE,
+        ROUTING,
         "found.append((-route.network.prefixlen, route.metric,",
         "found.append((-33, route.metric,",
         OF_TRACE,
