@@ -23,12 +23,11 @@ from appliance.kernel import namespaces
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.bpf_program import Run
 from appliance.kernel.errors import KernelError
-from appliance.kernel.reset import segment
 from appliance.lab.network import SERVER
 from appliance.nat.classes import LimitedClass, Limits, PortSpan, Rule
 from appliance.nat.static import Static
 from appliance.policy.acl import ANY
-from appliance.tcp.segment import ACK, SYN
+from appliance.tcp.segment import ACK, SYN, bare
 from bench import report
 from tests.ground import Ground, router
 
@@ -97,10 +96,10 @@ def _ways(table: ConnectionTable) -> Iterator[tuple[str, Callable[[], float]]]:
     def client(
         flags: int, port: int = 1000, seq: int = 101, source: IPv4Address = CLIENT, to: IPv4Address = MAPPED
     ) -> bytes:
-        return segment(source, port, to, PORT, seq, 501 if flags & ACK else 0, flags)
+        return bare(source, port, to, PORT, seq, 501 if flags & ACK else 0, flags)
 
     def server(flags: int, port: int = 1000, seq: int = 501, source: IPv4Address = REAL) -> bytes:
-        return segment(source, PORT, CLIENT, port, seq, 101, flags)
+        return bare(source, PORT, CLIENT, port, seq, 101, flags)
 
     limit()
     other = bytearray(client(ACK))

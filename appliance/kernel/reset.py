@@ -18,10 +18,7 @@ from appliance.flow import Flow
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import Expired, Stranded
 from appliance.nat.static import Static, mapped_addresses
-
-_RST_ACK, _ACK = 0x14, 0x10
-_TTL = 64
-_DONT_FRAGMENT = 0x4000
+from appliance.tcp.segment import ACK, RST, bare
 
 
 class Resetter:
@@ -42,60 +39,37 @@ class Resetter:
         """Send one side an RST with these numbers, as that side counts; False if the kernel would not send it."""
         receiver, sender = (flow.client, flow.server) if to_client else (flow.server, flow.client)
         source = self._mapped.get((receiver.interface, sender.address), sender.address)
-        return self._send(source, sender.port, receiver.address, receiver.port, seq, ack)
+        return self._reset(source, sender.port, receiver.address, receiver.port, seq, ack)
 
     def turn_away(self, client: Stranded) -> bool:
         """Reset a client to whom only SYNPROXY has spoken."""
         key = client.key
-        return self._send(key.mapped, key.port, key.client, key.client_port, client.seq, client.ack)
+        return self._reset(key.mapped, key.port, key.client, key.client_port, client.seq, client.ack)
 
     def end(self, connection: Expired) -> None:
         """Reset both ends of a connection that its table has forgotten; as each knows the other."""
         key = connection.key
-        self._send(key.mapped, key.port, key.client, key.client_port, connection.seq, connection.ack)
-        self._send(key.client, key.client_port, connection.real, key.port, connection.ack, connection.seq)
-
-    def _send(self, source: IPv4Address, port: int, to: IPv4Address, to_port: int, seq: int, ack: int) -> bool:
-        try:
-            self._socket.sendto(segment(source, port, to, to_port, seq, ack), (str(to), 0))
-        except OSError:
-            return False  # no route or no buffer: the peer's own timeout has to do
-        return True
+        self._reset(key.mapped, key.port, key.client, key.client_port, connection.seq, connection.ack)
+        self._reset(key.client, key.client_port, connection.real, key.port, connection.ack, connection.seq)
 
     def acknowledge(self, flow: Flow, seq: int, ack: int, window: int, left: int, right: int) -> bool:
         """Tell the client, in the server's name, that `left` to before `right` came and `ack` did not (RFC 2018)."""
-        source = self._mapped.get((flow.client.interface, flow.server.address), flow.server.address)
-        ends = (source, flow.server.port, flow.client.address, flow.client.port)
+        client, server = flow.client, flow.server
+        source = self._mapped.get((client.interface, server.address), server.address)
         sack = struct.pack("!BBBBII", 1, 1, 5, 10, left, right)  # two NOPs, then the option
-        try:
-            self._socket.sendto(segment(*ends, seq, ack, _ACK, window, sack), (str(flow.client.address), 0))
-        except OSError:
-            return False
-        return True
+        packet = bare(source, server.port, client.address, client.port, seq, ack, ACK, window, sack)
+        return self._send(packet, client.address)
 
     def close(self) -> None:
         """Give the socket back."""
         self._socket.close()
 
+    def _reset(self, source: IPv4Address, port: int, to: IPv4Address, to_port: int, seq: int, ack: int) -> bool:
+        return self._send(bare(source, port, to, to_port, seq, ack, RST | ACK), to)
 
-def segment(
-    source: IPv4Address,
-    port: int,
-    to: IPv4Address,
-    to_port: int,
-    seq: int,
-    ack: int,
-    flags: int = _RST_ACK,
-    window: int = 0,
-    options: bytes = b"",
-) -> bytes:
-    """An IPv4 packet with a segment without payload, the TCP checksum complete; the kernel fills in the IP header's."""
-    addresses = source.packed + to.packed
-    length = 20 + len(options)
-    tcp = struct.pack("!HHIIBBHHH", port, to_port, seq, ack, length << 2, flags, window, 0, 0) + options
-    pseudo = addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp))
-    checksum = 0xFFFF - int.from_bytes(pseudo + tcp, "big") % 0xFFFF
-    tcp = tcp[:16] + struct.pack("!H", checksum) + tcp[18:]
-    length = 20 + len(tcp)
-    header = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, _DONT_FRAGMENT, _TTL, socket.IPPROTO_TCP, 0)
-    return header + addresses + tcp
+    def _send(self, packet: bytes, to: IPv4Address) -> bool:
+        try:
+            self._socket.sendto(packet, (str(to), 0))
+        except OSError:
+            return False  # no route or no buffer: the peer's own timeout has to do
+        return True

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address
 
-from appliance.lab.wire import ACK, SYN, Seen
+from appliance.lab.wire import Seen
+from appliance.tcp.segment import ACK, RST, SYN, bare
 
 #: The clients' port, and their initial sequence number.
 PORT = 50_000
 _FIRST = 1_000_000
-_RST = 0x04
+_WINDOW = 0xFFFF
 _RULE = ["-p", "tcp", "--dport", str(PORT), "-j", "DROP"]
 
 
@@ -32,7 +32,7 @@ def send(server: IPv4Address, clients: Sequence[IPv4Address], port: int = 25) ->
     """A SYN from each client, as fast as they go."""
     with _raw() as out:
         for client in clients:
-            out.sendto(_segment(client, server, port, _FIRST, SYN), (str(server), 0))
+            out.sendto(syn(client, server, PORT, port), (str(server), 0))
     return list(clients)
 
 
@@ -40,18 +40,18 @@ def give_up(server: IPv4Address, clients: Iterable[IPv4Address], port: int = 25)
     """An RST from each client: the places are free again."""
     with _raw() as out:
         for client in clients:
-            out.sendto(_segment(client, server, port, _FIRST + 1, _RST), (str(server), 0))
+            out.sendto(bare(client, PORT, server, port, _FIRST + 1, 0, RST), (str(server), 0))
 
 
 def syn(client: IPv4Address, server: IPv4Address, client_port: int, port: int = 25) -> bytes:
     """An IPv4 packet with a SYN, for who sends it himself."""
-    return _segment(client, server, port, _FIRST, SYN, client_port=client_port)
+    return bare(client, client_port, server, port, _FIRST, 0, SYN, _WINDOW)
 
 
 def acknowledge(server: IPv4Address, client: IPv4Address, ack: int, port: int = 25) -> None:
     """The ACK with which a client would finish its handshake."""
     with _raw() as out:
-        out.sendto(_segment(client, server, port, _FIRST + 1, ACK, ack), (str(server), 0))
+        out.sendto(bare(client, PORT, server, port, _FIRST + 1, ack & 0xFFFFFFFF, ACK, _WINDOW), (str(server), 0))
 
 
 def answers(seen: Iterable[Seen], server: IPv4Address) -> set[IPv4Address]:
@@ -65,18 +65,3 @@ def answers(seen: Iterable[Seen], server: IPv4Address) -> set[IPv4Address]:
 
 def _raw() -> socket.socket:
     return socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
-
-
-def _segment(
-    source: IPv4Address, to: IPv4Address, port: int, seq: int, flags: int, ack: int = 0, client_port: int = PORT
-) -> bytes:
-    addresses = source.packed + to.packed
-    tcp = struct.pack("!HHIIBBHHH", client_port, port, seq, ack % (1 << 32), 5 << 4, flags, 0xFFFF, 0, 0)
-    checksum = _sum(addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp)) + tcp)
-    tcp = tcp[:16] + struct.pack("!H", checksum) + tcp[18:]
-    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, socket.IPPROTO_TCP, 0)
-    return header[:10] + struct.pack("!H", _sum(header + addresses)) + addresses + tcp
-
-
-def _sum(octets: bytes) -> int:
-    return 0xFFFF - int.from_bytes(octets, "big") % 0xFFFF  # RFC 1071

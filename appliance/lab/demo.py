@@ -27,7 +27,8 @@ from appliance.lab.lab import Lab
 from appliance.lab.narrator import Narrator
 from appliance.lab.network import CLIENTS, MAPPED_EXEMPT, MAPPED_LIMITED, MAPPED_SERVER
 from appliance.lab.postfix import Postfix
-from appliance.lab.wire import ACK, SYN, Piece, Tap, dialogue, stream
+from appliance.lab.wire import Piece, Tap, dialogue, stream
+from appliance.tcp.segment import ACK, SYN
 
 PICTURE = """\
    outside                      firewall (fixup)                    inside

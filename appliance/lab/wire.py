@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.kernel import namespaces
+from appliance.tcp.segment import SYN
 
 _ETH_P_IP = 0x0800
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 _BUFFER = 32 << 20  # octets the kernel may keep for us
-SYN, ACK = 0x02, 0x10
 
 
 @dataclass(frozen=True, slots=True)

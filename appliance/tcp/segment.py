@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 import struct
+from ipaddress import IPv4Address
 
 FIN = 0x01
 SYN = 0x02
@@ -34,6 +35,12 @@ _PORTS_TO_FLAGS = struct.Struct("!4xIIBBH")
 #: both headers where the first has no options: addresses and ports in one piece
 _BOTH = struct.Struct("!BxH2xHxB2x12sIIBBH").unpack_from
 _SHORTEST = _IP_HEADER + _TCP_HEADER
+
+#: a whole header each: of IP without options, and of TCP but for them
+_IP_OF_OURS = struct.Struct("!BBHHHBBH")
+_TCP_OF_OURS = struct.Struct("!HHIIBBHHH")
+_DONT_FRAGMENT = 0x4000
+_TTL = 64  # RFC 1700
 
 _CHECKSUM = 16  # where the TCP header keeps it
 _URGENT = 18
@@ -205,6 +212,27 @@ def _unusual_header(packet: bytes) -> Header | Malformed:
     if start < tcp + _TCP_HEADER or start > end:
         return Malformed.TCP_HEADER
     return packet[12:20] + packet[tcp : tcp + 4], tcp, start, end, seq, ack, flags, window
+
+
+def bare(
+    source: IPv4Address,
+    port: int,
+    to: IPv4Address,
+    to_port: int,
+    seq: int,
+    ack: int,
+    flags: int,
+    window: int = 0,
+    options: bytes = b"",
+) -> bytes:
+    """A packet of our own: a segment without payload, both checksums right. `options` are padded to four octets."""
+    length = _TCP_HEADER + len(options)
+    tcp = _TCP_OF_OURS.pack(port, to_port, seq, ack, length << 2, flags, window, 0, 0) + options
+    ip = _IP_OF_OURS.pack(_IPV4_WITHOUT_OPTIONS, 0, _IP_HEADER + length, 0, _DONT_FRAGMENT, _TTL, _TCP, 0)
+    packet = ip + source.packed + to.packed + tcp
+    found = checksum(_pseudo_header(packet, length) + tcp).to_bytes(2, "big")
+    at = _IP_HEADER + _CHECKSUM
+    return with_ip_checksum(packet[:at] + found + packet[at + 2 :], _IP_HEADER)
 
 
 def checksum(octets: bytes) -> int:

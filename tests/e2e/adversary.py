@@ -25,9 +25,9 @@ from scapy.packet import Raw
 
 from appliance.lab.lab import EXAMPLE, Lab
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER, Network
-from appliance.lab.wire import SYN, Tap
+from appliance.lab.wire import Tap
 from appliance.replay.capture import Writer
-from appliance.tcp.segment import Segment, read
+from appliance.tcp.segment import SYN, Segment, read
 from tests.ground import Ground
 
 EHLO = b"EHLO client.outside.example\r\n"

@@ -9,29 +9,28 @@ import pytest
 
 from appliance.lab.network import CLIENTS, MAPPED_SERVER
 from appliance.lab.wire import Seen, Tap, is_fragment
+from appliance.tcp.segment import ACK, SYN
 from tests.e2e.box import Box
+from tests.wire import packet
 
 pytestmark = pytest.mark.root
 
-SYN, ACK, PUSH = 0x02, 0x10, 0x08
+PUSH = 0x08
 
 
 def tcp(source: IPv4Address, port: int, seq: int, ack: int, flags: int, payload: bytes = b"") -> bytes:
-    """A segment to the mail server with a header of 24 octets: a multiple of 8, so that it can end a fragment."""
-    options = b"\x01\x01\x01\x01"
-    segment = struct.pack("!HHIIBBHHH", port, 25, seq, ack, 6 << 4, flags, 0xFFFF, 0, 0) + options + payload
-    summed = source.packed + MAPPED_SERVER.packed + struct.pack("!HH", 6, len(segment)) + segment
-    checksum = 0xFFFF - int.from_bytes(summed + b"\0" * (len(summed) % 2), "big") % 0xFFFF
-    return segment[:16] + struct.pack("!H", checksum) + segment[18:]
+    """A packet to the mail server whose TCP header has 24 octets: a multiple of 8, so that it can end a fragment."""
+    ends = (str(source), port), (str(MAPPED_SERVER), 25)
+    return packet(*ends, seq, ack, flags, payload, options=b"\x01\x01\x01\x01", fragment=0)
 
 
-def fragments(source: IPv4Address, segment: bytes, first: int, identity: int) -> list[bytes]:
-    """The segment in two IP fragments, `first` octets in the first one."""
+def fragments(whole: bytes, first: int, identity: int) -> list[bytes]:
+    """The packet in two IP fragments, `first` octets of its segment in the first one."""
+    head, segment = whole[:20], whole[20:]
     packets = []
     for start, end, more in ((0, first, 0x2000), (first, len(segment), 0)):
         part = segment[start:end]
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(part), identity, more | start // 8, 64, 6, 0)
-        packets.append(head + source.packed + MAPPED_SERVER.packed + part)
+        packets.append(head[:2] + struct.pack("!HHH", 20 + len(part), identity, more | start // 8) + head[8:] + part)
     return packets
 
 
@@ -51,11 +50,9 @@ def test_a_syn_in_fragments_does_not_get_through(mail: Box, first: int) -> None:
     inside, outside = (Tap(mail.lab.network.namespace(host)) for host in ("inside", "outside"))
     port = 51_000 + first
     syn = tcp(CLIENTS[5], port, 1000, 0, SYN)
-    mail.outside(lambda: send(fragments(CLIENTS[5], syn, first, port))).result()
+    mail.outside(lambda: send(fragments(syn, first, port))).result()
     # A whole one behind it from the next port does: what we would have seen, we would have seen by now.
-    whole = tcp(CLIENTS[5], port + 1, 1000, 0, SYN)
-    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(whole), 0, 0, 64, 6, 0)
-    mail.outside(lambda: send([header + CLIENTS[5].packed + MAPPED_SERVER.packed + whole])).result()
+    mail.outside(lambda: send([tcp(CLIENTS[5], port + 1, 1000, 0, SYN)])).result()
     time.sleep(0.3)
     reached = [each for each in inside.packets() if each[12:16] == CLIENTS[5].packed]
     assert {(is_fragment(each), int.from_bytes(each[20:22], "big")) for each in reached} == {(False, port + 1)}
@@ -78,7 +75,7 @@ def test_payload_behind_a_fragment_that_is_only_a_header_is_inspected_or_dropped
     assert reply
     seq = last.seq + len(last.payload)
     evading = tcp(CLIENTS[6], port, seq, last.ack, ACK | PUSH, b"STARTTLS\r\n")
-    mail.outside(lambda: send(fragments(CLIENTS[6], evading, 24, 77))).result()
+    mail.outside(lambda: send(fragments(evading, 24, 77))).result()
     time.sleep(0.3)
     reached = b"".join(each.payload for each in seen_inside(inside, port))
     assert b"STARTTLS" not in reached

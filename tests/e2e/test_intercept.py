@@ -28,7 +28,8 @@ from appliance.kernel import queues
 from appliance.lab import burst
 from appliance.lab.lab import EXAMPLE, Lab
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, OUTSIDE, SERVER, Network
-from appliance.lab.wire import ACK, SYN, Seen, Tap
+from appliance.lab.wire import Seen, Tap
+from appliance.tcp.segment import ACK, RST, SYN
 from tests.e2e.box import PATIENCE, eventually, workspace
 from tests.ground import Child, Ground
 
@@ -40,7 +41,6 @@ PARALLEL = 50
 DELAY = 0.004  # s, of each SYN-ACK
 QUEUE = 9
 SYN_ACKS = ["-p", "tcp", "--sport", "25", "--tcp-flags", "SYN,ACK", "SYN,ACK"]
-RST = 0x04
 
 
 @dataclass

@@ -14,6 +14,7 @@ from appliance.kernel import nfqueue, queues
 from appliance.kernel.errors import KernelError
 from appliance.kernel.nfqueue import Packet, Queue
 from appliance.lab.network import SERVER
+from appliance.tcp.segment import checksum
 from tests.ground import Child, Ground
 
 pytestmark = pytest.mark.root
@@ -28,9 +29,8 @@ def rewritten(packet: bytes) -> bytes:
     ihl = (packet[0] & 15) * 4
     header = ihl + (packet[ihl + 12] >> 4) * 4
     tcp = packet[ihl : ihl + 16] + b"\0\0" + packet[ihl + 18 : header] + packet[header:].translate(FLIPPED)
-    summed = packet[12:20] + struct.pack("!HH", 6, len(tcp)) + tcp + b"\0" * (len(tcp) % 2)
-    checksum = 0xFFFF - int.from_bytes(summed, "big") % 0xFFFF
-    return packet[:ihl] + tcp[:16] + struct.pack("!H", checksum) + tcp[18:]
+    summed = checksum(packet[12:20] + struct.pack("!HH", 6, len(tcp)) + tcp)
+    return packet[:ihl] + tcp[:16] + struct.pack("!H", summed) + tcp[18:]
 
 
 def queue(ground: Ground, serve: Callable[[], Any]) -> Child:

@@ -11,7 +11,7 @@ from appliance.flow import Endpoint, Flow
 from appliance.kernel import conntrack, links
 from appliance.kernel.errors import KernelError
 from appliance.kernel.found import Found
-from appliance.kernel.reset import Resetter, segment
+from appliance.kernel.reset import Resetter
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.nat.connection import Expired, Key, Stranded
 from appliance.nat.static import Static
@@ -120,22 +120,6 @@ def test_a_peer_without_a_route_is_no_exception(routed: Ground) -> None:
     with routed.within("firewall"):
         resetter = Resetter((STATIC,))
         assert not resetter.reset(nowhere, True, 1, 1)
-
-
-def test_the_segment_is_an_rst_with_a_right_checksum() -> None:
-    packet = segment(MAPPED_SERVER, 25, CLIENTS[0], 40000, 0xFFFFFFFF, 7)
-    assert packet[12:20] == MAPPED_SERVER.packed + CLIENTS[0].packed
-    assert packet[20:33] == bytes.fromhex("0019 9c40 ffffffff 00000007 50")
-    assert packet[33] == 0x14
-    pseudo = packet[12:20] + b"\0\6\0\x14"
-    assert int.from_bytes(pseudo + packet[20:], "big") % 0xFFFF == 0
-
-
-def test_the_segment_may_be_an_acknowledgment_with_options() -> None:
-    packet = segment(MAPPED_SERVER, 25, CLIENTS[0], 40000, 5, 7, 0x10, 500, b"\1\1\5\12" + bytes(8))
-    assert packet[20:36] == bytes.fromhex("0019 9c40 00000005 00000007 80 10 01f4")
-    assert packet[40:] == b"\1\1\5\12" + bytes(8)
-    assert int.from_bytes(packet[12:20] + b"\0\6\0\x20" + packet[20:], "big") % 0xFFFF == 0
 
 
 def test_without_privilege_one_line_says_so(routed: Ground) -> None:

@@ -2,7 +2,8 @@
 
 from ipaddress import IPv4Address
 
-from appliance.lab.wire import ACK, SYN, Piece, Seen, dialogue, is_fragment, stream
+from appliance.lab.wire import Piece, Seen, dialogue, is_fragment, stream
+from appliance.tcp.segment import ACK, SYN
 
 CLIENT, SERVER = IPv4Address("203.0.113.10"), IPv4Address("203.0.113.125")
 

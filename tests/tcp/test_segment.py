@@ -2,6 +2,7 @@
 
 import random
 import struct
+from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,12 @@ from scapy.utils import checksum as scapy_checksum
 from appliance.tcp.segment import (
     ACK,
     FIN,
+    RST,
     SYN,
     URG,
     Malformed,
     Segment,
+    bare,
     checksum,
     read,
     with_ip_checksum,
@@ -216,3 +219,20 @@ class TestSelectiveAcknowledgments:
 
     def test_the_window_is_what_the_header_says(self) -> None:
         assert segment(packet(CLIENT, SERVER)).window == 65_535
+
+
+class TestOurs:
+    ENDS = IPv4Address(CLIENT[0]), CLIENT[1], IPv4Address(SERVER[0]), SERVER[1]
+
+    @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 63), st.integers(0, 10))
+    def test_what_is_made_is_read(self, seq: int, ack: int, flags: int, words: int) -> None:
+        found = segment(bare(*self.ENDS, seq, ack, flags, 500, b"\1" * 4 * words))
+        assert (found.seq, found.ack, found.flags, found.window) == (seq, ack, flags, 500)
+        assert found.key == bytes((203, 0, 113, 10, 192, 0, 2, 25)) + struct.pack("!HH", 40_000, 25)
+        assert (found.payload, found.intact()) == (b"", True)
+
+    def test_is_scapys(self) -> None:
+        theirs = IP(src=CLIENT[0], dst=SERVER[0], id=0, flags="DF", ttl=64) / TCP(
+            sport=CLIENT[1], dport=SERVER[1], seq=5, ack=7, flags="RA", window=0
+        )
+        assert bare(*self.ENDS, 5, 7, RST | ACK) == bytes(theirs)
