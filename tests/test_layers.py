@@ -11,7 +11,7 @@ import pytest
 ROWS = [
     {"flow", "marks", "plain"},
     {"tcp", "esmtp"},
-    {"policy", "nat", "syslog", "maillog"},
+    {"policy", "nat", "syslog"},
     {"config", "datapath"},
     {"iptables", "show"},
     {"kernel", "control", "replay", "metrics"},

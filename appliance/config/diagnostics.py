@@ -1,7 +1,7 @@
 """What is wrong with a rule file, as data; and how a person is told.
 
 A diagnostic is a place and a sentence. The sentence is ASA's where ASA has one (asa.md §6.8). Nothing of the file
-reaches a terminal as it is: an octet that isn't printable ASCII is shown as ``\\ooo`` (DESIGN row 23).
+reaches a terminal as it is: an octet that isn't printable ASCII is shown as ``\\ooo`` (row 23).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The head of a file (``ASA Version 8.2(5)``) or ``compatibility`` (ours) names the row; a file with neither has the
 first, the seed's. Sources: asa.md §1.1-1.2 (the seven commands of PIX 6), §1.7-1.8 (banner and VRFY in captures),
-§2.5 and §8.6 (allow-tls), §3.1 (what ``show service-policy`` prints), §5.2 (addresses), §6.5 (nat-control); DESIGN
+§2.5 and §8.6 (allow-tls), §3.1 (what ``show service-policy`` prints), §5.2 (addresses), §6.5 (nat-control); design
 rows 1, 2, 17.
 """
 

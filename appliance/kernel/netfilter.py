@@ -5,7 +5,7 @@ so `fixup cleanup` works after any crash. Each table is replaced in one transact
 same. iptables-nft makes a table with its built-in chains at the first rule: a table that was not there before
 (`Found`) is deleted at the end, if nobody put anything into it meanwhile.
 
-One back end: iptables, nf_tables variant (DESIGN §2).
+One back end: iptables, nf_tables variant (design §2).
 """
 
 from __future__ import annotations

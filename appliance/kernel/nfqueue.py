@@ -4,7 +4,7 @@ The library clamps copies at 4,016 octets and sets no flags. After its `bind`, o
 packets, for GSO super-packets as they are and, if wanted, for FAIL_OPEN; `run_socket` then reads through `Queue.recv`,
 which also lets the worker do what time or a control socket asks of it. Verdicts may be given in any order and long
 after the callback, but the packet's octets must be read in it. A packet given back with other octets is taken as
-complete: its checksums must be right. See linux/netfilter/nfnetlink_queue.h and DESIGN §2.
+complete: its checksums must be right. See linux/netfilter/nfnetlink_queue.h and design §2.
 """
 
 from __future__ import annotations

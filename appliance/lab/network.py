@@ -4,7 +4,7 @@
     eth0 203.0.113.10-99 ---- outside0    inside0 ---- eth0 192.0.2.25-27
 
 The firewall's devices come bare and down: `fixup run` gives them what its rule file says. All addresses are of the
-documentation ranges (DESIGN §4), so no packet can mean a real host. The firewall's veths spread their receive work
+documentation ranges (design §4), so no packet can mean a real host. The firewall's veths spread their receive work
 over every CPU: without it veth hands packets over in each sender's order and reorders bulk mail (speed-notes §0).
 """
 
