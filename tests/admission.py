@@ -244,7 +244,14 @@ def another_syn_begins_the_handshake_anew_in_the_same_place(box: Subject) -> Non
 @rule
 def no_other_ack_establishes(box: Subject) -> None:
     bring(box, State.SYN_ACK)
-    for wrong in (client(ACK, ack=500), client(ACK, ack=502), client(ACK, ack=0), server(ACK, ack=101)):
+    for wrong in (
+        client(ACK, ack=500),
+        client(ACK, ack=502),
+        client(ACK, ack=0),
+        Packet(key(), Side.CLIENT, 0, 101, 501),  # the number is there, the flag is not
+        server(ACK, ack=101),
+        server(ACK, ack=501),
+    ):
         assert crosses(box, wrong) is not DROP
         assert box.states()[key()] is State.SYN_ACK
 
@@ -262,6 +269,25 @@ def a_syn_ack_of_another_syn_is_not_recorded(box: Subject) -> None:
     bring(box, State.SYN)
     crosses(box, server(SYN | ACK, 500, 99))
     assert box.states()[key()] is State.SYN
+
+
+@rule
+def a_syn_ack_is_the_servers(box: Subject) -> None:
+    bring(box, State.SYN)
+    crosses(box, client(SYN | ACK, 500, 101))
+    assert box.states()[key()] is State.SYN
+
+
+@rule
+def octets_count_from_the_handshakes_end_on(box: Subject) -> None:
+    bring(box, State.SYN_ACK)
+    crosses(box, client(ACK, ack=500, payload=7))
+    crosses(box, client(ACK, payload=5))
+    crosses(box, client(ACK, 106, payload=5))
+    box.clear(key())
+    event = only(box.events())
+    assert isinstance(event, TornDown)
+    assert event.octets == 10
 
 
 @rule
@@ -365,6 +391,18 @@ def with_max_conns_below_the_embryonic_limit_it_bites_first(box: Subject) -> Non
     refused = box.events()[-1]
     assert isinstance(refused, Refused)
     assert refused.which is Limit.MAX_CONNS
+
+
+@rule
+def any_limit_of_all_goes_before_any_of_half_open_ones(box: Subject) -> None:
+    for of_class, of_static in ((mail(max_embryonic=1), (1, 0)), (mail(max_conns=1), (0, 1))):
+        police(box, of_class, statics=of_static)
+        assert [crosses(box, syn(port)) for port in (1, 2)] == [SKIP, DROP]
+        refused = box.events()[-1]
+        assert isinstance(refused, Refused)
+        assert refused.which is Limit.MAX_CONNS
+        box.clear(*box.states())
+        box.events()
 
 
 @rule
@@ -489,7 +527,8 @@ def synproxys_syn_again_counts_once_and_its_last_cookie_holds(box: Subject) -> N
     box.leaves(proxied_syn())
     assert box.use() == (1, 1)
     box.leaves(proxied_ack())
-    assert box.arrives(client(ACK, 101, 501 + SHIFT)) is SKIP
+    assert box.arrives(client(ACK, 101, 65535 + SHIFT)) is SKIP
+    assert box.arrives(client(ACK, 101, 65536 + SHIFT)) is PASS
 
 
 @rule
@@ -713,6 +752,16 @@ def a_retransmitted_fin_is_one_fin(box: Subject) -> None:
     for _ in range(3):
         crosses(box, client(ACK | FIN, 101, 501))
     assert box.states()[key()] is State.HALF_CLOSED
+
+
+@rule
+def what_is_sent_again_moves_no_number(box: Subject) -> None:
+    bring(box, State.ESTABLISHED)
+    crosses(box, client(ACK, payload=10))
+    crosses(box, client(ACK, payload=5))
+    assert box.arrives(client(RST, 106)) is PASS
+    assert crosses(box, client(RST, 111)) is SKIP
+    assert box.states() == {}
 
 
 @rule
@@ -968,6 +1017,17 @@ def the_lower_of_static_and_class_applies(box: Subject) -> None:
         box.clear(*box.states())
         box.later(2)
     assert (box.use(), box.shares()) == ((0, 0), {"mail": ({}, {})})
+
+
+@rule
+def who_takes_a_closing_connections_tuple_takes_all_its_places(box: Subject) -> None:
+    for state in (State.CLOSING, State.DEAD):
+        police(box, mail(max_conns=9, client_max=9), statics=(9, 0))
+        bring(box, state)
+        assert crosses(box, syn(seq=900)) is SKIP
+        assert (box.use(), box.shares()) == ((1, 1), {"mail": ({REAL: (1, 1)}, {CLIENT: (1, 1)})})
+        box.clear(key())
+        assert (box.use(), box.shares()) == ((0, 0), {"mail": ({}, {})})
 
 
 @rule

@@ -10,7 +10,6 @@ from typing import assert_never
 
 from appliance import show
 from appliance.config.config import Config
-from appliance.config.topology import Ends
 from appliance.control.protocol import (
     Answer,
     ClearConnections,
@@ -43,7 +42,8 @@ from appliance.iptables.walk import Packet
 from appliance.kernel import conntrack, netfilter
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.errors import KernelError
-from appliance.replay.classes import Classes
+from appliance.marks import CLASS
+from appliance.nat.connection import Connection
 
 
 class Operators:
@@ -57,11 +57,6 @@ class Operators:
         self._books = books
         self._snapshot = snapshot
         self._hits = Hits(netfilter.counters)
-        self.configure(configuration.running)
-
-    def configure(self, config: Config) -> None:
-        """From now on `config` says in which class a connection is."""
-        self._classes = Classes(config)
 
     def settle(self, config: Config) -> None:
         """The rules are about to become those of `config`."""
@@ -136,7 +131,7 @@ class Operators:
         """A part without any first, which says how many there are."""
         yield self._part()
         for some in self._table.walk():
-            reports = (report for _, report in self._reporter().wanted(some, wanted))
+            reports = (report for _, report in self._wanted(some, wanted))
             part = self._part(tuple(reports))
             yield part if part.connections else None
 
@@ -144,7 +139,7 @@ class Operators:
         """End what is wanted: connection tracking forgets it too, and no packet of it passes any more."""
         cleared = 0
         for some in self._table.walk():
-            keys = [connection.key for connection, _ in self._reporter().wanted(some, wanted)]
+            keys = [connection.key for connection, _ in self._wanted(some, wanted)]
             cleared += self._table.clear(keys)
             conntrack.delete(keys)
             self._books.fetch()  # what was ended is recorded, before the ring is full of it
@@ -154,10 +149,7 @@ class Operators:
     def _part(self, connections: tuple[show.ConnectionReport, ...] = ()) -> show.ConnectionsReport:
         return show.ConnectionsReport(self._books.in_use, self._books.most_used, connections)
 
-    def _reporter(self) -> show.Reporter:
-        return show.Reporter(self._config, clock.monotonic(), self._inspected)
-
-    def _inspected(self, ends: Ends) -> bool:
-        """Whether the class that a new connection between them would be in inspects."""
-        found = self._classes.of(ends.client.address, ends.client.port, ends.server.address, ends.server.port)
-        return found is not None and found.number != 0
+    def _wanted(self, some: list[Connection], wanted: show.Choice) -> list[tuple[Connection, show.ConnectionReport]]:
+        """Those that are wanted. The class of each is the one it has kept since its first packet."""
+        inspected = {key for key, mark in conntrack.marks(each.key for each in some) if CLASS.get(mark)}
+        return show.Reporter(self._config, clock.monotonic()).wanted(some, wanted, inspected)

@@ -256,7 +256,6 @@ class Daemon:
         self._resetter.configure(config.statics)
         self._books.configure(config)
         self._errands.configure(config.statics)
-        self._operators.configure(config)
         self._denials = Denials(config, links.indices(config))
         self._sinks.configure(config.logging, config.hostname)
         self._generation = generation

@@ -1,4 +1,4 @@
-"""The kernel's connection tracking: what must not come back by itself is taken out, and marks are looked for.
+"""The kernel's connection tracking: what must not come back by itself is taken out, and marks are read and looked for.
 
 Many at once is the case that counts (`clear conn all`): requests go to the kernel `_BATCH` in a datagram, made here by
 hand, for a library's way costs most of a millisecond each. Layouts: linux/netlink.h, linux/netfilter/nfnetlink.h and
@@ -19,23 +19,24 @@ from appliance.nat.connection import Key
 
 _NETLINK_NETFILTER = 12
 _DELETE = 1 << 8 | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE
-_REQUEST_ACK = 0x01 | 0x04  # NLM_F_REQUEST, NLM_F_ACK
+_REQUEST, _REQUEST_ACK = 0x01, 0x01 | 0x04  # NLM_F_REQUEST, NLM_F_ACK
 _ERROR = 2  # NLMSG_ERROR: an acknowledgment too, with error 0
 _NESTED = 0x8000
-#: Requests in a datagram; their answers fit the socket's buffer.
-_BATCH = 64
+#: Requests in a datagram; their answers fit the socket's buffer: acknowledgments, and whole connections.
+_BATCH, _ASKED = 64, 32
 
 #: A request but for its tuple: nlmsghdr, nfgenmsg, CTA_TUPLE_ORIG {CTA_TUPLE_IP {…}, CTA_TUPLE_PROTO {…}}. Numbers of
 #: netlink are in the machine's order, addresses and ports in the network's.
-_HEAD = struct.pack("=IHHIIBBHHH", 72, _DELETE, _REQUEST_ACK, 0, 0, socket.AF_INET, 0, 0, 52, _NESTED | 1)
+_HEAD = struct.Struct("=IHHIIBBHHH")
 _IP = struct.pack("=HH", 20, _NESTED | 1)
 _SOURCE, _DESTINATION = struct.pack("=HH", 8, 1), struct.pack("=HH", 8, 2)
 _PROTO = struct.pack("=HH", 28, _NESTED | 2) + struct.pack("=HHBxxx", 5, 1, socket.IPPROTO_TCP)
 _SOURCE_PORT, _DESTINATION_PORT = struct.pack("=HH", 6, 2), struct.pack("=HH", 6, 3)
 _ANSWER = struct.Struct("=IHHIIi")
 
-#: Looking for marks: a dump of what matches.
+#: Reading marks, and looking for them: a dump of what matches.
 _REQUEST_DUMP = 0x1 | 0x300  # NLM_F_REQUEST | NLM_F_DUMP
+_ATTRIBUTES = 20  # where they begin in an answer: behind nlmsghdr and nfgenmsg
 _GET, _GET_ANSWER = 1 << 8 | 1, 1 << 8  # IPCTNL_MSG_CT_GET, and _NEW
 _CTA_MARK, _CTA_MARK_MASK = 8, 21
 
@@ -49,9 +50,35 @@ def delete(keys: Iterable[Key]) -> int:
     done = 0
     with _open() as netlink:
         while some := list(islice(rest, _BATCH)):
-            _send(netlink, b"".join(map(_request, some)))
+            _send(netlink, b"".join(_request(_DELETE, _REQUEST_ACK, key) for key in some))
             done += sum(_heard(netlink, len(some)))
     return done
+
+
+def marks(keys: Iterable[Key]) -> Iterator[tuple[Key, int]]:
+    """The connmarks of those TCP connections among `keys` that it knows; KernelError as above."""
+    rest = iter(keys)
+    with _open() as netlink:
+        while some := list(islice(rest, _ASKED)):
+            _send(netlink, b"".join(_request(_GET, _REQUEST, key) for key in some))
+            for key in some:  # each is answered by a datagram of its own, in their order
+                answer = netlink.recv(65_536)
+                _, kind, *_, code = _ANSWER.unpack_from(answer)
+                if kind == _GET_ANSWER:
+                    yield key, _mark(answer)
+                else:
+                    _known(-code)
+
+
+def _mark(answer: bytes) -> int:
+    """A connection's mark; 0 if it has none."""
+    at = _ATTRIBUTES
+    while at + 4 <= len(answer):
+        length, kind = struct.unpack_from("=HH", answer, at)
+        if kind == _CTA_MARK:
+            return int(struct.unpack_from("!I", answer, at + 4)[0])
+        at += max(4, length + 3 & ~3)
+    return 0
 
 
 def _open() -> socket.socket:
@@ -60,10 +87,10 @@ def _open() -> socket.socket:
     return netlink
 
 
-def _request(key: Key) -> bytes:
+def _request(kind: int, flags: int, key: Key) -> bytes:
     return b"".join(
         (
-            _HEAD,
+            _HEAD.pack(72, kind, flags, 0, 0, socket.AF_INET, 0, 0, 52, _NESTED | 1),
             _IP + _SOURCE,
             key.client.packed,
             _DESTINATION,
@@ -93,14 +120,15 @@ def _heard(netlink: socket.socket, count: int) -> Iterator[bool]:
             at += length + 3 & ~3
             if kind == _ERROR:
                 count -= 1
-                yield _forgotten(-code)
+                yield _known(-code)
 
 
-def _forgotten(error: int) -> bool:
+def _known(error: int) -> bool:
+    """Whether there was such a connection, by how a request about it went."""
     if error == errno.EPERM:
-        raise KernelError("changing connection tracking needs root: run it with sudo")
+        raise KernelError("connection tracking needs root: run it with sudo")
     if error not in (0, errno.ENOENT):
-        raise KernelError(f"connection tracking refused to forget a connection: {os.strerror(error)}")
+        raise KernelError(f"connection tracking refused a request: {os.strerror(error)}")
     return error == 0
 
 

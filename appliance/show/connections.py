@@ -6,20 +6,17 @@ A report is made for a run of the table's entries at a time: a full table has a 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
 
 from appliance.config.config import Config, Timeouts
-from appliance.config.topology import Ends, Topology
+from appliance.config.topology import Topology
 from appliance.flow import Endpoint, Side
-from appliance.nat.connection import Connection, State
+from appliance.nat.connection import Connection, Key, State
 
 _SECOND = 1_000_000_000  # ns
-
-#: Whether a connection between these ends is inspected (`config` says, `daemon` asks).
-Inspected = Callable[[Ends], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +150,21 @@ _HIDDEN = frozenset({State.CLOSED, State.WAITING})
 class Reporter:
     """Makes reports of connections under one configuration; times are counted to `now`, the kernel's clock in ns."""
 
-    def __init__(self, config: Config, now: int, inspected: Inspected = lambda _: False) -> None:
+    def __init__(self, config: Config, now: int) -> None:
         self._topology = Topology(config)
         self._timeouts = config.timeouts
         self._now = now
-        self._inspected = inspected
 
-    def wanted(self, connections: Iterable[Connection], wanted: Choice) -> list[tuple[Connection, ConnectionReport]]:
-        """The connections that are wanted, each with its report."""
-        pairs = ((each, self.report(each)) for each in connections if each.state not in _HIDDEN)
+    def wanted(
+        self, connections: Iterable[Connection], wanted: Choice, inspected: Collection[Key] = ()
+    ) -> list[tuple[Connection, ConnectionReport]]:
+        """The connections that are wanted, each with its report; which are in a class that inspects is `inspected`."""
+        shown = (each for each in connections if each.state not in _HIDDEN)
+        pairs = ((each, self.report(each, each.key in inspected)) for each in shown)
         return [pair for pair in pairs if wanted.takes(pair[1])]
 
-    def report(self, connection: Connection) -> ConnectionReport:
-        """The report of a connection."""
+    def report(self, connection: Connection, inspected: bool = False) -> ConnectionReport:
+        """The report of a connection. What inspection has closed was inspected."""
         ends = self._topology.ends(connection.key, connection.real)
         return ConnectionReport(
             ends.lower,
@@ -175,7 +174,7 @@ class Reporter:
             ends.client,
             ends.server,
             connection.state.name.lower().replace("_", "-"),
-            flags(connection, ends.inbound, not connection.bypass and self._inspected(ends)),
+            flags(connection, ends.inbound, connection.state is State.DEAD or (inspected and not connection.bypass)),
             max(0, self._now - connection.last) // _SECOND,
             max(0, self._now - connection.started) // _SECOND,
             connection.lifetime or _timeout(connection, self._timeouts),

@@ -10,11 +10,20 @@ import pytest
 
 from appliance.control.protocol import Refusal, ShowConnections, ShowNat
 from appliance.daemon.answers import Operators
-from appliance.kernel import netfilter
+from appliance.kernel import conntrack, netfilter
 from appliance.kernel.errors import KernelError
-from appliance.nat.connection import Connection, State
+from appliance.marks import CLASS, GENERATION
+from appliance.nat.connection import Connection, Key, State
 from appliance.show import ConnectionsReport, PortRange, Wanted
 from tests.appliances import PLAIN, connection
+
+
+@pytest.fixture(autouse=True)
+def marks(monkeypatch: pytest.MonkeyPatch) -> dict[Key, int]:
+    """What connection tracking knows."""
+    known: dict[Key, int] = {}
+    monkeypatch.setattr(conntrack, "marks", lambda keys: [(key, known[key]) for key in keys if key in known])
+    return known
 
 
 def operators(*chunks: list[Connection], read: list[int] | None = None) -> Operators:
@@ -53,3 +62,13 @@ def test_what_the_kernel_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     made = operators()
     made.settle(PLAIN)
     assert made.answer(ShowNat()) == Refusal("there is no iptables-save: apt install iptables")
+
+
+def test_a_connection_is_of_the_class_it_carries_whatever_is_in_force(marks: dict[Key, int]) -> None:
+    chunk = [connection(State.ESTABLISHED, port) for port in (1, 2, 3)]
+    marks[chunk[0].key] = GENERATION.put(5) | CLASS.put(2)
+    marks[chunk[1].key] = GENERATION.put(5)
+    parts = operators(chunk).answer(ShowConnections())
+    assert isinstance(parts, Iterator)
+    [report] = [each for each in parts if isinstance(each, ConnectionsReport) and each.connections]
+    assert [each.flags for each in report.connections] == ["UBM", "UB", "UB"]

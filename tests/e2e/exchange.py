@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from appliance.control.client import ask
-from appliance.control.protocol import ShowServicePolicy
+from appliance.control.client import ask, ask_for_parts
+from appliance.control.protocol import ShowConnections, ShowServicePolicy
 from appliance.lab.lab import Lab
 from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER, Network
-from appliance.show import ServicePolicyReport
+from appliance.show import ConnectionReport, ConnectionsReport, ServicePolicyReport
 from tests.e2e.box import fixup, workspace
 from tests.ground import Ground
 
@@ -88,6 +88,7 @@ class Client:
     def __init__(self, ground: Ground, server: IPv4Address, port: int = 25) -> None:
         with ground.within("outside"):
             self._socket = socket.create_connection((str(server), port), 10)
+        self.port = self._socket.getsockname()[1]
         self.banner = self._socket.recv(1000)
 
     def arrives(self, line: bytes) -> bytes:
@@ -118,6 +119,11 @@ class Firewall:
 
     def client(self, server: IPv4Address, port: int = 25) -> Client:
         return Client(self.ground, server, port)
+
+    def connections(self) -> list[ConnectionReport]:
+        """What `show conn` lists."""
+        parts = ask_for_parts(self.lab.directory / "control.sock", ShowConnections())
+        return [each for part in parts if isinstance(part, ConnectionsReport) for each in part.connections]
 
     def packets(self) -> dict[tuple[str, str], int]:
         """By class and inspect map, the packets that were inspected."""

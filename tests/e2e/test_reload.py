@@ -109,6 +109,20 @@ def test_a_class_left_as_it_was_counts_on(firewall: Firewall) -> None:
     assert firewall.packets()["relay", "no-noop"] > more
 
 
+def test_a_connection_that_is_inspected_says_so_whatever_is_in_force(firewall: Firewall) -> None:
+    def flags(client: Client) -> str:
+        [shown] = [each for each in firewall.connections() if each.initiator.port == client.port]
+        return shown.flags
+
+    old = firewall.client(MAPPED_SERVER), firewall.client(MAPPED_EXEMPT)
+    assert [flags(each) for each in old] == ["UOBM", "UOB"]
+    turned = CONFIGURATION.replace("relay\n  inspect esmtp no-noop", "relay").replace("\n  no inspect esmtp", "")
+    turned = turned.replace(" class exempt", " class exempt\n  inspect esmtp no-noop")
+    assert firewall.reload(turned)[0] == 0
+    new = firewall.client(MAPPED_SERVER), firewall.client(MAPPED_EXEMPT)
+    assert [flags(each) for each in (*old, *new)] == ["UOBM", "UOB", "UOB", "UOBM"]
+
+
 def test_addresses_statics_and_access_lists_follow(firewall: Firewall) -> None:
     living = firewall.client(MAPPED_SERVER)
     without = CONFIGURATION.replace(f"permit tcp any host {MAPPED_SERVER} eq smtp", "deny tcp any any eq smtp")

@@ -28,7 +28,8 @@ BOTH = frozenset(Side)
 
 
 def reports(*entries: Connection, wanted: Wanted = ANY, config: Config = PLAIN) -> list[ConnectionReport]:
-    return [report for _, report in Reporter(config, NOW, lambda ends: ends.server.port == 25).wanted(entries, wanted)]
+    inspected = {each.key for each in entries if each.key.port == 25}
+    return [report for _, report in Reporter(config, NOW).wanted(entries, wanted, inspected)]
 
 
 def states(*states: State, wanted: Wanted = ANY) -> list[ConnectionReport]:
@@ -121,6 +122,11 @@ def test_mail_that_is_inspected_has_its_letter_until_it_is_let_go() -> None:
     other = replace(entry, key=replace(entry.key, port=587))
     shown = reports(entry, replace(entry, bypass=True), other, connection(State.SYN))
     assert [each.flags for each in shown] == ["UIOBM", "UIOB", "UIOB", "SaAB"]
+
+
+def test_what_inspection_has_closed_was_inspected() -> None:
+    entry = connection(State.DEAD, sent=BOTH)
+    assert Reporter(PLAIN, NOW).report(entry).flags == "UIOBM"
 
 
 # --- which are wanted
