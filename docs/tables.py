@@ -173,7 +173,7 @@ def _versions() -> Iterable[Row]:
             "`mask-banner all`" if each.banner is Banner.ALL else "`mask-banner`",
             "known" if each.vrfy else "masked",
             "`allow-tls`" if each.allow_tls else "`no allow-tls`",
-            "the seven of RFC 821" if each.basic else "all fifteen",
+            "the seven of RFC 821" if each.pix6 else "all fifteen",
             "`nat-control`" if each.nat_control else "",
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from ipaddress import IPv4Network
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
 
 from appliance.policy.acl import ANY, Endpoint, IcmpType, Ports
 
@@ -171,18 +172,33 @@ def icmp_text(icmp: IcmpType) -> str:
     return name if icmp.code is None else f"{name} {icmp.code}"
 
 
-def endpoint_text(endpoint: Endpoint) -> str:
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a configuration is printed: addresses by their names where `names` is on, PIX 6's forms where it is one's."""
+
+    names: Mapping[IPv4Address, str] = field(default_factory=dict)
+    pix6: bool = False
+
+    def address(self, address: IPv4Address) -> str:
+        """``192.0.2.25``, or the name that stands for it."""
+        return self.names.get(address) or str(address)
+
+
+#: Addresses as they are, and 7.0's forms.
+PLAIN = Spelling()
+
+
+def endpoint_text(endpoint: Endpoint, spelling: Spelling = PLAIN) -> str:
     """An end of an entry: ``any``, ``host 192.0.2.25``, ``object-group servers``."""
-    return network_text(endpoint) if isinstance(endpoint, IPv4Network) else str(endpoint)
+    return network_text(endpoint, spelling) if isinstance(endpoint, IPv4Network) else str(endpoint)
 
 
-def network_text(network: IPv4Network) -> str:
+def network_text(network: IPv4Network, spelling: Spelling = PLAIN) -> str:
     """``any``, ``host 192.0.2.25``, ``192.0.2.0 255.255.255.0``"""
     if network == ANY:
         return "any"
-    if network.prefixlen == 32:
-        return f"host {network.network_address}"
-    return f"{network.network_address} {network.netmask}"
+    address = spelling.address(network.network_address)
+    return f"host {address}" if network.prefixlen == 32 else f"{address} {network.netmask}"
 
 
 def clock_text(seconds: int) -> str:

@@ -40,7 +40,7 @@ class Version:
     banner: Banner = Banner.KEEP_2_AND_0
     vrfy: bool = True  # VRFY is a known parameter of the EHLO reply
     allow_tls: bool = False
-    basic: bool = False  # the seven commands of RFC 821 alone, EHLO not among them
+    pix6: bool = False  # the seven commands of RFC 821 alone, EHLO not among them; `fixup`, and its own spelling
     nat_control: bool = False
     inspect_line: str = _LINE  # behind the map's name in `show service-policy`
 
@@ -59,7 +59,7 @@ SEED = Version("", (0, 0), Addresses.BOTH)
 
 #: Oldest first.
 VERSIONS = (
-    Version("pix-6.3", (0, 0), Addresses.MAPPED, vrfy=False, basic=True, nat_control=True),
+    Version("pix-6.3", (0, 0), Addresses.MAPPED, vrfy=False, pix6=True, nat_control=True),
     Version("asa-7.2", (7, 0), Addresses.MAPPED, vrfy=False),
     Version("asa-8.2", (8, 0), Addresses.MAPPED, inspect_line=_LINE_8),
     Version("asa-8.4", (8, 3), Addresses.REAL, inspect_line=_LINE_8),
@@ -85,6 +85,6 @@ def of_release(release: str) -> Version:
 @functools.cache
 def _default_map(version: Version) -> InspectMap:
     matches = DEFAULT_MAP.matches
-    if version.basic:
+    if version.pix6:
         matches = (Match("cmd-verb", Reaction(Deed.MASK), words=_BEYOND_BASIC), *matches)
     return replace(DEFAULT_MAP, parameters=version.parameters, matches=matches)

@@ -330,6 +330,15 @@ def loggings(draw: st.DrawFn, nameifs: list[str]) -> Logging:
     )
 
 
+#: Addresses that stand in translations, masks among them; names that could be taken for something else.
+NAMED = st.builds(
+    Name,
+    st.sampled_from(["mail", "mail-server", "any", "host", "tcp", "10.0.0.1", "eq", "interface", "0"]) | NAMES,
+    st.sampled_from(["192.0.2.7", "203.0.113.7", "10.0.0.1", "10.1.0.1", "0.0.0.0", "255.255.0.0"]).map(IPv4Address)
+    | ADDRESSES,
+    st.just("") | TEXTS,
+)
+
 ACCEPTED = (
     Accepted("enable password x encrypted", Section.NAME),
     Accepted("pager lines 24", Section.ACCESS_LISTS),
@@ -383,7 +392,7 @@ def configs(draw: st.DrawFn) -> Config:
         compatibility=compatibility,
         accepted=draw(st.sampled_from([(), ACCEPTED])),
         names_shown=draw(st.booleans()),
-        names=draw(st.sampled_from([(), (Name("mail", IPv4Address("192.0.2.25"), "the server"),)])),
+        names=draw(st.lists(NAMED, max_size=3, unique_by=lambda each: each.name).map(tuple)),
         objects=objects,
         service_objects=service_objects,
         groups=grouped,

@@ -64,3 +64,55 @@ def test_with_all_the_default_map_stands_as_the_reference_has_it() -> None:
     assert "timeout embryonic 0:00:30\n" in text
     assert "logging buffer-size 4096\n" in text
     assert "logging facility 20\n" in text
+
+
+def printed(text: str) -> list[str]:
+    found = load(text)
+    assert found.config is not None, [each.render("x") for each in found.diagnostics]
+    return running_config(found.config).splitlines()
+
+
+NAMED = """\
+names
+name 192.0.2.25 mail
+interface Ethernet0/1
+ nameif inside
+ ip address 192.0.2.1 255.255.255.0
+interface Ethernet0/0
+ nameif outside
+access-list in remark to 192.0.2.25
+access-list in extended permit tcp any host 192.0.2.25
+static (inside,outside) 203.0.113.25 192.0.2.25
+"""
+
+
+def test_addresses_are_printed_by_their_names_where_names_is_on() -> None:
+    lines = printed(NAMED)
+    assert "access-list in extended permit tcp any host mail" in lines
+    assert "static (inside,outside) 203.0.113.25 mail netmask 255.255.255.255" in lines
+    assert "access-list in remark to 192.0.2.25" in lines, "a text is nobody's address"
+    assert "access-list in extended permit tcp any host 192.0.2.25" in printed(f"{NAMED}no names\n")
+
+
+PIX = "PIX Version 6.3(5)\nfixup protocol smtp 2525\n"
+
+
+def test_a_pix_6_prints_fixups_and_its_default_among_them() -> None:
+    lines = printed(PIX)
+    assert [each for each in lines if "smtp" in each] == ["fixup protocol smtp 25", "fixup protocol smtp 2525"]
+    assert not any("map" in each for each in lines)
+    assert [each for each in printed("PIX Version 6.3(5)\nno fixup protocol smtp 25\n") if "smtp" in each] == [
+        "no fixup protocol smtp 25"
+    ]
+    assert not any("2525" in each for each in printed(f"{PIX}no fixup protocol smtp 2525\n"))
+
+
+def test_what_fixups_cannot_say_a_pix_6_prints_as_maps() -> None:
+    lines = printed(f"{PIX}policy-map global_policy\n class inspection_default\n  set connection conn-max 5\n")
+    assert "  set connection conn-max 5" in lines
+    assert not any(each.startswith("fixup") for each in lines)
+
+
+def test_from_7_on_a_fixup_is_printed_as_maps() -> None:
+    lines = printed(f"ASA Version 7.2(4)\n{PIX.splitlines()[1]}\n")
+    assert "class-map class_smtp_2525" in lines

@@ -43,7 +43,10 @@ _FIXUPS = (
 #: How statements begin that stand alone, by where the running-config has them.
 HEADS: dict[Section, tuple[str, ...]] = {
     Section.NAME: ("domain-name", "enable password", "passwd", "password encryption", "terminal width"),
-    Section.INTERFACES: ("banner", "boot", "clock", "dns-guard", "ftp mode", "jumbo-frame"),
+    Section.INTERFACES: (
+        *("banner", "boot", "clock", "dns-guard", "ftp mode", "jumbo-frame"),
+        f"fixup protocol <_={'|'.join(_FIXUPS)}>",
+    ),
     Section.ACCESS_LISTS: (
         *("access-list alert-interval", "access-list deny-flow-max"),
         *("arp", "asdm", "capture", "failover", "floodguard", "flow-export", "icmp", "ip audit", "ip local pool"),
@@ -75,7 +78,6 @@ HEADS: dict[Section, tuple[str, ...]] = {
             "vpdn",
         ),
         *("vpn-addr-assign", "vpn-sessiondb", "vpnclient", "vpngroup", "wccp", "xlate"),
-        f"fixup protocol <_={'|'.join(_FIXUPS)}>",
     ),
     Section.POLICIES: ("prompt", "mount", "hw-module"),
 }

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 from appliance.config.config import AccessGroup, TimeRange
 from appliance.config.diagnostics import INVALID
-from appliance.config.names import LEVELS, endpoint_text, icmp_text, ports_text
+from appliance.config.names import LEVELS, PLAIN, Spelling, endpoint_text, icmp_text, ports_text
 from appliance.config.statements.accepted import AcceptedStatements, Section
 from appliance.config.syntax import Mode, Statement, both
 from appliance.policy.acl import AccessList, Ace, Endpoint, IcmpType, Log, Named, Ports, Remark
@@ -138,28 +138,28 @@ def _insert(entries: list[Ace | Remark], entry: Ace | Remark, position: int | No
     entries.insert(len(entries) if position is None else position - 1, entry)
 
 
-def access_list_lines(access_list: AccessList) -> Iterator[str]:
+def access_list_lines(access_list: AccessList, spelling: Spelling = PLAIN) -> Iterator[str]:
     """``access-list …``, line by line."""
     for entry in access_list.entries:
-        yield f"access-list {access_list.name} {entry_text(entry)}"
+        yield f"access-list {access_list.name} {entry_text(entry, spelling)}"
 
 
-def entry_text(entry: Ace | Remark) -> str:
+def entry_text(entry: Ace | Remark, spelling: Spelling = PLAIN) -> str:
     """``extended permit tcp any host 203.0.113.125 eq smtp``, ``remark TEXT``"""
     match entry:
         case Remark(text=text):
             return f"remark {text}"
         case Ace():
-            return f"extended {ace_text(entry)}"
+            return f"{'' if spelling.pix6 else 'extended '}{ace_text(entry, spelling)}"
         case other:
             assert_never(other)
 
 
-def ace_text(ace: Ace) -> str:
+def ace_text(ace: Ace, spelling: Spelling = PLAIN) -> str:
     """An entry behind ``extended``."""
     words = ["permit" if ace.permit else "deny", str(ace.protocol)]
     for endpoint, ports in ((ace.source, ace.source_ports), (ace.destination, ace.destination_ports)):
-        words.append(endpoint_text(endpoint))
+        words.append(endpoint_text(endpoint, spelling))
         if isinstance(ports, Ports):
             words.append(ports_text("tcp-udp" if isinstance(ace.protocol, Named) else ace.protocol, ports))
         elif ports is not None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
 from appliance.config.config import Interface, Route
-from appliance.config.names import description
+from appliance.config.names import PLAIN, Spelling, description
 from appliance.config.statements.sheet import Sheet
 from appliance.config.syntax import ACCEPTED, Mode, Statement, both
 
@@ -157,7 +157,7 @@ class Interfaces(Sheet):
         self.same_level.discard(between)
 
 
-def interface_lines(interface: Interface) -> Iterator[str]:
+def interface_lines(interface: Interface, spelling: Spelling = PLAIN) -> Iterator[str]:
     """``interface …`` and its block."""
     yield f"interface {interface.name}"
     yield from description(interface.description)
@@ -165,14 +165,60 @@ def interface_lines(interface: Interface) -> Iterator[str]:
         yield " shutdown"
     if interface.hardware is not None:
         yield f" hardware {interface.hardware}"
+    yield from _names_and_level(interface)
+    if not any(each.startswith("ip address") for each in interface.accepted):
+        yield _address_line(interface, spelling)
+    yield from (f" {each}" for each in interface.accepted)
+
+
+def _names_and_level(interface: Interface) -> Iterator[str]:
     yield " no nameif" if interface.nameif is None else f" nameif {interface.nameif}"
     level = interface.security_level
     yield " no security-level" if level is None else f" security-level {level}"
-    address = interface.address
-    standby = "" if interface.standby is None else f" standby {interface.standby}"
-    if not any(each.startswith("ip address") for each in interface.accepted):
-        yield " no ip address" if address is None else f" ip address {address.ip} {address.netmask}{standby}"
-    yield from (f" {each}" for each in interface.accepted)
+
+
+def _address_line(interface: Interface, spelling: Spelling) -> str:
+    address, standby = interface.address, interface.standby
+    if address is None:
+        return " no ip address"
+    unit = "" if standby is None else f" standby {standby}"
+    return f" ip address {spelling.address(address.ip)} {address.netmask}{unit}"
+
+
+def pix6_interface_lines(interfaces: Iterable[Interface]) -> Iterator[str]:
+    """The same in PIX 6's lines: what has no line of its own there stays in the block that is ours.
+
+    Addresses are no names yet: these lines come first.
+    """
+    for each in interfaces:
+        yield f"interface {each.name} auto{' shutdown' if each.shutdown else ''}"
+        yield from description(each.description)
+        if each.hardware is not None:
+            yield f" hardware {each.hardware}"
+        if not _has_line(each):
+            yield from _names_and_level(each)
+        if each.address is not None and (each.standby is not None or not _has_line(each)):
+            yield _address_line(each, PLAIN)
+        yield from (f" {text}" for text in each.accepted)
+    for each in filter(_has_line, interfaces):
+        yield f"nameif {each.name} {each.nameif} security{each.security_level}"
+
+
+def pix6_address_lines(interfaces: Iterable[Interface], spelling: Spelling) -> Iterator[str]:
+    """``ip address NAMEIF …``"""
+    for each in filter(_has_line, interfaces):
+        if each.address is not None and each.standby is None:
+            yield f"ip address {each.nameif} {spelling.address(each.address.ip)} {each.address.netmask}"
+
+
+def _has_line(interface: Interface) -> bool:
+    return interface.nameif is not None and interface.security_level is not None
+
+
+def route_line(route: Route, spelling: Spelling = PLAIN) -> str:
+    """``route …``"""
+    network = f"{spelling.address(route.network.network_address)} {route.network.netmask}"
+    return f"route {route.interface} {network} {spelling.address(route.gateway)} {route.metric}"
 
 
 #: What an interface of a real configuration says that means nothing to a Linux device.
@@ -204,6 +250,7 @@ STATEMENTS = {
         Statement(
             f"interface <name:name> <_={_SPEEDS}> [<shutdown=shutdown>]",
             Interfaces.hardware_speed,
+            Mode.INTERFACE,
             says="PIX 6: the speed is accepted, not acted on",
         ),
         Statement(

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from appliance.config.config import Logging, LoggingHost
-from appliance.config.names import LEVELS
+from appliance.config.names import LEVELS, PLAIN, Spelling
 from appliance.config.statements.accepted import AcceptedStatements, Section
 from appliance.config.syntax import Mode, Statement, both
 
@@ -66,10 +66,10 @@ def _flag(**fields: object) -> Callable[[Logs], None]:
     return lambda draft: draft.logging(**fields)
 
 
-def logging_lines(logging: Logging, everything: bool) -> Iterator[str]:
+def logging_lines(logging: Logging, everything: bool, spelling: Spelling = PLAIN) -> Iterator[str]:
     default = Logging()
     if logging.enabled:
-        yield "logging enable"
+        yield "logging on" if spelling.pix6 else "logging enable"
     if logging.timestamp:
         yield "logging timestamp"
     if everything or logging.buffer_size != default.buffer_size:
@@ -84,7 +84,7 @@ def logging_lines(logging: Logging, everything: bool) -> Iterator[str]:
         yield f"logging device-id {'' if logging.device_id == 'hostname' else 'string '}{logging.device_id}"
     for host in logging.hosts:
         port = "" if host.port == 514 else f" udp/{host.port}"
-        yield f"logging host {host.interface} {host.address}{port}"
+        yield f"logging host {host.interface} {spelling.address(host.address)}{port}"
     for number, level in logging.levels:
         yield f"logging message {number} level {LEVELS[level]}"
     for message in sorted(logging.disabled):

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from appliance.config.config import Name
-from appliance.config.names import description, endpoint_text, icmp_text, ports_text
+from appliance.config.names import PLAIN, Spelling, description, endpoint_text, icmp_text, ports_text
 from appliance.config.statements.sheet import Sheet
 from appliance.config.syntax import Mode, Statement, both
 from appliance.policy.acl import IcmpType, Named, Ports
@@ -178,16 +178,16 @@ def name_lines(name: Name) -> Iterator[str]:
     yield f"name {name.address} {name.name}" + (f" description {name.description}" if name.description else "")
 
 
-def network_object_lines(found: NetworkObject) -> Iterator[str]:
+def network_object_lines(found: NetworkObject, spelling: Spelling = PLAIN) -> Iterator[str]:
     """``object network …`` without its translation."""
     yield f"object network {found.name}"
     match found.place:
         case IPv4Network(prefixlen=32):
-            yield f" host {found.place.network_address}"
+            yield f" host {spelling.address(found.place.network_address)}"
         case IPv4Network():
-            yield f" subnet {found.place.network_address} {found.place.netmask}"
+            yield f" subnet {spelling.address(found.place.network_address)} {found.place.netmask}"
         case AddressRange(first, last):
-            yield f" range {first} {last}"
+            yield f" range {spelling.address(first)} {spelling.address(last)}"
         case Fqdn(name):
             yield f" fqdn v4 {name}"
     yield from description(found.description)
@@ -211,22 +211,22 @@ def _service_text(service: Service) -> str:
     return " ".join(words)
 
 
-def group_lines(group: Group) -> Iterator[str]:
+def group_lines(group: Group, spelling: Spelling = PLAIN) -> Iterator[str]:
     """``object-group …`` and its members."""
     yield f"object-group {group.kind.value} {group.name} {group.protocol}".rstrip()
     yield from description(group.description)
     for member in group.members:
-        yield f" {_member_text(member, group)}"
+        yield f" {_member_text(member, group, spelling)}"
 
 
-def _member_text(member: Member, group: Group) -> str:
+def _member_text(member: Member, group: Group, spelling: Spelling) -> str:
     match member:
         case Named(kind="group-object"):
             return str(member)
         case IPv4Network() if member.prefixlen == 32 or member.prefixlen:
-            return f"network-object {endpoint_text(member)}"
+            return f"network-object {endpoint_text(member, spelling)}"
         case IPv4Network():
-            return f"network-object {member.network_address} {member.netmask}"
+            return f"network-object {spelling.address(member.network_address)} {member.netmask}"
         case Named():
             return f"{'network' if group.kind is GroupKind.NETWORK else 'service'}-object {member}"
         case Ports():

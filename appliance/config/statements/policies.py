@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, assert_never
 
 from appliance.config.arguments import CLASS_TIMEOUTS, LIMITS
-from appliance.config.config import ServicePolicy
+from appliance.config.config import Config, ServicePolicy
 from appliance.config.diagnostics import INVALID
 from appliance.config.names import clock_text, description, ports_text
 from appliance.config.statements.accepted import INSPECTIONS
@@ -249,29 +249,37 @@ class Policies(InspectMaps):
 
     def fixup(self, ports: Ports | None = None) -> None:
         """``fixup protocol smtp 25``"""
-        told = "" if ports is None else f" {_span(ports)}"
-        self.warn("", f"INFO: converting 'fixup protocol smtp{told}' to MPF commands")
-        self._inspect_ports(ports, InspectEsmtp())
+        if not self.version.pix6:
+            told = "" if ports is None else f" {_span(ports)}"
+            self.warn("", f"INFO: converting 'fixup protocol smtp{told}' to MPF commands")
+        self.inspect_by_default()
+        self.inspect_ports(ports, InspectEsmtp())
 
     def no_fixup(self, ports: Ports | None = None) -> None:
         """Of one port; without one all others go and 25 comes back (asa.md §1.1)."""
+        self.inspect_by_default()
+        if ports is not None and (ports.low, ports.high) == (SMTP, SMTP):
+            self.inspect_ports(ports, None)
+            return
         if ports is not None:
-            self._inspect_ports(ports, None)
+            name = f"class_smtp_{_span(ports)}"
+            self._policies.get(self._global_policy(), {}).pop(name, None)
+            self.class_maps.pop(name, None)
             return
         for name in [each for each in self._policies.get(self._global_policy(), {}) if each.startswith("class_smtp_")]:
-            del self._policies[self._global_policy()][name]
-        self._inspect_ports(None, InspectEsmtp())
+            del self._policies[self._global_policy()][name], self.class_maps[name]
+        self.inspect_ports(None, InspectEsmtp())
 
     def inspect_by_default(self) -> None:
         """Where the version has ``fixup protocol smtp 25`` and the file says nothing of the matter."""
-        if self.version.basic and None not in self.services:
-            self._inspect_ports(None, InspectEsmtp())
+        if self.version.pix6 and None not in self.services:
+            self.inspect_ports(None, InspectEsmtp())
 
     def _global_policy(self) -> str:
         known = self.services.get(None)
         return known.policy_map if known is not None else FIXUP_POLICY
 
-    def _inspect_ports(self, ports: Ports | None, inspect: InspectEsmtp | None) -> None:
+    def inspect_ports(self, ports: Ports | None, inspect: InspectEsmtp | None) -> None:
         name, match = FIXUP_CLASS, MatchDefaultInspectionTraffic()
         if ports is not None and (ports.low, ports.high) != (SMTP, SMTP):
             name, port = f"class_smtp_{_span(ports)}", MatchPort("tcp", ports)
@@ -281,6 +289,21 @@ class Policies(InspectMaps):
         classes = self._policies.setdefault(policy, {})
         classes[name] = replace(classes.get(name, PolicyClass(name)), inspect=inspect)
         self.services.setdefault(None, ServicePolicy(policy, None, self._line.number))
+
+
+def fixup_lines(config: Config) -> list[str]:
+    """The ``fixup protocol smtp`` statements that say what the maps of `config` say; none where they say more."""
+    policy = config.policy_map(FIXUP_POLICY)
+    draft, lines = Policies(), []
+    for each in policy.classes if policy else ():
+        class_map = config.class_map(each.name)
+        match = class_map.match if class_map is not None else None
+        ports = match.ports if isinstance(match, MatchPort) else Ports("eq", SMTP, SMTP)
+        inspect = each.inspect if isinstance(each.inspect, InspectEsmtp) else None
+        draft.inspect_ports(ports, inspect)
+        lines.append(f"{'' if inspect else 'no '}fixup protocol smtp {_span(ports)}")
+    said = tuple(draft.class_maps.values()), draft.policy_maps(), tuple(draft.services.values())
+    return lines if said == (config.class_maps, config.policy_maps, config.service_policies) else []
 
 
 def _field(name: str) -> str:

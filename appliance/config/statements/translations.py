@@ -11,7 +11,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, assert_never
 
-from appliance.config.names import port_name
+from appliance.config.names import PLAIN, Spelling, port_name
 from appliance.config.nat import (
     GlobalStatement,
     ManualNat,
@@ -211,52 +211,55 @@ class Translations(Objects):
         )
 
 
-def translation_line(statement: TranslationStatement) -> str:
+def translation_line(statement: TranslationStatement, spelling: Spelling = PLAIN) -> str:
     """The statement; that of an object without its head."""
     match statement:
         case StaticStatement():
-            return _static_line(statement)
+            return _static_line(statement, spelling)
         case NatStatement():
-            of = _network(statement.network) if statement.network else f"access-list {statement.access_list}"
+            of = _network(statement.network, spelling) if statement.network else f"access-list {statement.access_list}"
             words = [f"nat ({statement.interface}) {statement.number} {of}"]
             words += ["outside"] if statement.outside else []
-            return " ".join([*words, *_trailer(statement.trailer)])
+            limits = spelling if statement.network else replace(spelling, pix6=False)  # PIX 6 has none of lists
+            return " ".join([*words, *_trailer(statement.trailer, limits)])
         case GlobalStatement():
             return _global_line(statement)
         case ObjectNat():
-            return _object_line(statement)
+            return _object_line(statement, spelling)
         case ManualNat():
             return _manual_line(statement)
         case other:
             assert_never(other)
 
 
-def _network(network: IPv4Network) -> str:
+def _network(network: IPv4Network, spelling: Spelling) -> str:
     """``10.0.0.0 255.0.0.0``, whatever network it is."""
-    return f"{network.network_address} {network.netmask}"
+    return f"{spelling.address(network.network_address)} {network.netmask}"
 
 
-def _static_line(static: StaticStatement) -> str:
+def _static_line(static: StaticStatement, spelling: Spelling) -> str:
     words = [f"static ({static.real_interface},{static.mapped_interface})"]
-    ports, mapped = static.ports, "interface" if static.mapped is None else str(static.mapped)
+    ports, mapped = static.ports, "interface" if static.mapped is None else spelling.address(static.mapped)
     if ports is None:
-        words += [mapped, str(static.real)]
+        words += [mapped, spelling.address(static.real)]
     else:
         words += [ports.protocol, mapped, port_name(ports.protocol, ports.mapped)]
-        words += [str(static.real), port_name(ports.protocol, ports.real)]
+        words += [spelling.address(static.real), port_name(ports.protocol, ports.real)]
     words.append(f"netmask {IPv4Network((0, static.prefix)).netmask}")
-    return " ".join([*words, *_trailer(static.trailer)])
+    return " ".join([*words, *_trailer(static.trailer, spelling)])
 
 
-def _trailer(trailer: Trailer) -> Iterator[str]:
+def _trailer(trailer: Trailer, spelling: Spelling) -> Iterator[str]:
+    """PIX 6 has no word before the limits, and prints them where there are none."""
     if trailer.dns:
         yield "dns"
     if trailer.norandomseq:
         yield "norandomseq"
-    if trailer.tcp or trailer.embryonic:
+    if spelling.pix6:
+        yield f"{trailer.tcp} {trailer.embryonic}"
+    elif trailer.tcp or trailer.embryonic:
         yield f"tcp {trailer.tcp}"
-    if trailer.embryonic:
-        yield str(trailer.embryonic)
+        yield from [str(trailer.embryonic)] if trailer.embryonic else []
     if trailer.udp:
         yield f"udp {trailer.udp}"
 
@@ -270,9 +273,10 @@ def _global_line(found: GlobalStatement) -> str:
     return f"global ({found.interface}) {found.number} {what}{mask}"
 
 
-def _object_line(nat: ObjectNat) -> str:
+def _object_line(nat: ObjectNat, spelling: Spelling) -> str:
     words = [f"nat ({nat.real_interface},{nat.mapped_interface})", "dynamic" if nat.dynamic else "static"]
-    words.append("interface" if nat.mapped is None else str(nat.mapped))
+    mapped = spelling.address(nat.mapped) if isinstance(nat.mapped, IPv4Address) else nat.mapped
+    words.append("interface" if mapped is None else mapped)
     words += ["interface"] if nat.overload else []
     words += nat.options
     if nat.ports is not None:
