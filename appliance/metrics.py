@@ -1,8 +1,8 @@
 """The snapshot as Prometheus metrics, read when it is scraped, in a registry of its own.
 
-What grows is a counter, what is so many now is a gauge; nothing is kept here and nothing is derived from logs. The
-queue's metrics are named after node_exporter's ``node_nfqueue_…`` (field-notes §3), with our prefix. Labels come from
-the configuration and from the tables of the code, never from the wire.
+`FAMILIES` is the one table of them; nothing is kept here and nothing is derived from logs. The queue's metrics are
+named after node_exporter's ``node_nfqueue_…`` (field-notes §3), with our prefix. Labels come from the configuration and
+from the tables of the code, never from the wire.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -32,6 +33,25 @@ _SCRAPES = 8
 Source = Callable[[], tuple[Config, Snapshot]]
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Metrics of one name: what grows is a counter, what is so many now is a gauge."""
+
+    kind: type[CounterMetricFamily] | type[GaugeMetricFamily]
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def exposed(self) -> str:
+        """The name a scraper sees: a counter's has ``_total`` behind it."""
+        return f"{self.name}_total" if self.kind is CounterMetricFamily else self.name
+
+
+#: A number: whose it is, under which labels' values.
+Sample = tuple[Family, tuple[str, ...], float]
+
+
 class SnapshotCollector(Collector):
     """Asks `source` for the configuration in force and a snapshot at every scrape."""
 
@@ -44,14 +64,10 @@ class SnapshotCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics of one moment."""
-        config, snapshot = self._source()
-        yield from _inspections(config, snapshot)
-        yield from _statics(snapshot.statics)
-        yield from _limited_classes(snapshot.classes)
-        yield from _connections(snapshot)
-        yield from _queues(snapshot.queues)
-        yield from _engine(snapshot)
-        yield from _logging(snapshot)
+        made = {each: each.kind(each.name, each.help, labels=each.labels) for each in FAMILIES}
+        for family, labels, value in _samples(*self._source()):
+            made[family].add_metric(labels, value)
+        yield from made.values()
 
 
 def registry(source: Source) -> CollectorRegistry:
@@ -66,35 +82,99 @@ def exposition(config: Config, snapshot: Snapshot) -> str:
     return generate_latest(registry(lambda: (config, snapshot))).decode()
 
 
-# --- families ---------------------------------------------------------------------------------------------------
+# --- the table --------------------------------------------------------------------------------------------------
 
-_CLASS = ("interface", "policy", "class", "map")
+_COUNTER, _GAUGE = CounterMetricFamily, GaugeMetricFamily
+_CLASS = ("interface", "policy", "class")  # `interface` is empty for the global policy
+_INSPECTED = (*_CLASS, "map")
+_STATIC = ("mapped", "real")
+_DATAGRAM = ("interface", "address", "result")
+_MATCH = (*_INSPECTED, "number", "match", "action")
+
+PACKETS = Family(_COUNTER, "fixup_inspect_packets", "Packets handed to the inspector.", _INSPECTED)
+DROPPED = Family(
+    _COUNTER, "fixup_inspect_dropped_packets", "Packets inspection dropped, by how.", (*_INSPECTED, "action")
+)
+MATCHES = Family(_COUNTER, "fixup_inspect_matches", "Times a match line of the map was met.", _MATCH)
+EVENTS = Family(_COUNTER, "fixup_inspect_events", "What the inspector saw, by kind.", (*_INSPECTED, "event"))
+USED = Family(_GAUGE, "fixup_static_connections", "TCP connections of a mapped address.", _STATIC)
+LIMIT = Family(_GAUGE, "fixup_static_connections_limit", "The most there may be, 0: any.", _STATIC)
+HALF = Family(_GAUGE, "fixup_static_embryonic_connections", "Half-open ones among them.", _STATIC)
+HALF_LIMIT = Family(_GAUGE, "fixup_static_embryonic_connections_limit", "The most there may be, 0: any.", _STATIC)
+REFUSED = Family(
+    _COUNTER,
+    "fixup_static_refused_connections",
+    "SYNs dropped (max_conns) or intercepted (embryonic).",
+    (*_STATIC, "limit"),
+)
+CLASS_USED = Family(_GAUGE, "fixup_class_connections", "TCP connections of a class with limits.", _CLASS)
+CLASS_HALF = Family(_GAUGE, "fixup_class_embryonic_connections", "Half-open ones among them.", _CLASS)
+CLASS_REFUSED = Family(
+    _COUNTER, "fixup_class_refused_connections", "SYNs that found a limit of the class reached.", (*_CLASS, "limit")
+)
+IN_USE = Family(_GAUGE, "fixup_connections", "TCP connections in use.")
+MOST_USED = Family(_GAUGE, "fixup_connections_most", "The most there were at once.")
+TRANSLATIONS = Family(_GAUGE, "fixup_translations", "Translations in use.")
+HOSTS = Family(_GAUGE, "fixup_local_hosts", "Hosts with connections.", ("interface",))
+MOST_HOSTS = Family(_GAUGE, "fixup_local_hosts_most", "The most there were at once.", ("interface",))
+TABLE_FULL = Family(_COUNTER, "fixup_kernel_table_full", "SYNs for which the connection table had no room.")
+QUEUE_LENGTH = Family(_GAUGE, "fixup_nfqueue_queue_length", "Packets waiting for a worker.", ("queue",))
+QUEUE_DROPPED = Family(
+    _COUNTER,
+    "fixup_nfqueue_packets_dropped",
+    "Packets the kernel dropped: the queue was full, or the worker's socket buffer.",
+    ("queue", "reason"),
+)
+QUEUE_WORKER = Family(_GAUGE, "fixup_nfqueue_info", "Which worker serves a queue; always 1.", ("queue", "pid"))
+ENGINE_EVENTS = Family(
+    _COUNTER, "fixup_engine_events", "What the packet engine counted, by the names of its table.", ("event",)
+)
+WAITING = Family(
+    _GAUGE,
+    "fixup_engine_waiting_packets",
+    "Packets that wait behind a gap, or for a decision: they are in the queue's length too.",
+)
+EVENTS_LOST = Family(_COUNTER, "fixup_kernel_events_lost", "Connection events that found the kernel's ring full.")
+MESSAGES = Family(_COUNTER, "fixup_log_messages", "Messages a destination took.", ("destination",))
+DATAGRAMS = Family(
+    _COUNTER, "fixup_log_host_datagrams", "Datagrams to a logging host, by what became of them.", _DATAGRAM
+)
+
+#: Every metric there is, in the order they are exposed.
+FAMILIES = tuple(each for each in list(globals().values()) if isinstance(each, Family))
 
 
-def _inspections(config: Config, snapshot: Snapshot) -> Iterator[Metric]:
-    """A label set per inspecting class; `interface` is empty for the global policy."""
-    packets = CounterMetricFamily("fixup_inspect_packets", "Packets handed to the inspector.", labels=_CLASS)
-    dropped = CounterMetricFamily(
-        "fixup_inspect_dropped_packets", "Packets inspection dropped, by how.", labels=(*_CLASS, "action")
-    )
-    matches = CounterMetricFamily(
-        "fixup_inspect_matches", "Times a match line of the map was met.", labels=(*_CLASS, "number", "match", "action")
-    )
-    events = CounterMetricFamily("fixup_inspect_events", "What the inspector saw, by kind.", labels=(*_CLASS, "event"))
-    for labels, report in _classes(config, snapshot):
-        packets.add_metric(labels, report.packet)
-        dropped.add_metric((*labels, "drop"), report.drop)
-        dropped.add_metric((*labels, "reset"), report.reset_drop)
-        for number, each in enumerate(report.matches, 1):
-            matches.add_metric((*labels, str(number), each.match, each.action), each.packet)
-        for event, count in report.counts.items():
-            if event not in _PACKETS:
-                events.add_metric((*labels, event), count)
-    yield from (packets, dropped, matches, events)
+# --- what is read of a snapshot ---------------------------------------------------------------------------------
+
+
+def _samples(config: Config, snapshot: Snapshot) -> Iterator[Sample]:
+    yield from _inspections(config, snapshot)
+    yield from _statics(snapshot.statics)
+    yield from _limited_classes(snapshot.classes)
+    yield from _connections(snapshot)
+    yield from _queues(snapshot.queues)
+    for event, count in snapshot.engine.items():
+        yield ENGINE_EVENTS, (event,), count
+    yield WAITING, (), waiting(snapshot.engine)
+    yield EVENTS_LOST, (), snapshot.events_lost
+    yield from _logging(snapshot)
 
 
 #: The slots that have families of their own.
 _PACKETS = frozenset({"packet", "drop", "reset-drop"})
+
+
+def _inspections(config: Config, snapshot: Snapshot) -> Iterator[Sample]:
+    """A label set per inspecting class."""
+    for labels, report in _classes(config, snapshot):
+        yield PACKETS, labels, report.packet
+        yield DROPPED, (*labels, "drop"), report.drop
+        yield DROPPED, (*labels, "reset"), report.reset_drop
+        for number, each in enumerate(report.matches, 1):
+            yield MATCHES, (*labels, str(number), each.match, each.action), each.packet
+        for event, count in report.counts.items():
+            if event not in _PACKETS:
+                yield EVENTS, (*labels, event), count
 
 
 def _classes(config: Config, snapshot: Snapshot) -> Iterator[tuple[tuple[str, ...], InspectionReport]]:
@@ -104,112 +184,56 @@ def _classes(config: Config, snapshot: Snapshot) -> Iterator[tuple[tuple[str, ..
                 yield (policy.interface or "", policy.name, each.name, each.inspection.map), each.inspection
 
 
-def _statics(statics: tuple[StaticUse, ...]) -> Iterator[Metric]:
+def _statics(statics: tuple[StaticUse, ...]) -> Iterator[Sample]:
     """A label set per mapped address; a limit of 0 is none, as in the rule file."""
-    labels = ("mapped", "real")
-    used = GaugeMetricFamily("fixup_static_connections", "TCP connections of a mapped address.", labels=labels)
-    limit = GaugeMetricFamily("fixup_static_connections_limit", "The most there may be, 0: any.", labels=labels)
-    half = GaugeMetricFamily("fixup_static_embryonic_connections", "Half-open ones among them.", labels=labels)
-    half_limit = GaugeMetricFamily(
-        "fixup_static_embryonic_connections_limit", "The most there may be, 0: any.", labels=labels
-    )
-    refused = CounterMetricFamily(
-        "fixup_static_refused_connections",
-        "SYNs dropped (max_conns) or intercepted (embryonic).",
-        labels=(*labels, "limit"),
-    )
     for each in statics:
         pair = (str(each.static.mapped), str(each.static.real))
-        used.add_metric(pair, each.connections)
-        limit.add_metric(pair, each.static.max_conns)
-        half.add_metric(pair, each.embryonic)
-        half_limit.add_metric(pair, each.static.max_embryonic)
-        refused.add_metric((*pair, "max_conns"), each.refused_max)
-        refused.add_metric((*pair, "embryonic"), each.refused_embryonic)
-    yield from (used, limit, half, half_limit, refused)
+        yield USED, pair, each.connections
+        yield LIMIT, pair, each.static.max_conns
+        yield HALF, pair, each.embryonic
+        yield HALF_LIMIT, pair, each.static.max_embryonic
+        yield REFUSED, (*pair, "max_conns"), each.refused_max
+        yield REFUSED, (*pair, "embryonic"), each.refused_embryonic
 
 
-def _limited_classes(classes: tuple[ClassUse, ...]) -> Iterator[Metric]:
-    """A label set per class with limits; `interface` is empty for the global policy."""
-    labels = ("interface", "policy", "class")
-    used = GaugeMetricFamily("fixup_class_connections", "TCP connections of a class with limits.", labels=labels)
-    half = GaugeMetricFamily("fixup_class_embryonic_connections", "Half-open ones among them.", labels=labels)
-    refused = CounterMetricFamily(
-        "fixup_class_refused_connections", "SYNs that found a limit of the class reached.", labels=(*labels, "limit")
-    )
+def _limited_classes(classes: tuple[ClassUse, ...]) -> Iterator[Sample]:
+    """A label set per class with limits."""
     for each in classes:
         place = (each.limited.interface or "", each.limited.policy, each.limited.name)
-        used.add_metric(place, each.connections)
-        half.add_metric(place, each.embryonic)
+        yield CLASS_USED, place, each.connections
+        yield CLASS_HALF, place, each.embryonic
         for limit, count in each.refused.items():
-            refused.add_metric((*place, limit.name.lower()), count)
-    yield from (used, half, refused)
+            yield CLASS_REFUSED, (*place, limit.name.lower()), count
 
 
-def _connections(snapshot: Snapshot) -> Iterator[Metric]:
+def _connections(snapshot: Snapshot) -> Iterator[Sample]:
     """What `show conn count`, `show local-host` and `show xlate count` say."""
-    yield GaugeMetricFamily("fixup_connections", "TCP connections in use.", snapshot.in_use)
-    yield GaugeMetricFamily("fixup_connections_most", "The most there were at once.", snapshot.most_used)
-    yield GaugeMetricFamily("fixup_translations", "Translations in use.", len(snapshot.last_uses))
-    hosts = GaugeMetricFamily("fixup_local_hosts", "Hosts with connections.", labels=("interface",))
-    most = GaugeMetricFamily("fixup_local_hosts_most", "The most there were at once.", labels=("interface",))
+    yield IN_USE, (), snapshot.in_use
+    yield MOST_USED, (), snapshot.most_used
+    yield TRANSLATIONS, (), len(snapshot.last_uses)
     for interface, (active, maximum) in snapshot.hosts.items():
-        hosts.add_metric((interface,), active)
-        most.add_metric((interface,), maximum)
-    yield from (hosts, most)
-    yield CounterMetricFamily(
-        "fixup_kernel_table_full", "SYNs for which the connection table had no room.", snapshot.refused_full
-    )
+        yield HOSTS, (interface,), active
+        yield MOST_HOSTS, (interface,), maximum
+    yield TABLE_FULL, (), snapshot.refused_full
 
 
-def _queues(queues: tuple[QueueUse, ...]) -> Iterator[Metric]:
+def _queues(queues: tuple[QueueUse, ...]) -> Iterator[Sample]:
     """A label set per NFQUEUE."""
-    length = GaugeMetricFamily("fixup_nfqueue_queue_length", "Packets waiting for a worker.", labels=("queue",))
-    dropped = CounterMetricFamily(
-        "fixup_nfqueue_packets_dropped",
-        "Packets the kernel dropped: the queue was full, or the worker's socket buffer.",
-        labels=("queue", "reason"),
-    )
-    info = GaugeMetricFamily("fixup_nfqueue_info", "Which worker serves a queue; always 1.", labels=("queue", "pid"))
     for each in queues:
         queue = str(each.number)
-        length.add_metric((queue,), each.length)
-        dropped.add_metric((queue, "queue_full"), each.dropped)
-        dropped.add_metric((queue, "user"), each.user_dropped)
-        info.add_metric((queue, str(each.worker_pid)), 1)
-    yield from (length, dropped, info)
+        yield QUEUE_LENGTH, (queue,), each.length
+        yield QUEUE_DROPPED, (queue, "queue_full"), each.dropped
+        yield QUEUE_DROPPED, (queue, "user"), each.user_dropped
+        yield QUEUE_WORKER, (queue, str(each.worker_pid)), 1
 
 
-def _engine(snapshot: Snapshot) -> Iterator[Metric]:
-    engine = CounterMetricFamily(
-        "fixup_engine_events", "What the packet engine counted, by the names of its table.", labels=("event",)
-    )
-    for event, count in snapshot.engine.items():
-        engine.add_metric((event,), count)
-    yield engine
-    yield GaugeMetricFamily(
-        "fixup_engine_waiting_packets",
-        "Packets that wait behind a gap, or for a decision: they are in the queue's length too.",
-        waiting(snapshot.engine),
-    )
-    yield CounterMetricFamily(
-        "fixup_kernel_events_lost", "Connection events that found the kernel's ring full.", snapshot.events_lost
-    )
-
-
-def _logging(snapshot: Snapshot) -> Iterator[Metric]:
-    messages = CounterMetricFamily("fixup_log_messages", "Messages a destination took.", labels=("destination",))
-    datagrams = CounterMetricFamily(
-        "fixup_log_host_datagrams",
-        "Datagrams to a logging host, by what became of them.",
-        labels=("interface", "address", "result"),
-    )
+def _logging(snapshot: Snapshot) -> Iterator[Sample]:
+    """A label set per destination, and per logging host."""
     for use in snapshot.logs:
-        messages.add_metric((use.destination,), use.logged)
+        yield MESSAGES, (use.destination,), use.logged
         for host in use.hosts:
             for result, count in (("sent", host.sent), ("error", host.errors), ("dropped", host.dropped)):
-                datagrams.add_metric((host.interface, str(host.address), result), count)
-    yield from (messages, datagrams)
+                yield DATAGRAMS, (host.interface, str(host.address), result), count
 
 
 # --- serving ----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from appliance.config.versions import SEED, VERSIONS, Addresses
 from appliance.esmtp import commands
 from appliance.esmtp.commands import BDAT, PARAMETERS, STARTTLS, Verb
 from appliance.esmtp.events import Oddity, Rule
+from appliance.metrics import FAMILIES
 from appliance.policy.counters import OF_ODDITY, OF_RULE
 from appliance.policy.inspector import LOGGED
 from appliance.policy.maps import Banner, Deed
@@ -126,6 +127,12 @@ def _shows() -> Iterable[Row]:
             yield f"`{words}`", each.help
 
 
+def _metrics() -> Iterable[Row]:
+    yield "metric", "labels", "what it says"
+    for each in FAMILIES:
+        yield f"`{each.exposed}`", " ".join(f"`{label}`" for label in each.labels), each.help
+
+
 def _statements(mode: Mode) -> Callable[[], Iterable[Row]]:
     """What is acted on in a mode; what is not, `_accepted` has."""
 
@@ -187,6 +194,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "records": _records,
     "messages": _messages,
     "shows": _shows,
+    "metrics": _metrics,
     "versions": _versions,
     **{f"statements-{mode.value}": _statements(mode) for mode in Mode if mode is not Mode.ACCEPTED},
     "accepted": _accepted,
