@@ -123,7 +123,6 @@ class Books:
         if full > self._full:
             self._sinks.write(TableFull(full - self._full))
             self._full = full
-
         self._count_attacks()
 
     @property

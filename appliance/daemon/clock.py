@@ -7,7 +7,6 @@ from datetime import datetime
 
 SECOND = 1_000_000_000  # ns
 
-
 #: ns of CLOCK_MONOTONIC, the clock that BPF programs read.
 monotonic = time.monotonic_ns
 

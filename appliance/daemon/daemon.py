@@ -19,7 +19,7 @@ from appliance.config.config import Config, MetricsListen
 from appliance.config.inspections import inspections
 from appliance.config.limits import longest
 from appliance.control.server import ControlServer
-from appliance.daemon import channel, clock, firewall, over, pages
+from appliance.daemon import channel, clock, endings, firewall, pages
 from appliance.daemon.answers import Operators
 from appliance.daemon.books import Books
 from appliance.daemon.configuration import Configuration
@@ -273,7 +273,7 @@ class Daemon:
             self._tell_workers(self._policy(self._config))
 
     def _tell_over(self, torn_down: Iterable[TornDown]) -> None:
-        messages = over.encode(torn_down)
+        messages = endings.encode(torn_down)
         for hand in self._crew.hands:
             hand.inform(messages)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from appliance.config.config import Timeouts
 from appliance.config.inspections import Inspection
-from appliance.daemon import over
+from appliance.daemon import endings
 
 #: How long a worker may take to answer (s): it looks up after 64 packets at most.
 PATIENCE = 5.0
@@ -66,7 +66,7 @@ def answered(descriptor: int) -> bool:
 
 def receive(channel: socket.socket) -> tuple[Policy, int] | bytes:
     """A policy and where to say ``answer``; or another message of root's, empty if root is gone."""
-    message, descriptors, _, _ = socket.recv_fds(channel, over.MAX_MESSAGE, 2)
+    message, descriptors, _, _ = socket.recv_fds(channel, endings.MAX_MESSAGE, 2)
     if not descriptors:
         return message
     file, answer = descriptors

@@ -1,8 +1,8 @@
 """What the kernel reports of connections, as log records: 302013, 302014, 201010 to 201013, 609001, 609002.
 
 The kernel speaks of a tuple and a number for the reason; ASA speaks of interfaces, of the side of lower security
-first (`config.topology`), and of a number that a connection keeps from its first record to its last. No socket, no
-clock here.
+first (`config.topology`), and of a number that a connection keeps from its first record to its last. No socket here,
+and no clock is read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import assert_never
 
 from appliance.config.config import Config
 from appliance.config.topology import Ends, Topology
+from appliance.daemon import clock
 from appliance.daemon.hosts import Hosts
 from appliance.nat.connection import Built, Connection, Ending, Key, Limit, Refused, TornDown
 from appliance.syslog import (
@@ -30,8 +31,6 @@ from appliance.syslog import (
 
 #: Numbers remembered at most: the kernel's table has as many entries. Only lost events ever reach it.
 REMEMBERED = 1 << 20
-
-_NANOSECONDS = 1_000_000_000
 
 #: The endings that do not depend on which side is the more secure.
 _REASONS: Mapping[Ending, Reason] = {
@@ -77,7 +76,7 @@ class ConnectionRecords:
                 for end in (ends.client, ends.server):
                     lasted = self.hosts.leave(end, event.time)
                     if lasted is not None:
-                        yield LocalHostTornDown(end.interface, end.address, lasted // _NANOSECONDS)
+                        yield LocalHostTornDown(end.interface, end.address, lasted // clock.SECOND)
             case Refused(which=Limit.MAX_CONNS):
                 yield ConnectionLimitExceeded(event.count, event.limit, ends.client, ends.server)
             case Refused(which=Limit.CLIENT_MAX):
@@ -96,7 +95,7 @@ class ConnectionRecords:
 
     def _torn_down(self, event: TornDown, ends: Ends) -> Record:
         number = self._numbers.pop(event.key, 0) or self._next()
-        seconds = max(0, event.time - event.started) // _NANOSECONDS
+        seconds = max(0, event.time - event.started) // clock.SECOND
         reason = _reason(event.ending, ends.inbound)
         return ConnectionTornDown(number, ends.lower, ends.upper, seconds, event.octets, reason)
 

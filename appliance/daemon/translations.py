@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from appliance.daemon import clock
 from appliance.nat.connection import Key
 from appliance.nat.static import Static
 from appliance.syslog import Record, TranslationBuilt, TranslationTornDown
-
-_NANOSECONDS = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -35,7 +34,7 @@ class Translations:
         for mapped, use in tuple(self._uses.items()):
             if mapped not in coming or _ends(coming[mapped]) != _ends(use.static):
                 del self._uses[mapped]
-                yield TranslationTornDown(*_ends(use.static), max(0, now - use.since) // _NANOSECONDS)
+                yield TranslationTornDown(*_ends(use.static), max(0, now - use.since) // clock.SECOND)
         for mapped, static in coming.items():
             if mapped not in self._uses:
                 self._uses[mapped] = _Use(static, now, now)

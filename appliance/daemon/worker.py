@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import NoReturn, assert_never
 
 from appliance.config.config import Timeouts
-from appliance.daemon import channel, clock, over
+from appliance.daemon import channel, clock, endings
 from appliance.daemon.pages import Page
 from appliance.daemon.policy import Policy, answer, receive
 from appliance.datapath.counters import EARLY, QUEUE_OVERFLOWS, UNDECIDED, WAITED, verdict_slot
@@ -133,7 +133,7 @@ class Worker:
             os._exit(0)
         if isinstance(told, bytes):
             now = clock.monotonic()
-            for key, when, by_fins in over.decode(told):
+            for key, when, by_fins in endings.decode(told):
                 self._perform(self._datapath.ended(key, when, by_fins, now))
             return
         policy, waiting = told

@@ -1,9 +1,10 @@
-"""RSTs in a peer's name: how the peers of a connection that inspection closed learn of it.
+"""Segments in a peer's name: the RSTs by which peers learn that inspection closed their connection, and the
+acknowledgment that tells a sender of the gap that packets wait behind.
 
-The segment goes out of a raw socket as the other peer would have sent it, addresses included, so the one that gets it
+A segment goes out of a raw socket as the other peer would have sent it, addresses included, so the one that gets it
 sees what it knows: the mapped address where a static translates. Connection tracking finds no entry for such a tuple
 where NAT is between, calls the segment INVALID and leaves its addresses alone (tried live); where there is no NAT it
-is the connection's own RST. The sequence number must be the next one the receiver expects (RFC 5961 §3.2); where TCP
+is the connection's own. An RST's sequence number must be the next one the receiver expects (RFC 5961 §3.2); where TCP
 Intercept was between, the kernel's program puts it right on the way out.
 """
 
@@ -22,7 +23,7 @@ from appliance.tcp.segment import ACK, RST, bare
 
 
 class Resetter:
-    """Sends RSTs for flows given on real addresses; `statics` say who is known by which address where."""
+    """Sends them for flows given on real addresses; `statics` say who is known by which address where."""
 
     def __init__(self, statics: Sequence[Static]) -> None:
         self.configure(statics)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from appliance.daemon import over
+from appliance.daemon import endings
 from appliance.nat.connection import Ending, Key, TornDown
 from tests.wire import packet
 
@@ -16,18 +16,18 @@ def torn_down(port: int, ending: Ending = Ending.FINS) -> TornDown:
 
 
 def test_a_connection_is_known_as_its_packets_in_the_queue_are() -> None:
-    [message] = over.encode([torn_down(40_000), torn_down(40_001, Ending.IDLE_TIMEOUT)])
+    [message] = endings.encode([torn_down(40_000), torn_down(40_001, Ending.IDLE_TIMEOUT)])
     keys = [packet(("203.0.113.10", port), (str(REAL), 25))[12:24] for port in (40_000, 40_001)]
-    assert list(over.decode(message)) == [(keys[0], 1 << 60, True), (keys[1], 1 << 60, False)]
+    assert list(endings.decode(message)) == [(keys[0], 1 << 60, True), (keys[1], 1 << 60, False)]
 
 
 def test_many_are_told_in_several_messages() -> None:
-    messages = over.encode([torn_down(port) for port in range(1, 2_001)])
+    messages = endings.encode([torn_down(port) for port in range(1, 2_001)])
     assert len(messages) > 1
-    assert max(map(len, messages)) <= over.MAX_MESSAGE
-    ports = [int.from_bytes(key[8:10], "big") for each in messages for key, _, _ in over.decode(each)]
+    assert max(map(len, messages)) <= endings.MAX_MESSAGE
+    ports = [int.from_bytes(key[8:10], "big") for each in messages for key, _, _ in endings.decode(each)]
     assert ports == list(range(1, 2_001))
 
 
 def test_of_nothing_nothing_is_told() -> None:
-    assert over.encode([]) == []
+    assert endings.encode([]) == []
