@@ -48,43 +48,70 @@ from appliance.show import (
 )
 
 R = TypeVar("R", bound=Told)
+Handler = Callable[[Call], int]
+
+# --- asking -----------------------------------------------------------------------------------------------------
 
 
-def show_service_policy(call: Call) -> int:
-    """``show service-policy``"""
-    return _show(call, ShowServicePolicy(), ServicePolicyReport, format.service_policy)
+def _asked(call: Call, request: Request, kind: type[R]) -> R:
+    report = ask(call.instance / "control.sock", request)
+    assert isinstance(report, kind)  # the protocol pairs requests and reports; another is our bug
+    return report
 
 
-def show_service_policy_esmtp(call: Call) -> int:
-    """``show service-policy inspect esmtp``"""
-    return _show(call, ShowServicePolicy(), ServicePolicyReport, format.service_policy_esmtp)
+def _parts(call: Call, request: ShowConnections) -> Iterator[ConnectionsReport]:
+    for part in ask_for_parts(call.instance / "control.sock", request):
+        assert isinstance(part, ConnectionsReport)  # as above
+        yield part
 
 
-def show_service_policy_connections(call: Call) -> int:
-    """``show service-policy set connection``"""
-    return _show(call, ShowServicePolicy(), ServicePolicyReport, format.service_policy_connections)
+def _show(call: Call, request: Request, kind: type[R], text: Callable[[R], Iterator[str]]) -> int:
+    """Ask the daemon and print its report."""
+    printed(call, _asked(call, request, kind), text)
+    return 0
 
 
-def show_service_policy_connections_details(call: Call) -> int:
-    """``show service-policy set connection details``"""
-    text = partial(format.service_policy_connections, detailed=True)
-    return _show(call, ShowServicePolicy(), ServicePolicyReport, text)
+def _always(request: Request, kind: type[R], text: Callable[[R], Iterator[str]]) -> Handler:
+    """A command that asks the same whatever stands behind it."""
+    return lambda call: _show(call, request, kind, text)
+
+
+# --- show -------------------------------------------------------------------------------------------------------
+
+_policies = partial(_always, ShowServicePolicy(), ServicePolicyReport)
+show_service_policy = _policies(format.service_policy)
+show_service_policy_esmtp = _policies(format.service_policy_esmtp)
+show_service_policy_connections = _policies(format.service_policy_connections)
+show_service_policy_connections_details = _policies(partial(format.service_policy_connections, detailed=True))
+
+show_conn_count = _always(ShowConnections(count_only=True), ConnectionsReport, format.conn_count)
+show_xlate_count = _always(ShowTranslations(), TranslationsReport, format.xlate_count)
+show_nat = _always(ShowNat(), NatReport, format.nat)
+show_nat_detail = _always(ShowNat(), NatReport, partial(format.nat, detailed=True))
+show_startup_config = _always(ShowStartupConfig(), StartupConfigReport, format.startup_config)
+show_logging = _always(ShowLogging(), LoggingReport, format.logging)
+
+_detailed_attacks = partial(format.attacks, detailed=True)
+show_attacks = _always(ShowAttacks(), AttacksReport, format.attacks)
+show_attacks_detail = _always(ShowAttacks(), AttacksReport, _detailed_attacks)
+show_attacks_all = _always(ShowAttacks(everything=True), AttacksReport, format.attacks)
+show_attacks_all_detail = _always(ShowAttacks(everything=True), AttacksReport, _detailed_attacks)
 
 
 def show_conn(call: Call) -> int:
     """``show conn``"""
-    return _show_parts(call, ShowConnections(wanted=wanted("show conn", call.operands)), format.conn)
-
-
-def show_conn_count(call: Call) -> int:
-    """``show conn count``"""
-    return _show(call, ShowConnections(count_only=True), ConnectionsReport, format.conn_count)
+    return _show_conn(call, "show conn", format.conn)
 
 
 def show_conn_detail(call: Call) -> int:
     """``show conn detail``"""
-    asked = wanted("show conn detail", call.operands)
-    return _show_parts(call, ShowConnections(wanted=asked), format.conn_detail)
+    return _show_conn(call, "show conn detail", format.conn_detail)
+
+
+def _show_conn(call: Call, command: str, text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]) -> int:
+    """The report comes in parts."""
+    printed_parts(call, _parts(call, ShowConnections(wanted=wanted(command, call.operands))), text)
+    return 0
 
 
 def show_running_config(call: Call) -> int:
@@ -110,26 +137,15 @@ def show_configuration(call: Call, report: RunningConfigReport) -> None:
 
 def packet_tracer(call: Call) -> int:
     """``packet-tracer input``: of the firewall that runs, or of a rule file that is named."""
-    wanted = asked(call.operands)
-    packet, file = wanted.packet, call.path("config")
+    question = asked(call.operands)
+    packet, file = question.packet, call.path("config")
     if file is None:
         ends = packet.source, packet.source_port, packet.destination, packet.destination_port
-        report = _asked(call, TracePacket(wanted.interface, packet.protocol, *ends), TraceReport)
+        report = _asked(call, TracePacket(question.interface, packet.protocol, *ends), TraceReport)
     else:
-        report = traced(file, wanted)
-    printed(call, report, partial(format.trace, detailed=wanted.detailed))
+        report = traced(file, question)
+    printed(call, report, partial(format.trace, detailed=question.detailed))
     return 0
-
-
-def show_startup_config(call: Call) -> int:
-    """``show startup-config``"""
-    printed(call, _asked(call, ShowStartupConfig(), StartupConfigReport), format.startup_config)
-    return 0
-
-
-def show_logging(call: Call) -> int:
-    """``show logging``"""
-    return _show(call, ShowLogging(), LoggingReport, format.logging)
 
 
 def show_local_host(call: Call) -> int:
@@ -149,34 +165,19 @@ def show_local_host_detail(call: Call) -> int:
 
 def _show_local_host(call: Call, command: str, text: Callable[[Iterable[Behind]], Iterator[str]]) -> int:
     """Two questions: which hosts there are, and whose the connections are."""
-    asked = hosts_wanted(command, call.operands)
+    hosts = hosts_wanted(command, call.operands)
     report = _asked(call, ShowLocalHosts(), LocalHostsReport)
-    ends = Wanted(addresses=(asked.addresses,) if asked.addresses else ())
+    ends = Wanted(addresses=(hosts.addresses,) if hosts.addresses else ())
     connections = (each for part in _parts(call, ShowConnections(wanted=ends)) for each in part.connections)
-    interfaces = tuple(behind(report, connections, asked))
+    interfaces = tuple(behind(report, connections, hosts))
     printed(call, {"interfaces": interfaces}, lambda _: text(interfaces))
     return 0
 
 
 def show_xlate(call: Call) -> int:
     """``show xlate``"""
-    asked = ShowTranslations(translations_wanted("show xlate", call.operands))
-    return _show(call, asked, TranslationsReport, format.xlate)
-
-
-def show_xlate_count(call: Call) -> int:
-    """``show xlate count``"""
-    return _show(call, ShowTranslations(), TranslationsReport, format.xlate_count)
-
-
-def show_nat(call: Call) -> int:
-    """``show nat``"""
-    return _show(call, ShowNat(), NatReport, format.nat)
-
-
-def show_nat_detail(call: Call) -> int:
-    """``show nat detail``"""
-    return _show(call, ShowNat(), NatReport, partial(format.nat, detailed=True))
+    request = ShowTranslations(translations_wanted("show xlate", call.operands))
+    return _show(call, request, TranslationsReport, format.xlate)
 
 
 def show_access_list(call: Call) -> int:
@@ -186,24 +187,7 @@ def show_access_list(call: Call) -> int:
     return _show(call, ShowAccessLists(call.operands[0]), AccessListsReport, format.access_list)
 
 
-def show_attacks(call: Call) -> int:
-    """``show threat-detection statistics top tcp-intercept``"""
-    return _show(call, ShowAttacks(), AttacksReport, format.attacks)
-
-
-def show_attacks_detail(call: Call) -> int:
-    """``show threat-detection statistics top tcp-intercept detail``"""
-    return _show(call, ShowAttacks(), AttacksReport, partial(format.attacks, detailed=True))
-
-
-def show_attacks_all(call: Call) -> int:
-    """``show threat-detection statistics top tcp-intercept all``"""
-    return _show(call, ShowAttacks(everything=True), AttacksReport, format.attacks)
-
-
-def show_attacks_all_detail(call: Call) -> int:
-    """``show threat-detection statistics top tcp-intercept all detail``"""
-    return _show(call, ShowAttacks(everything=True), AttacksReport, partial(format.attacks, detailed=True))
+# --- clear ------------------------------------------------------------------------------------------------------
 
 
 def clear_conn(call: Call) -> int:
@@ -216,8 +200,8 @@ def clear_conn(call: Call) -> int:
 
 def clear_local_host(call: Call) -> int:
     """``clear local-host``"""
-    asked = addresses("clear local-host", call.operands)
-    return _clear(call, ClearConnections(Wanted(addresses=(asked,) if asked else ())))
+    hosts = addresses("clear local-host", call.operands)
+    return _clear(call, ClearConnections(Wanted(addresses=(hosts,) if hosts else ())))
 
 
 def clear_xlate(call: Call) -> int:
@@ -227,29 +211,3 @@ def clear_xlate(call: Call) -> int:
 
 def _clear(call: Call, request: ClearConnections | ClearTranslations) -> int:
     return _show(call, request, ClearedReport, format.cleared)
-
-
-def _show(call: Call, request: Request, kind: type[R], text: Callable[[R], Iterator[str]]) -> int:
-    """Ask the daemon and print its report."""
-    printed(call, _asked(call, request, kind), text)
-    return 0
-
-
-def _asked(call: Call, request: Request, kind: type[R]) -> R:
-    report = ask(call.instance / "control.sock", request)
-    assert isinstance(report, kind)  # the protocol pairs requests and reports; another is our bug
-    return report
-
-
-def _show_parts(
-    call: Call, request: ShowConnections, text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]
-) -> int:
-    """The same where the report comes in parts."""
-    printed_parts(call, _parts(call, request), text)
-    return 0
-
-
-def _parts(call: Call, request: ShowConnections) -> Iterator[ConnectionsReport]:
-    for part in ask_for_parts(call.instance / "control.sock", request):
-        assert isinstance(part, ConnectionsReport)  # as above
-        yield part
