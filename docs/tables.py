@@ -165,7 +165,7 @@ def _versions() -> Iterable[Row]:
     yield (
         "`compatibility`",
         "releases from",
-        "access lists know",
+        "access lists and denials know",
         "banner",
         "VRFY in the EHLO reply",
         "TLS",

@@ -1,16 +1,19 @@
 """What the rules dropped, as log records: 106001, 106015, 106023.
 
 The rules hand out copies of packets, so many a second at most; which record one becomes its prefix says. What cannot
-be read is passed over: the packet is dropped either way.
+be read is passed over: the packet is dropped either way. The address a packet was sent to, or the real one behind it:
+the version says which (asa.md §5.2).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from ipaddress import IPv4Address
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.config import Config
+from appliance.config.translations import translations
+from appliance.config.versions import Addresses
 from appliance.flow import Endpoint
 from appliance.kernel.nflog import Copy
 from appliance.syslog import AccessDenied, InboundDenied, NoConnection, Record
@@ -21,13 +24,18 @@ _NAMES = {_ICMP: "icmp", _TCP: "tcp", _UDP: "udp"}
 _FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 _UNKNOWN = "unknown"
 
+#: An end as a copy has it, seen from an interface: that, the real address, the protocol and port (none: any).
+_End = tuple[str, IPv4Address, str, int]
+
 
 class Denials:
     """Makes records under one configuration; `interfaces` has the nameif of each index."""
 
     def __init__(self, config: Config, interfaces: Mapping[int, str]) -> None:
         self._interfaces = interfaces
-        self._real = {(each.mapped_interface, each.mapped): each for each in config.statics}
+        mapped = config.defaults.addresses is Addresses.MAPPED
+        self._real = {(each.mapped_interface, each.mapped): each for each in config.statics if not mapped}
+        self._mapped = dict(_sent_to(config)) if mapped else {}
         self._groups = {each.interface: each.access_list for each in config.access_groups if each.direction == "in"}
 
     def record(self, copy: Copy) -> Record | None:
@@ -41,17 +49,24 @@ class Denials:
         sender, receiver = Endpoint(here, source, ports[0]), Endpoint(there, destination, ports[1])
         match copy.prefix:
             case "106001":
-                return InboundDenied(sender, receiver, flags)
+                return InboundDenied(sender, self._known(protocol, sender, receiver), flags)
             case "106015":
                 return NoConnection(sender, receiver, flags)
             case "106023":
-                return self._denied(protocol, sender, self._translated(sender, receiver))
+                return self._denied(protocol, sender, self._known(protocol, sender, receiver))
             case _:
                 return None
 
-    def _translated(self, sender: Endpoint, receiver: Endpoint) -> Endpoint:
-        """The receiver by its real address: what TCP Intercept would answer is not translated yet."""
-        static = self._real.get((sender.interface, receiver.address))
+    def _known(self, protocol: int, sender: Endpoint, receiver: Endpoint) -> Endpoint:
+        """The receiver by the address that the version's records have.
+
+        A copy has the real one, but for what TCP Intercept would answer: that is not translated yet.
+        """
+        name, end = _NAMES.get(protocol, ""), (sender.interface, receiver.address)
+        sent_to = self._mapped.get((*end, name, receiver.port)) or self._mapped.get((*end, "", 0))
+        if sent_to is not None:
+            return Endpoint(receiver.interface, sent_to[0], sent_to[1] or receiver.port)
+        static = self._real.get(end)
         return receiver if static is None else Endpoint(static.real_interface, static.real, receiver.port)
 
     def _denied(self, protocol: int, sender: Endpoint, receiver: Endpoint) -> Record:
@@ -61,6 +76,16 @@ class Denials:
             kind, code = divmod(sender.port, 256)
             return AccessDenied(name, sender, receiver, group, kind, code)
         return AccessDenied(name, sender, receiver, group)
+
+
+def _sent_to(config: Config) -> Iterator[tuple[_End, tuple[IPv4Address, int]]]:
+    """What an end behind a static is called on the other side; port 0 is any."""
+    for each in config.statics:
+        yield (each.mapped_interface, each.real, "", 0), (each.mapped, 0)
+    for rule in translations(config):
+        if rule.ports is not None and rule.mapped_interface is not None and isinstance(rule.mapped, IPv4Network):
+            end = rule.mapped_interface, rule.real.network_address, rule.ports.protocol, rule.ports.real
+            yield end, (rule.mapped.network_address, rule.ports.mapped)
 
 
 def _parsed(packet: bytes) -> tuple[int, IPv4Address, IPv4Address, tuple[int, int], str] | None:

@@ -12,8 +12,10 @@ from typing import assert_never
 
 from appliance.config.config import Config
 from appliance.config.topology import Ends, Topology
+from appliance.config.versions import Addresses
 from appliance.daemon import clock
 from appliance.daemon.hosts import Hosts
+from appliance.flow import Endpoint
 from appliance.nat.connection import Built, Connection, Ending, Key, Limit, Refused, TornDown
 from appliance.syslog import (
     ClientEmbryonicLimitExceeded,
@@ -56,6 +58,7 @@ class ConnectionRecords:
     def configure(self, config: Config) -> None:
         """From now on `config` says where an address is; numbers go on."""
         self._topology = Topology(config)
+        self._mapped = config.defaults.addresses is Addresses.MAPPED
 
     def recount(self, connections: Iterable[Connection]) -> None:
         """These are all connections there are: events were lost, or there were connections before us."""
@@ -78,15 +81,19 @@ class ConnectionRecords:
                     if lasted is not None:
                         yield LocalHostTornDown(end.interface, end.address, lasted // clock.SECOND)
             case Refused(which=Limit.MAX_CONNS):
-                yield ConnectionLimitExceeded(event.count, event.limit, ends.client, ends.server)
+                yield ConnectionLimitExceeded(event.count, event.limit, ends.client, self._refusing(ends))
             case Refused(which=Limit.CLIENT_MAX):
-                yield ClientLimitExceeded(event.count, event.limit, ends.client, ends.server)
+                yield ClientLimitExceeded(event.count, event.limit, ends.client, self._refusing(ends))
             case Refused(which=Limit.CLIENT_EMBRYONIC):
-                yield ClientEmbryonicLimitExceeded(event.count, event.limit, ends.client, ends.server)
+                yield ClientEmbryonicLimitExceeded(event.count, event.limit, ends.client, self._refusing(ends))
             case Refused():
-                yield EmbryonicLimitExceeded(event.count, event.limit, ends.client, ends.server)
+                yield EmbryonicLimitExceeded(event.count, event.limit, ends.client, self._refusing(ends))
             case _:
                 assert_never(event)
+
+    def _refusing(self, ends: Ends) -> Endpoint:
+        """The server as records of a limit name it: by its real address from 8.3 on (asa.md §4.3)."""
+        return ends.server_mapped if self._mapped else ends.server
 
     def _built(self, event: Built, ends: Ends) -> Record:
         direction = Direction.INBOUND if ends.inbound else Direction.OUTBOUND

@@ -1,4 +1,7 @@
-"""What is said of connections: the limits they meet, 201xxx, their beginning and end, 302xxx (asa.md §4.3, §4.4)."""
+"""What is said of connections: the limits they meet, 201xxx, their beginning and end, 302xxx (asa.md §4.3, §4.4).
+
+The destination of a limit's record is the server as its version knows it: by the mapped address up to 8.2.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from appliance.syslog.record import Record
 
 @dataclass(frozen=True, slots=True)
 class EmbryonicLimitExceeded(Record):
-    """A SYN found `count` of `limit` half-open connections; the destination is the real address (asa.md §4.3)."""
+    """A SYN found `count` of `limit` half-open connections."""
 
     id = 201010
     severity = 6
@@ -27,7 +30,7 @@ class EmbryonicLimitExceeded(Record):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimitExceeded(Record):
-    """A SYN found `count` of `limit` connections and was dropped; the destination is the real address."""
+    """A SYN found `count` of `limit` connections and was dropped."""
 
     id = 201011
     severity = 3
@@ -43,7 +46,7 @@ class ConnectionLimitExceeded(Record):
 
 @dataclass(frozen=True, slots=True)
 class ClientEmbryonicLimitExceeded(Record):
-    """A SYN found `count` of `limit` half-open connections of its client; the destination is the real address."""
+    """A SYN found `count` of `limit` half-open connections of its client."""
 
     id = 201012
     severity = 6
@@ -59,7 +62,7 @@ class ClientEmbryonicLimitExceeded(Record):
 
 @dataclass(frozen=True, slots=True)
 class ClientLimitExceeded(Record):
-    """A SYN found `count` of `limit` connections of its client and was dropped; the destination is the real address."""
+    """A SYN found `count` of `limit` connections of its client and was dropped."""
 
     id = 201013
     severity = 3

@@ -48,8 +48,8 @@ def _with_flags(record: InboundDenied | NoConnection) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AccessDenied(Record):
-    """An access list denied a first packet; the destination is the real address. The hashes are of the entry: ours
-    are those of an entry that is not written, as ASA prints them for the ``deny`` at a list's end."""
+    """An access list denied a first packet; the destination's address is as the version has it. The hashes are of the
+    entry: ours are those of an entry that is not written, as ASA prints them for the ``deny`` at a list's end."""
 
     id = 106023
     severity = 4

@@ -6,6 +6,7 @@ import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.packet import Packet, Raw
 
+from appliance.config.load import load
 from appliance.daemon.denials import Denials
 from appliance.kernel.nflog import Copy
 from tests.appliances import PLAIN
@@ -103,3 +104,34 @@ def test_the_table_of_flags_is_complete() -> None:
     packet = bytearray(SYN)
     packet[33] = 0xFF
     assert "flags FIN SYN RST PSH ACK URG  on" in (told("106015", bytes(packet)) or "")
+
+
+OLD = load(
+    """ASA Version 8.2(5)
+interface Ethernet0/0
+ nameif outside
+interface Ethernet0/1
+ nameif inside
+static (inside,outside) 203.0.113.125 192.0.2.25
+static (inside,outside) tcp 203.0.113.126 smtp 192.0.2.26 2525
+"""
+).config
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "port", "words"),
+    [
+        (SERVER, 26, "203.0.113.125/26"),
+        (MAPPED, 26, "203.0.113.125/26"),
+        ("192.0.2.26", 2525, "203.0.113.126/25"),
+        ("192.0.2.26", 26, "192.0.2.26/26"),
+    ],
+)
+def test_up_to_8_2_the_receiver_is_the_address_that_the_packet_had(sent_to: str, port: int, words: str) -> None:
+    assert OLD is not None
+    denials = Denials(OLD, {1: "outside", 2: "inside"})
+    packet = bytes(IP(src=CLIENT, dst=sent_to) / TCP(sport=40000, dport=port, flags="S"))
+    for prefix in ("106001", "106023"):
+        record = denials.record(Copy(prefix, 1, 2, packet))
+        assert record is not None
+        assert words in record.text()

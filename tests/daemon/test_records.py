@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -184,3 +185,10 @@ def test_each_limit_has_its_record(which: Limit, number: int) -> None:
     [text] = texts(CONFIG, Refused(key(), REAL, which, 5, 5, SECOND))
     assert text.startswith(f"{number} ")
     assert text.endswith("5/5 for input packet from 203.0.113.10/40000 to 192.0.2.25/25 on interface outside")
+
+
+@pytest.mark.parametrize(("version", "server"), [("", REAL), ("asa-8.2", MAPPED), ("asa-8.4", REAL)])
+@pytest.mark.parametrize("limit", Limit)
+def test_a_limit_names_the_server_as_the_version_knows_it(limit: Limit, version: str, server: IPv4Address) -> None:
+    text = texts(replace(CONFIG, compatibility=version), Refused(key(), REAL, limit, 50, 50, 0))[0]
+    assert f" to {server}/25 on interface outside" in text
