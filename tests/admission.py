@@ -1098,6 +1098,15 @@ def the_first_line_met_decides_the_class(box: Subject) -> None:
 
 
 @rule
+def a_line_may_speak_of_one_server(box: Subject) -> None:
+    limited = mail(max_conns=1)
+    police(box, limited, rules=(line(limited, destination=IPv4Network(OTHER)),))
+    assert [crosses(box, syn(port)) for port in (1, 2)] == [SKIP, SKIP]
+    to_it = [Packet(Key(OTHER, 25, CLIENT, port), Side.CLIENT, SYN, 100) for port in (1, 2)]
+    assert [crosses(box, packet) for packet in to_it] == [SKIP, DROP]
+
+
+@rule
 def an_interfaces_class_is_of_what_crosses_it(box: Subject) -> None:
     inner = LimitedClass("inside_policy", "inside", "inner", max_conns=1)
     police(box, inner, rules=(line(inner, interface="inside"),))

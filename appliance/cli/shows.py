@@ -114,6 +114,11 @@ def _show_conn(call: Call, command: str, text: Callable[[Iterable[ConnectionsRep
     return 0
 
 
+def show_conn_long(call: Call) -> int:
+    """``show conn long``"""
+    return _show_parts(call, ShowConnections(wanted=wanted("show conn long", call.operands)), format.conn_long)
+
+
 def show_running_config(call: Call) -> int:
     """``show running-config [SECTION]``"""
     return _show_configuration(call, ShowRunningConfig())

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from appliance.config.config import Config
 from appliance.config.names import port_name
-from appliance.config.nat import ANYWHERE, ManualNat, ObjectNat, TranslationStatement
+from appliance.config.nat import ANYWHERE, ManualNat, NatStatement, ObjectNat, TranslationStatement
 from appliance.config.translations import translations as rules
 from appliance.datapath.snapshot import Snapshot
 from appliance.nat.static import Static
@@ -120,17 +120,19 @@ def _of_port(rule: Translation, snapshot: Snapshot) -> TranslationReport | None:
 
 @dataclass(frozen=True, slots=True)
 class NatRuleReport:
-    """A statement of translation in its section: its words, the addresses it comes to, and connections translated from
-    the real side and from the mapped one."""
+    """A statement of translation in its section: its words, the addresses it comes to, those it asks for at the other
+    end, as they are addressed and where they are, and connections translated from the real side and the mapped one."""
 
     section: int  # 1: manual, 2: of objects, and all of 8.2's; 3: manual, after-auto
     number: int  # in its section
     real_interface: str
     mapped_interface: str
-    source: str  # ``static 192.0.2.25 203.0.113.125``
+    source: str  # ``static 192.0.2.25 203.0.113.125``, ``exempt access-list nonat`` (our words for 8.2's ``nat 0``)
     more: str  # ``destination static a b``, ``service tcp ssh 2222``, options
     origin: tuple[str, ...]
     translated: tuple[str, ...]
+    far_origin: tuple[str, ...]
+    far_translated: tuple[str, ...]
     translate_hits: int
     untranslate_hits: int
 
@@ -166,6 +168,7 @@ def _rule(
 ) -> NatRuleReport:
     first = rules[0][0]
     source, more = _words(statement, first)
+    far = [rule.far for rule, _, _ in rules if rule.far is not None]
     return NatRuleReport(
         section,
         number,
@@ -175,6 +178,8 @@ def _rule(
         more,
         tuple(dict.fromkeys(str(rule.real) for rule, _, _ in rules)),
         tuple(dict.fromkeys(str(rule.mapped) for rule, _, _ in rules)),
+        tuple(dict.fromkeys(str(each.mapped) for each in far)),
+        tuple(dict.fromkeys(str(each.real) for each in far)),
         sum(there for _, there, _ in rules),
         sum(here for _, _, here in rules),
     )
@@ -193,6 +198,8 @@ def _words(statement: TranslationStatement | None, rule: Translation) -> tuple[s
             kind = "dynamic" if statement.dynamic else "static"
             mapped = _INTERFACE if statement.mapped is None else statement.mapped
             return f"{kind} {statement.name} {mapped}", " ".join([*statement.options, *_service(rule)])
+        case NatStatement(access_list=name) if name:
+            return f"exempt access-list {name}", ""
     kind = "dynamic" if rule.kind is Kind.DYNAMIC else "static"
     return f"{kind} {_text(rule.real)} {_text(rule.mapped)}", " ".join(_service(rule))
 

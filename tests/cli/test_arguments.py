@@ -151,4 +151,4 @@ def test_a_number_in_bounds() -> None:
 
 def test_continuations_are_the_tables() -> None:
     assert ", ".join(continuations(())) == FIRST.replace(" or ", ", ")
-    assert continuations(("show", "conn")) == ("count", "detail")
+    assert continuations(("show", "conn")) == ("count", "detail", "long")

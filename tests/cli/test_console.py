@@ -140,7 +140,7 @@ def test_commands_may_be_shortened_and_filtered(typed: tuple[Console, Say]) -> N
 def test_help_says_what_may_stand_here(typed: tuple[Console, Say]) -> None:
     _, say = typed
     assert [line.split()[0] for line in say("?")] == ["enable", "exit", "quit", "logout", "terminal", "help", "show"]
-    assert [line.split()[0] for line in say("show conn ?")] == ["WORD", "<cr>", "count", "detail"]
+    assert [line.split()[0] for line in say("show conn ?")] == ["WORD", "<cr>", "count", "detail", "long"]
     say("en")
     assert [line.split()[0] for line in say("conf?")] == ["configure"]
     assert say("zz?") == ["ERROR: % Unrecognized command"]

@@ -101,6 +101,7 @@ def test_connections_in_detail() -> None:
         connection(State.SYN, client="203.0.113.11", uptime=1, idle=1),
     )
     assert printed(format.conn_detail(listing(*entries))) == golden("conn-detail")
+    assert printed(format.conn_long(listing(*entries))) == golden("conn-long")
 
 
 def test_every_flag_is_in_the_legend() -> None:
@@ -131,8 +132,7 @@ def test_local_hosts() -> None:
     assert printed(format.local_host(behind())) == golden("local-host")
     assert printed(format.local_host_brief(behind())) == golden("local-host-brief")
     detailed = printed(format.local_host_detail(behind()))
-    assert "    TCP outside: 203.0.113.10/40213 (203.0.113.10/40213) inside: 192.0.2.25/25" in detailed
-    assert "      Initiator: 203.0.113.10, Responder: 192.0.2.25" in detailed
+    assert "    TCP outside:203.0.113.10/40213 inside:192.0.2.25/25,\n        flags UIOB, idle 3s, " in detailed
 
 
 def test_translations() -> None:
@@ -160,9 +160,14 @@ def test_nat() -> None:
 
 
 def test_nat_by_sections() -> None:
-    rule = show.NatRuleReport(1, 1, "any", "outside", "static a b", "destination static c d", (), (), 373, 811)
+    words = "any", "outside", "static a b", "destination static c d"
+    rule = show.NatRuleReport(1, 1, *words, ("A",), ("B",), ("C", "E"), ("D",), 373, 811)
     after = replace(rule, section=3, source="dynamic a interface", more="")
     assert printed(format.nat(show.NatReport((rule, after)))) == golden("nat-sections")
+    assert printed(format.nat(show.NatReport((rule,)), detailed=True)).splitlines()[3:] == [
+        "    Source - Origin: A, Translated: B",
+        "    Destination - Origin: C, E, Translated: D",
+    ]
 
 
 def test_access_lists() -> None:

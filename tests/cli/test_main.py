@@ -157,6 +157,7 @@ def test_show_prints_what_asa_prints(run_dir: Path, capsys: Out, line: str, gold
         ("show conn", "2 in use, 60 most used"),
         ("show conn count", "2 in use, 60 most used"),
         ("show conn detail", "2 in use, 60 most used"),
+        ("show conn long", "2 in use, 60 most used"),
         ("show running-config", "!"),
         ("show running-config all", "!"),
         ("show running-config access-list", "access-list outside_in remark mail from the world"),
@@ -172,7 +173,7 @@ def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, fir
 
 def test_every_show_speaks_json(run_dir: Path, capsys: Out) -> None:
     shows = [command.words for command in COMMANDS if command.words[0] == "show"]
-    assert len(shows) == 23
+    assert len(shows) == 24
     for words in shows:
         for json_words in (["--json"], ["|", "json"], ["| json"]):
             assert main(["--run-dir", str(run_dir), *words, *json_words]) == 0

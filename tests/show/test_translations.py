@@ -100,6 +100,9 @@ interface Ethernet0/1
 OLD = """
 nat (inside) 1 192.0.2.0 255.255.255.0
 global (outside) 1 interface
+access-list nonat extended permit ip 192.0.2.0 255.255.255.0 198.51.100.0 255.255.255.0
+access-list nonat extended permit ip 192.0.2.0 255.255.255.0 host 203.0.113.9
+nat (inside) 0 access-list nonat
 static (inside,outside) tcp 203.0.113.125 2525 192.0.2.25 smtp netmask 255.255.255.255
 """
 NEW = """
@@ -117,14 +120,24 @@ nat (inside,outside) after-auto source dynamic all interface
 
 def test_every_form_has_its_words() -> None:
     assert report(configured(HEAD + OLD)) == [
-        (2, 1, "static 192.0.2.25 203.0.113.125", "service tcp smtp 2525", "outside"),
-        (2, 2, "dynamic 192.0.2.0/24 203.0.113.1", "", "outside"),
+        (2, 1, "exempt access-list nonat", "", "any"),
+        (2, 2, "static 192.0.2.25 203.0.113.125", "service tcp smtp 2525", "outside"),
+        (2, 3, "dynamic 192.0.2.0/24 203.0.113.1", "", "outside"),
     ]
     assert report(configured(f"ASA Version 8.4(1)\n{HEAD}{NEW}")) == [
         (1, 1, "static all all", "destination static peer peer", "outside"),
         (2, 1, "static mail 203.0.113.125", "service tcp smtp 2525", "outside"),
         (3, 1, "dynamic all interface", "", "outside"),
     ]
+
+
+def test_a_rule_that_asks_for_the_other_end_says_which() -> None:
+    exempt, *_ = show.nat(configured(HEAD + OLD), [(each, 0, 0) for each in rules(configured(HEAD + OLD))]).rules
+    assert exempt.origin == exempt.translated == ("192.0.2.0/24",)
+    assert exempt.far_origin == exempt.far_translated == ("198.51.100.0/24", "203.0.113.9/32")
+    twice = configured(f"ASA Version 8.4(1)\n{HEAD}{NEW.replace('static peer peer', 'static mail peer')}")
+    manual, *_ = show.nat(twice, [(each, 0, 0) for each in rules(twice)]).rules
+    assert (manual.far_origin, manual.far_translated) == (("192.0.2.25/32",), ("198.51.100.7/32",))
 
 
 def test_a_static_of_one_port_is_a_translation_of_it() -> None:

@@ -2,7 +2,7 @@
 
 from appliance.cli.format.access_lists import access_list, access_lists
 from appliance.cli.format.configuration import running_config, section, startup_config, written
-from appliance.cli.format.connections import cleared, conn, conn_count, conn_detail, span
+from appliance.cli.format.connections import cleared, conn, conn_count, conn_detail, conn_long, span
 from appliance.cli.format.local_hosts import local_host, local_host_brief, local_host_detail
 from appliance.cli.format.logs import logging
 from appliance.cli.format.policies import service_policy, service_policy_connections, service_policy_esmtp
@@ -19,6 +19,7 @@ __all__ = [
     "conn",
     "conn_count",
     "conn_detail",
+    "conn_long",
     "local_host",
     "local_host_brief",
     "local_host_detail",

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from appliance.flow import Endpoint
 from appliance.show import ClearedReport, ConnectionReport, ConnectionsReport
 from appliance.syslog import clock
 
-#: The letters `show.flags` uses, in ASA's words and layout.
+#: What ASA says of every letter, of those too that nothing here has (asa.md §3.5).
 _LEGEND = (
     "Flags: A - awaiting inside ACK to SYN, a - awaiting outside ACK to SYN,",
-    "       B - initial SYN from outside, F - outside FIN, f - inside FIN,",
-    "       I - inbound data, M - SMTP data, O - outbound data,",
-    "       R - outside acknowledged FIN, r - inside acknowledged FIN,",
-    "       S - awaiting inside SYN, s - awaiting outside SYN, U - up",
+    "       B - initial SYN from outside, b - TCP state-bypass or nailed,",
+    "       C - CTIQBE media, c - cluster centralized,",
+    "       D - DNS / Umbrella, d - dump, E - outside back connection, e - semi-distributed,",
+    "       F - outside FIN, f - inside FIN,",
+    "       G - group, g - MGCP, H - H.323, h - H.225.0, I - inbound data,",
+    "       i - incomplete, J - GTP, j - GTP data, K - GTP t3-response",
+    "       k - Skinny media, L - LISP triggered flow owner mobility",
+    "       l - local director/backup stub flow",
+    "       M - SMTP data, m - SIP media, n - GUP",
+    "       N - inspected by Snort",
+    "       O - outbound data, o - offloaded,",
+    "       P - inside back connection",
+    "       Q - Diameter, q - SQL*Net data,",
+    "       R - outside acknowledged FIN,",
+    "       R - UDP SUNRPC, r - inside acknowledged FIN, S - awaiting inside SYN,",
+    "       s - awaiting outside SYN, T - SIP, t - SIP transient, U - up, u - STUN,",
+    "       V - VPN orphan, v - M3UA W - WAAS,",
+    "       w - secondary domain backup,",
+    "       X - inspected by service module,",
+    "       x - per session, Y - director stub flow, y - backup stub flow,",
+    "       Z - Scansafe redirection, z - forwarding stub flow",
 )
 
 
@@ -36,13 +53,22 @@ def connection(report: ConnectionReport) -> str:
 
 
 def conn_detail(parts: Iterable[ConnectionsReport]) -> Iterator[str]:
-    """``show conn detail``: mapped addresses in parentheses, and who opened it."""
+    """``show conn detail``: with uptime and timeout."""
+    return _explained(parts, detail)
+
+
+def conn_long(parts: Iterable[ConnectionsReport]) -> Iterator[str]:
+    """``show conn long``: mapped addresses in parentheses too, and who opened it."""
+    return _explained(parts, _long)
+
+
+def _explained(parts: Iterable[ConnectionsReport], lines: Callable[[ConnectionReport], Iterator[str]]) -> Iterator[str]:
     for number, part in enumerate(parts):
         if number == 0:
             yield _heading(part)
             yield from _LEGEND
         for each in part.connections:
-            yield from detail(each)
+            yield from lines(each)
 
 
 def conn_count(report: ConnectionsReport) -> Iterator[str]:
@@ -55,13 +81,23 @@ def _heading(report: ConnectionsReport) -> str:
 
 
 def detail(report: ConnectionReport) -> Iterator[str]:
-    """The lines of one."""
+    """The lines of one in detail."""
+    yield f"TCP {report.lower} {report.upper},"
+    yield f"    flags {report.flags}, {_times(report)}"
+
+
+def _long(report: ConnectionReport) -> Iterator[str]:
     yield (
         f"TCP {_both(report.lower, report.lower_mapped)} {_both(report.upper, report.upper_mapped)}, "
-        f"flags {report.flags} , idle {span(report.idle)}, uptime {span(report.uptime)}, "
-        f"timeout {span(report.timeout)}, bytes {report.octets}"
+        f"flags {report.flags} , {_times(report)}"
     )
     yield f"  Initiator: {report.initiator.address}, Responder: {report.responder.address}"
+
+
+def _times(report: ConnectionReport) -> str:
+    return (
+        f"idle {span(report.idle)}, uptime {span(report.uptime)}, timeout {span(report.timeout)}, bytes {report.octets}"
+    )
 
 
 def _spaced(end: Endpoint) -> str:

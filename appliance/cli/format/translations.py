@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from appliance.show import NatReport, TranslationsReport
@@ -50,4 +50,10 @@ def nat(report: NatReport, detailed: bool = False) -> Iterator[str]:
             yield f"{each.number} {way} source {each.source}" + (f"   {each.more}" if each.more else "")
             yield f"    translate_hits = {each.translate_hits}, untranslate_hits = {each.untranslate_hits}"
             if detailed:
-                yield f"    Source - Origin: {', '.join(each.origin)}, Translated: {', '.join(each.translated)}"
+                yield _addresses("Source", each.origin, each.translated)
+                if each.far_origin:
+                    yield _addresses("Destination", each.far_origin, each.far_translated)
+
+
+def _addresses(end: str, origin: Sequence[str], translated: Sequence[str]) -> str:
+    return f"    {end} - Origin: {', '.join(origin)}, Translated: {', '.join(translated)}"
