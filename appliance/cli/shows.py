@@ -108,15 +108,15 @@ def show_conn_detail(call: Call) -> int:
     return _show_conn(call, "show conn detail", format.conn_detail)
 
 
+def show_conn_long(call: Call) -> int:
+    """``show conn long``"""
+    return _show_conn(call, "show conn long", format.conn_long)
+
+
 def _show_conn(call: Call, command: str, text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]) -> int:
     """The report comes in parts."""
     printed_parts(call, _parts(call, ShowConnections(wanted=wanted(command, call.operands))), text)
     return 0
-
-
-def show_conn_long(call: Call) -> int:
-    """``show conn long``"""
-    return _show_parts(call, ShowConnections(wanted=wanted("show conn long", call.operands)), format.conn_long)
 
 
 def show_running_config(call: Call) -> int:
