@@ -5,7 +5,7 @@ ASA names that side first in records and in `show conn`, whoever opened the conn
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.config.config import Config
@@ -68,14 +68,12 @@ class Topology:
         else:
             here, there = self.interface(key.client), self.interface(real)
             mapped = Endpoint(there, key.mapped, key.port)
-        client = Endpoint(here, key.client, key.client_port)
-        return Ends(
-            client=client,
-            server=Endpoint(there, real, key.port),
-            client_mapped=replace(client, address=self._mapped.get((there, key.client), key.client)),
-            server_mapped=mapped,
-            inbound=self._levels.get(here, 0) <= self._levels.get(there, 0),
-        )
+        client = client_mapped = Endpoint(here, key.client, key.client_port)
+        known_as = self._mapped.get((there, key.client))
+        if known_as is not None:
+            client_mapped = Endpoint(here, known_as, key.client_port)
+        inbound = self._levels.get(here, 0) <= self._levels.get(there, 0)
+        return Ends(client, Endpoint(there, real, key.port), client_mapped, mapped, inbound)
 
     def interface(self, address: IPv4Address) -> str:
         """The interface that an address is behind, by the longest network or route that holds it."""

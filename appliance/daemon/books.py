@@ -23,7 +23,7 @@ from appliance.kernel.reset import Resetter
 from appliance.nat.attacks import Attack, Attacks
 from appliance.nat.connection import Built, Connection, Ending, Expired, Key, Refused, State, Stranded, TornDown
 from appliance.nat.static import Static
-from appliance.syslog import AverageRateExceeded, BurstRateExceeded, EventsLost, TableFull
+from appliance.syslog import AverageRateExceeded, BurstRateExceeded, EventsLost, Record, TableFull
 
 #: Endings of which connection tracking has not seen the packets.
 _BY_CLOCK = frozenset({Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT})
@@ -80,6 +80,7 @@ class Books:
     def fetch(self) -> None:
         """Turn what has happened into records."""
         events = self._table.events()
+        records: list[Record] = []
         for event in events:
             if isinstance(event, Stranded):
                 self._resetter.turn_away(event)
@@ -90,14 +91,16 @@ class Books:
             if isinstance(event, Expired):
                 self._resetter.end(event)
                 continue
-            for record in self._records.records(event):
-                self._sinks.write(record)
+            records += self._records.records(event)
             if isinstance(event, Built):
                 self.translations.used(event.key, event.time)
-            self.in_use += isinstance(event, Built) - isinstance(event, TornDown)
-            self.most_used = max(self.most_used, self.in_use)
-            if isinstance(event, TornDown) and event.ending in _BY_CLOCK:
-                self._stale.append(event.key)
+                self.in_use += 1
+                self.most_used = max(self.most_used, self.in_use)
+            elif isinstance(event, TornDown):
+                self.in_use -= 1
+                if event.ending in _BY_CLOCK:
+                    self._stale.append(event.key)
+        self._sinks.write(*records)
         self._over(each for each in events if isinstance(each, TornDown))
         if self._astray and len(events) < EVENTS:  # else some of what was counted would be heard of once more
             self._recount()

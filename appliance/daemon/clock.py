@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from datetime import datetime
 
@@ -12,5 +13,10 @@ monotonic = time.monotonic_ns
 
 
 def wall() -> datetime:
-    """Local time of day, for the headers of log lines."""
-    return datetime.now().astimezone()
+    """Local time of day to the second, for the headers of log lines."""
+    return _local(int(time.time()))
+
+
+@functools.lru_cache(maxsize=1)
+def _local(second: int) -> datetime:
+    return datetime.fromtimestamp(second).astimezone()

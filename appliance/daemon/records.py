@@ -7,7 +7,8 @@ and no clock is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import IPv4Address
 from typing import assert_never
 
 from appliance.config.config import Config
@@ -32,7 +33,7 @@ from appliance.syslog import (
 )
 
 #: Numbers remembered at most: the kernel's table has as many entries. Only lost events ever reach it.
-REMEMBERED = 1 << 20
+REMEMBERED = 1 << 17
 
 #: The endings that do not depend on which side is the more secure.
 _REASONS: Mapping[Ending, Reason] = {
@@ -46,17 +47,26 @@ _REASONS: Mapping[Ending, Reason] = {
 }
 
 
+#: Which record says that a limit was met.
+_EXCEEDED: Mapping[Limit, Callable[[int, int, Endpoint, Endpoint], Record]] = {
+    Limit.MAX_CONNS: ConnectionLimitExceeded,
+    Limit.EMBRYONIC: EmbryonicLimitExceeded,
+    Limit.CLIENT_MAX: ClientLimitExceeded,
+    Limit.CLIENT_EMBRYONIC: ClientEmbryonicLimitExceeded,
+}
+
+
 class ConnectionRecords:
     """Turns events into records; it numbers the connections and knows the hosts that have any."""
 
     def __init__(self, config: Config) -> None:
         self._last = 0
-        self._numbers: dict[Key, int] = {}
+        self._known: dict[Key, tuple[int, Ends]] = {}
         self.hosts = Hosts()
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """From now on `config` says where an address is; numbers go on."""
+        """From now on `config` says where an address is; living connections stay where they were, numbers go on."""
         self._topology = Topology(config)
         self._mapped = config.defaults.addresses is Addresses.MAPPED
 
@@ -67,56 +77,48 @@ class ConnectionRecords:
 
     def records(self, event: Built | TornDown | Refused) -> Iterator[Record]:
         """The records of `event`, in their order: a host is there before its connections, and gone after them."""
-        ends = self._topology.ends(event.key, event.real)
         match event:
             case Built():
-                for end in (ends.client, ends.server):
-                    if self.hosts.enter(end, event.time):
-                        yield LocalHostBuilt(end.interface, end.address)
-                yield self._built(event, ends)
+                yield from self._built(event)
             case TornDown():
-                yield self._torn_down(event, ends)
-                for end in (ends.client, ends.server):
-                    lasted = self.hosts.leave(end, event.time)
-                    if lasted is not None:
-                        yield LocalHostTornDown(end.interface, end.address, lasted // clock.SECOND)
-            case Refused(which=Limit.MAX_CONNS):
-                yield ConnectionLimitExceeded(event.count, event.limit, ends.client, self._refusing(ends))
-            case Refused(which=Limit.CLIENT_MAX):
-                yield ClientLimitExceeded(event.count, event.limit, ends.client, self._refusing(ends))
-            case Refused(which=Limit.CLIENT_EMBRYONIC):
-                yield ClientEmbryonicLimitExceeded(event.count, event.limit, ends.client, self._refusing(ends))
+                yield from self._torn_down(event)
             case Refused():
-                yield EmbryonicLimitExceeded(event.count, event.limit, ends.client, self._refusing(ends))
+                ends = self._topology.ends(event.key, event.real)
+                server = ends.server_mapped if self._mapped else ends.server  # real from 8.3 on (asa.md §4.3)
+                yield _EXCEEDED[event.which](event.count, event.limit, ends.client, server)
             case _:
                 assert_never(event)
 
-    def _refusing(self, ends: Ends) -> Endpoint:
-        """The server as records of a limit name it: by its real address from 8.3 on (asa.md §4.3)."""
-        return ends.server_mapped if self._mapped else ends.server
-
-    def _built(self, event: Built, ends: Ends) -> Record:
+    def _built(self, event: Built) -> Iterator[Record]:
+        number, ends = self._number(event.key, event.real)
+        for end in (ends.client, ends.server):
+            if self.hosts.enter(end, event.time):
+                yield LocalHostBuilt(end.interface, end.address)
         direction = Direction.INBOUND if ends.inbound else Direction.OUTBOUND
-        number = self._number(event.key)
-        return ConnectionBuilt(direction, number, ends.lower, ends.lower_mapped, ends.upper, ends.upper_mapped)
+        yield ConnectionBuilt(direction, number, ends.lower, ends.lower_mapped, ends.upper, ends.upper_mapped)
 
-    def _torn_down(self, event: TornDown, ends: Ends) -> Record:
-        number = self._numbers.pop(event.key, 0) or self._next()
+    def _torn_down(self, event: TornDown) -> Iterator[Record]:
+        known = self._known.pop(event.key, None)
+        number, ends = known or (self._next(), self._topology.ends(event.key, event.real))
         seconds = max(0, event.time - event.started) // clock.SECOND
         reason = _reason(event.ending, ends.inbound)
-        return ConnectionTornDown(number, ends.lower, ends.upper, seconds, event.octets, reason)
+        yield ConnectionTornDown(number, ends.lower, ends.upper, seconds, event.octets, reason)
+        for end in (ends.client, ends.server):
+            lasted = self.hosts.leave(end, event.time)
+            if lasted is not None:
+                yield LocalHostTornDown(end.interface, end.address, lasted // clock.SECOND)
 
     def _next(self) -> int:
         self._last += 1
         return self._last
 
-    def _number(self, key: Key) -> int:
-        """A new number for `key`; the oldest is forgotten when too many are known."""
-        self._numbers.pop(key, None)
-        if len(self._numbers) >= REMEMBERED:
-            del self._numbers[next(iter(self._numbers))]
-        self._numbers[key] = self._next()
-        return self._numbers[key]
+    def _number(self, key: Key, real: IPv4Address) -> tuple[int, Ends]:
+        """A new number for `key`, and where its ends are; the oldest is forgotten when too many are known."""
+        self._known.pop(key, None)
+        if len(self._known) >= REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[key] = known = self._next(), self._topology.ends(key, real)
+        return known
 
 
 def _reason(ending: Ending, inbound: bool) -> Reason:

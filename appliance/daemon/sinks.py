@@ -11,7 +11,7 @@ import os
 import select
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,6 +36,8 @@ class Sinks:
     def __init__(self, logging: Logging, hostname: str, console: int, now: Callable[[], datetime]) -> None:
         """`console` is the file descriptor of stderr, `now` the wall clock."""
         self._console = console
+        self._room = select.poll()
+        self._room.register(console, select.POLLOUT)
         self._now = now
         self._logged = {"console": 0, "buffered": 0, "trap": 0}
         self._lines: deque[str] = deque()
@@ -56,20 +58,25 @@ class Sinks:
         """Give the socket back."""
         self._socket.close()
 
-    def write(self, record: Record) -> None:
-        """`record` to every destination that takes it."""
+    def write(self, *records: Record) -> None:
+        """`records`, in their order, each to every destination that takes it."""
         logging = self._logging
-        if not logging.enabled or record.id in logging.disabled:
+        if not logging.enabled:
             return
         when = self._now() if logging.timestamp else None
-        # The device id goes to hosts alone: the buffer and the console are the device's own.
-        line = render(record, when=when)
-        if _takes(logging.buffered, record):
-            self._buffer(line)
-        if _takes(logging.console, record):
-            self._print(line)
-        if _takes(logging.trap, record) and self._hosts:
-            self._send(render(record, when=when, device_id=self._device_id, facility=logging.facility))
+        shown: list[str] = []
+        for record in records:
+            if record.id in logging.disabled:
+                continue
+            # The device id goes to hosts alone: the buffer and the console are the device's own.
+            line = render(record, when=when)
+            if _takes(logging.buffered, record):
+                self._buffer(line)
+            if _takes(logging.console, record):
+                shown.append(line)
+            if _takes(logging.trap, record) and self._hosts:
+                self._send(render(record, when=when, device_id=self._device_id, facility=logging.facility))
+        self._print(shown)
 
     def uses(self) -> tuple[LogUse, ...]:
         """How much each destination that is on has logged."""
@@ -99,14 +106,14 @@ class Sinks:
         while self._octets > self._logging.buffer_size:
             self._octets -= _size(self._lines.popleft())
 
-    def _print(self, line: str) -> None:
-        """To stderr if it has room now. Its descriptor is not made non-blocking: others share the terminal."""
-        poll = select.poll()
-        poll.register(self._console, select.POLLOUT)
+    def _print(self, lines: Iterable[str]) -> None:
+        """To stderr what it has room for now. Its descriptor is not made non-blocking: others share the terminal."""
         try:
-            if any(events & select.POLLOUT for _, events in poll.poll(0)):
-                os.write(self._console, line.encode()[: _WHOLE - 1] + b"\n")
-                self._logged["console"] += 1
+            for octets, number in _pieces(lines):
+                if not any(events & select.POLLOUT for _, events in self._room.poll(0)):
+                    return
+                os.write(self._console, octets)
+                self._logged["console"] += number
         except OSError:
             return  # stderr is gone or broken: there is nowhere to say so
 
@@ -125,6 +132,20 @@ class Sinks:
 
 def _takes(level: int | None, record: Record) -> bool:
     return level is not None and record.severity <= level
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[tuple[bytes, int]]:
+    """The lines in pieces that one write takes whole, each with how many they are; of a longer one its beginning."""
+    piece, number = b"", 0
+    for line in lines:
+        octets = line.encode()[: _WHOLE - 1] + b"\n"
+        if len(piece) + len(octets) > _WHOLE:
+            yield piece, number
+            piece, number = b"", 0
+        piece += octets
+        number += 1
+    if number:
+        yield piece, number
 
 
 def _size(line: str) -> int:

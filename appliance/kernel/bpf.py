@@ -14,10 +14,10 @@ import ctypes
 import enum
 import errno
 import os
+import socket
 import struct
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -335,20 +335,19 @@ class ConnectionTable:
 
     def _hear(self, event: Any) -> bool:
         """Note an event; whether there is room for another."""
-        real = address(event.real)
         key = Key(address(event.mapped), _swap(event.port), address(event.client), _swap(event.client_port))
-        match _Kind(event.kind):
-            case _Kind.BUILT:
-                self._events.append(Built(key, real, event.time))
-            case _Kind.TORN_DOWN:
-                self._events.append(TornDown(key, real, Ending(event.why), event.started, event.time, event.octets))
-            case _Kind.REFUSED:
-                self._events.append(Refused(key, real, Limit(event.why), event.count, event.limit, event.time))
-            case _Kind.STRANDED:
-                self._events.append(Stranded(key, real, event.seq, event.ack, event.time))
-            case _Kind.EXPIRED:
-                self._events.append(Expired(key, real, event.seq, event.ack, event.time))
+        self._events.append(_HEARD[event.kind](key, address(event.real), event))
         return len(self._events) < EVENTS
+
+
+#: What an event is, by its kind.
+_HEARD: Mapping[int, Callable[[Key, IPv4Address, Any], Event]] = {
+    _Kind.BUILT: lambda key, real, it: Built(key, real, it.time),
+    _Kind.TORN_DOWN: lambda key, real, it: TornDown(key, real, Ending(it.why), it.started, it.time, it.octets),
+    _Kind.REFUSED: lambda key, real, it: Refused(key, real, Limit(it.why), it.count, it.limit, it.time),
+    _Kind.STRANDED: lambda key, real, it: Stranded(key, real, it.seq, it.ack, it.time),
+    _Kind.EXPIRED: lambda key, real, it: Expired(key, real, it.seq, it.ack, it.time),
+}
 
 
 def _layout(source: Path, size: int) -> str:
@@ -360,7 +359,7 @@ def _layout(source: Path, size: int) -> str:
 
 def _swap(port: int) -> int:
     """A port into network order in a machine word, or back."""
-    return int.from_bytes(port.to_bytes(2, "big"), sys.byteorder)
+    return socket.htons(port)
 
 
 def _acknowledges(leaf: Any, side: Side) -> bool:

@@ -7,6 +7,7 @@ class that is gone keeps its row, without limits, until the last of its connecti
 
 from __future__ import annotations
 
+import functools
 import sys
 import zlib
 from collections.abc import Iterable, Mapping
@@ -233,6 +234,7 @@ def word(address: IPv4Address) -> int:
     return int.from_bytes(address.packed, sys.byteorder)
 
 
+@functools.lru_cache(maxsize=4096)
 def address(word: int) -> IPv4Address:
-    """The address that the C has in a machine word."""
+    """The address that the C has in a machine word; the same ones come again and again."""
     return IPv4Address(word.to_bytes(4, sys.byteorder))

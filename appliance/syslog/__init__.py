@@ -16,6 +16,7 @@ Rules:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -170,11 +171,17 @@ def render(
     `when` None is without ``logging timestamp``, `device_id` None without ``logging device-id``; `facility` None
     leaves the ``<PRI>`` out, as the memory buffer and the console do.
     """
-    head = "" if when is None else f"{_MONTHS[when.month - 1]} {when:%d %Y %H:%M:%S}"
+    head = "" if when is None else _date(when)
     if device_id is not None:
         head = f"{head} {one_line(device_id)} ".lstrip()
     priority = "" if facility is None else f"<{facility * 8 + record.severity}>"
     return f"{priority}{head}{': ' if head else ''}%{record.product}-{record.severity}-{record.id}: {record.text()}"
+
+
+@functools.lru_cache(maxsize=1)
+def _date(when: datetime) -> str:
+    """As lines begin with it; those of a second have it in common."""
+    return f"{_MONTHS[when.month - 1]} {when:%d %Y %H:%M:%S}"
 
 
 # --- records as JSON --------------------------------------------------------------------------------------------

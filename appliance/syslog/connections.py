@@ -81,13 +81,9 @@ _LimitExceeded = EmbryonicLimitExceeded | ConnectionLimitExceeded | ClientEmbryo
 
 def _refused(record: _LimitExceeded) -> str:
     return (
-        f"{record.count}/{record.limit} for input packet from {_bare(record.source)} to {_bare(record.destination)} "
+        f"{record.count}/{record.limit} for input packet from {record.source.place} to {record.destination.place} "
         f"on interface {record.source.interface}"
     )
-
-
-def _bare(end: Endpoint) -> str:
-    return f"{end.address}/{end.port}"
 
 
 class Direction(enum.Enum):
@@ -128,7 +124,7 @@ class ConnectionBuilt(Record):
     def sentence(self) -> str:
         return (
             f"Built {self.direction.value} TCP connection {self.number} "
-            f"for {self.lower} ({_bare(self.lower_mapped)}) to {self.upper} ({_bare(self.upper_mapped)})"
+            f"for {self.lower} ({self.lower_mapped.place}) to {self.upper} ({self.upper_mapped.place})"
         )
 
 

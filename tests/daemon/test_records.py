@@ -12,7 +12,7 @@ from appliance.daemon import records
 from appliance.daemon.records import ConnectionRecords
 from appliance.nat.connection import Built, Connection, Ending, Key, Limit, Refused, State, TornDown
 from appliance.nat.static import Static
-from appliance.syslog import ConnectionBuilt, ConnectionTornDown
+from appliance.syslog import ConnectionBuilt, ConnectionTornDown, LocalHostTornDown
 
 OUTSIDE = Interface("Ethernet0/0", nameif="outside", security_level=0)
 INSIDE = Interface("Ethernet0/1", nameif="inside", security_level=100)
@@ -136,12 +136,15 @@ def test_a_tuple_used_again_is_as_young_as_its_last_connection(monkeypatch: pyte
     assert numbers(log, *events) == [1, 2, 3, 4, 5, 3]
 
 
-def test_a_reload_keeps_numbers_and_may_forget_where_an_address_was() -> None:
+def test_a_living_connection_keeps_its_number_and_its_places_over_a_reload() -> None:
     log = ConnectionRecords(CONFIG)
     list(log.records(built()))
     log.configure(Config(interfaces=(OUTSIDE, INSIDE)))
-    (last,) = log.records(torn_down())
-    assert last.text().startswith("Teardown TCP connection 1 for unknown:203.0.113.10/40000 to unknown:192.0.2.25/25")
+    last, *hosts = log.records(torn_down())
+    assert last.text().startswith("Teardown TCP connection 1 for outside:203.0.113.10/40000 to inside:192.0.2.25/25")
+    assert [each.id for each in hosts] == [LocalHostTornDown.id] * 2
+    last, *_ = log.records(torn_down())  # of which nothing is known any more
+    assert last.text().startswith("Teardown TCP connection 2 for unknown:203.0.113.10/40000 to unknown:192.0.2.25/25")
 
 
 def test_a_host_is_there_before_its_first_connection_and_gone_after_its_last() -> None:

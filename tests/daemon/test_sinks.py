@@ -83,6 +83,24 @@ def test_the_console_gets_lines_without_priority(pipe: tuple[int, int]) -> None:
     assert os.read(pipe[0], 4096).decode() == f"Nov 21 2026 03:04:28: %ASA-3-201011: {ERROR.text()}\n"
 
 
+def test_records_of_one_moment_go_to_the_console_in_few_writes_of_whole_lines() -> None:
+    console, reader = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # a message is a write
+    with (
+        closing(console),
+        closing(reader),
+        closing(Sinks(Logging(enabled=True, console=7), "fw", console.fileno(), now)) as sinks,
+    ):
+        sinks.write(*[INFORMATION] * 100)
+        reader.setblocking(False)
+        pieces = [reader.recv(8192)]
+        while sum(each.count(b"\n") for each in pieces) < 100:
+            pieces.append(reader.recv(8192))
+    assert b"".join(pieces) == f"%ASA-6-108007: {INFORMATION.text()}\n".encode() * 100
+    assert all(each.endswith(b"\n") and len(each) <= 4096 for each in pieces)
+    assert len(pieces) < 5
+    assert sinks.uses()[0].logged == 100
+
+
 def test_a_full_console_blocks_nobody_and_writes_whole_lines(pipe: tuple[int, int]) -> None:
     sinks = written(Logging(enabled=True, console=7), pipe[1], *[INFORMATION] * 2000)
     os.set_blocking(pipe[0], False)
