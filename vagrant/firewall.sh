@@ -12,5 +12,5 @@ sed -e "s/hardware outside0/hardware $2/" -e "s/hardware inside0/hardware $3/" \
     /opt/fixup-source/examples/mail.cfg >/etc/fixup/fixup.cfg
 
 fixup check /etc/fixup/fixup.cfg
-systemctl enable --now fixup
+systemctl enable fixup
 systemctl restart fixup
