@@ -14,5 +14,4 @@ from tests.control.daemon import Daemon
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     made = Daemon(tmp_path / "control.sock")
     yield made
-    made.server.close()
-    made.selector.close()
+    made.close()

@@ -1,10 +1,12 @@
-"""A daemon for the control tests: a selector loop with a control server in it, and a clock that the test turns."""
+"""A daemon for tests: a selector loop with a control server in it, and a clock that the test turns."""
 
 from __future__ import annotations
 
 import selectors
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.control.protocol import Answer, Refusal, Request, ShowConnections, ShowLogging, ShowRunningConfig
@@ -20,14 +22,18 @@ PARTS = 3
 class Daemon:
     """A selector loop with a control server in it, and a clock that the test turns."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, answer: Callable[[Request], Answers] | None = None) -> None:
+        """`answer` in the place of our own."""
         self.path = path
         self.now = 0
         self.faults: list[Exception] = []
         self.selector = selectors.DefaultSelector()
-        self.server = ControlServer(
-            self.selector, path, path.parent.stat().st_gid, self.answer, self.faults.append, lambda: self.now
-        )
+        answers, group = answer or self.answer, path.parent.stat().st_gid
+        self.server = ControlServer(self.selector, path, group, answers, self.faults.append, lambda: self.now)
+
+    def close(self) -> None:
+        self.server.close()
+        self.selector.close()
 
     def answer(self, request: Request) -> Answers:
         match request:
@@ -55,6 +61,22 @@ class Daemon:
         while ready := self.selector.select(0):
             for key, mask in ready:
                 key.data(mask)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serve from a thread of its own for the length of a `with` block."""
+        stop = threading.Event()
+
+        def serve() -> None:
+            while not stop.is_set():
+                for key, mask in self.selector.select(0.05):
+                    key.data(mask)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield
+        stop.set()
+        thread.join()
 
     def connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)

@@ -19,18 +19,8 @@ from tests.control.daemon import LARGE, PARTS, Daemon
 @pytest.fixture
 def running(daemon: Daemon) -> Iterator[Daemon]:
     """The same, served by a thread."""
-    stop = threading.Event()
-
-    def serve() -> None:
-        while not stop.is_set():
-            for key, mask in daemon.selector.select(0.05):
-                key.data(mask)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield daemon
-    stop.set()
-    thread.join()
+    with daemon.serving():
+        yield daemon
 
 
 def test_ask_returns_the_report(running: Daemon) -> None:
