@@ -13,7 +13,7 @@ from typing import Any
 
 from appliance.config import traffic
 from appliance.config.cursor import Argument, Cursor, Kind, Reference, Rejected, decimal, number
-from appliance.config.names import PORTS
+from appliance.config.names import NEVER, PORTS
 from appliance.config.nat import ANYWHERE, Trailer
 from appliance.nat.translation import PortMap
 from appliance.policy.acl import Ports
@@ -56,6 +56,13 @@ def _naming(kind: Kind) -> Argument:
 
 
 _name = _matching(_NAME, NAME_OCTETS)
+
+
+def _one_of(cursor: Cursor, *words: str) -> str:
+    word = cursor.take()
+    if word.text.lower() not in words:
+        raise Rejected(word.column)
+    return word.text.lower()
 
 
 def some(words: tuple[str, ...]) -> Argument:
@@ -115,8 +122,10 @@ def _escaped(text: str, at: int) -> bool:
 
 
 def _clock(cursor: Cursor) -> int:
-    """``h:mm:ss`` in seconds, up to ASA's 1193:00:00."""
+    """``h:mm:ss`` in seconds, up to ASA's 1193:00:00; ``0`` is none of them."""
     word = cursor.take()
+    if word.text == "0":
+        return 0
     found = _CLOCK.fullmatch(word.text)
     if found is None:
         raise Rejected(word.column)
@@ -126,8 +135,19 @@ def _clock(cursor: Cursor) -> int:
     return hours * 3600 + minutes * 60 + seconds
 
 
+def _lasting(cursor: Cursor, least: int, endless: bool = True) -> int:
+    """A time of `least` seconds or more; 0, of what may be `endless`, is `NEVER`."""
+    column = cursor.column
+    found = _clock(cursor)
+    if found < least and (found or not endless):
+        raise Rejected(column)
+    return found or NEVER
+
+
 #: What ``timeout`` sets and the least it takes, in seconds (asa.md §5.3, §6.6); ``embryonic`` here is ours.
 TIMEOUTS = {"xlate": 60, "conn": 300, "half-closed": 30, "udp": 60, "icmp": 2, "embryonic": 5}
+#: Those that may be none at all.
+ENDLESS = ("conn", "half-closed", "udp")
 #: What it sets besides, and a word that may stand behind the time.
 OTHER_TIMEOUTS = {
     **dict.fromkeys(("conn-holddown", "floating-conn", "h225", "h323", "mgcp", "mgcp-pat", "pat-xlate"), ""),
@@ -145,33 +165,57 @@ MOST_CONNECTIONS = 2_000_000
 CLASS_TIMEOUTS = {"embryonic": 5, "half-closed": 30, "idle": 300}
 
 
-def _connection_limits(cursor: Cursor) -> dict[str, int]:
-    """``conn-max 50 per-client-max 5``: pairs up to the line's end, at least one, in any order."""
-    found: dict[str, int] = {}
+#: What it says besides, which is kept and not acted on.
+_OTHER_LIMITS: dict[str, Argument] = {
+    "random-sequence-number": lambda cursor: _one_of(cursor, "enable", "disable"),
+    "syn-cookie-mss": lambda cursor: str(number(48, 65535)(cursor)),
+}
+
+
+def _connection_limits(cursor: Cursor) -> dict[str, int | str]:
+    """``conn-max 50 per-client-max 5``: pairs up to the line's end, at least one, in any order; others as words."""
+    found: dict[str, int | str] = {}
     while not found or cursor.peek() is not None:
         word = cursor.take()
-        if word.text.lower() not in LIMITS:
+        name = word.text.lower()
+        if name in LIMITS:
+            found[name] = number(0, MOST_CONNECTIONS)(cursor)
+        elif name in _OTHER_LIMITS:
+            found[name] = _OTHER_LIMITS[name](cursor)
+        else:
             raise Rejected(word.column)
-        found[word.text.lower()] = number(0, MOST_CONNECTIONS)(cursor)
     return found
 
 
-def _class_timeouts(cursor: Cursor) -> dict[str, int]:
-    """``embryonic 0:00:20 idle 2:00:00 reset``: pairs up to the line's end; ``reset`` is 1 behind ``idle``."""
-    found: dict[str, int] = {}
+def _probes(cursor: Cursor) -> str:
+    """Behind ``dcd``: ``[RETRY-INTERVAL [MAX-RETRIES]]``, as written."""
+    start = cursor.at
+    following = cursor.peek()
+    if following is not None and _CLOCK.fullmatch(following.text):
+        _clock(cursor)
+        retries = cursor.peek()
+        if retries is not None and retries.text.isdigit():
+            number(1, 255)(cursor)
+    return " ".join(each.text for each in cursor.line.words[start : cursor.at])
+
+
+def _class_timeouts(cursor: Cursor) -> dict[str, int | str]:
+    """``embryonic 0:00:20 idle 2:00:00 reset``: pairs up to the line's end; ``reset`` is 1 behind ``idle``; ``dcd``."""
+    found: dict[str, int | str] = {}
     while not found or cursor.peek() is not None:
         word = cursor.take()
         name = "idle" if word.text.lower() == "tcp" else word.text.lower()
+        if name == "dcd":
+            found[name] = _probes(cursor)
+            continue
         if name not in CLASS_TIMEOUTS:
             raise Rejected(word.column)
-        column = cursor.column
-        found[name] = _clock(cursor)
-        if found[name] < CLASS_TIMEOUTS[name]:
-            raise Rejected(column)
+        found[name] = _lasting(cursor, CLASS_TIMEOUTS[name])
         following = cursor.peek()
         if name == "idle":
-            found["reset"] = int(following is not None and following.text.lower() == "reset")
-            cursor.at += found["reset"]
+            reset = int(following is not None and following.text.lower() == "reset")
+            found["reset"] = reset
+            cursor.at += reset
     return found
 
 
@@ -185,10 +229,8 @@ def _timeouts(cursor: Cursor) -> dict[str, int]:
             name = f"igp {cursor.take().text.lower()}"
         if name not in TIMEOUTS and name not in OTHER_TIMEOUTS:
             raise Rejected(word.column)
-        value = cursor.peek()
-        found[name] = _clock(cursor)
-        if value is not None and found[name] < TIMEOUTS.get(name, 0):
-            raise Rejected(value.column)
+        least = TIMEOUTS.get(name)
+        found[name] = _clock(cursor) if least is None else _lasting(cursor, least, name in ENDLESS)
         following = cursor.peek()
         if name == "uauth" and following is not None and following.text.lower() in ("absolute", "inactivity"):
             cursor.at += 1
@@ -202,7 +244,7 @@ def _timeout_names(cursor: Cursor) -> tuple[str, ...]:
         word = cursor.take()
         if word.text.lower() in TIMEOUTS or word.text.lower() in OTHER_TIMEOUTS:
             found.append(word.text.lower())
-        elif not found or not _CLOCK.fullmatch(word.text):
+        elif not found or not (word.text == "0" or _CLOCK.fullmatch(word.text)):
             raise Rejected(word.column)
     return tuple(found)
 
@@ -328,14 +370,19 @@ def _listen(cursor: Cursor) -> tuple[IPv4Address, int]:
     return address, value
 
 
-def _udp_port(cursor: Cursor) -> int:
-    """``udp/514``; ASA's own ``17/514`` alike."""
+_SYSLOG_PROTOCOLS = {"udp": "udp", "17": "udp", "tcp": "tcp", "6": "tcp"}
+
+
+def _host_port(cursor: Cursor) -> tuple[str, int]:
+    """``udp/514``, ``tcp/1470``; ASA's own ``17/514``, ``6/1470`` alike."""
     word = cursor.take()
     protocol, _, port = word.text.lower().partition("/")
     value = decimal(port)
-    if protocol not in ("udp", "17") or value is None or not 1 <= value <= 65535:
+    if protocol not in _SYSLOG_PROTOCOLS:
         raise Rejected(word.column)
-    return value
+    if value is None or not 1 <= value <= 65535:
+        raise Rejected(word.column + len(protocol) + 1)
+    return _SYSLOG_PROTOCOLS[protocol], value
 
 
 ARGUMENTS: dict[str, Argument] = {
@@ -360,6 +407,7 @@ ARGUMENTS: dict[str, Argument] = {
     **{f"{each}-ports": traffic.ports(each) for each in PORTS},
     **{f"{each}-operator": traffic.plain_ports(each) for each in PORTS},
     **{f"{each}-port": traffic.port(each) for each in PORTS},
+    **{f"{each}-service": traffic.one_port(each) for each in PORTS},
     "icmp": traffic.icmp,
     "icmp-type": traffic.plain_icmp,
     "ace-options": traffic.ace_options,
@@ -379,7 +427,7 @@ ARGUMENTS: dict[str, Argument] = {
     "security": _security,
     "port-span": _port_span,
     "listen": _listen,
-    "host-port": _udp_port,
+    "host-port": _host_port,
     "nameif": _naming(Kind.NAMEIF),
     "access-list": _naming(Kind.ACCESS_LIST),
     "class-map": _naming(Kind.CLASS_MAP),

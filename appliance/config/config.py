@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from appliance.config.names import NEVER
 from appliance.config.nat import TranslationStatement
 from appliance.config.versions import Version, named, of_release
 from appliance.nat.static import Static
@@ -27,17 +28,20 @@ class Interface:
     description: str = ""
     line: int = field(default=0, compare=False)  # of the rule file, for errors
     standby: IPv4Address | None = None  # of the failover's other unit: kept, not used
-    accepted: tuple[str, ...] = ()  # what is kept and not acted on: ``duplex full``
+    accepted: tuple[str, ...] = ()  # what is kept and not acted on: ``duplex full``; a block's lines begin with a blank
+    mtu: int | None = None  # ``mtu NAMEIF OCTETS``; None: as the device has it
+    no_forward: tuple[str, ...] = ()  # ``no forward interface NAME``: interfaces to which it opens no connection
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``route IFC NETWORK MASK GATEWAY [METRIC]``"""
+    """``route IFC NETWORK MASK GATEWAY [METRIC] [track NUMBER]``; it stands whatever becomes of what is tracked."""
 
     interface: str
     network: IPv4Network
     gateway: IPv4Address
     metric: int = 1
+    track: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +93,21 @@ class Timeouts:
     icmp: int = 2
     others: tuple[tuple[str, int], ...] = ()  # of protocols that are not looked into: kept
 
+    @property
+    def dead(self) -> int:
+        """How long what inspection closed holds its place at most (row 14): even where half-closed is for ever."""
+        return Timeouts().half_closed if self.half_closed == NEVER else self.half_closed
+
 
 @dataclass(frozen=True, slots=True)
 class LoggingHost:
-    """``logging host IFC IP [udp/PORT]``"""
+    """``logging host IFC IP [{udp | tcp}/PORT] [format emblem] [secure]``; by TCP nothing is sent."""
 
     interface: str
     address: IPv4Address
     port: int = 514
+    tcp: bool = False
+    options: tuple[str, ...] = ()  # kept: ``format emblem``, ``secure``
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +183,7 @@ class Config:
     tcpmss: int = 1380  # `sysopt connection tcpmss`, ASA's default; 0 clamps nothing
     nat_control: bool | None = None  # None: as the version has it
     no_proxy_arp: frozenset[str] = frozenset()  # `sysopt noproxyarp NAMEIF`
+    reverse_path: frozenset[str] = frozenset()  # `ip verify reverse-path interface NAMEIF`
     statics: tuple[Static, ...] = ()  # every host translated whole, whichever statement says so
     class_maps: tuple[ClassMap, ...] = ()
     regexes: tuple[Regex, ...] = ()

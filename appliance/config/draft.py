@@ -13,14 +13,14 @@ from dataclasses import replace
 from appliance.config.config import Config
 from appliance.config.statements.access_lists import AccessLists
 from appliance.config.statements.box import Box
+from appliance.config.statements.fixups import Fixups
 from appliance.config.statements.interfaces import Interfaces
 from appliance.config.statements.logs import Logs
-from appliance.config.statements.policies import Policies
 from appliance.config.statements.translations import Translations
 from appliance.config.translations import hosts
 
 
-class Draft(Box, Interfaces, AccessLists, Translations, Policies, Logs):
+class Draft(Box, Interfaces, AccessLists, Translations, Fixups, Logs):
     """What has been read so far."""
 
     def config(self) -> Config:
@@ -29,7 +29,7 @@ class Draft(Box, Interfaces, AccessLists, Translations, Policies, Logs):
         found = replace(
             self.box,
             accepted=self.accepted(),
-            interfaces=tuple(self.interfaces.values()),
+            interfaces=self.all_interfaces(),
             names_shown=self.names_shown,
             names=tuple(self.names.values()),
             objects=tuple(self.objects.values()),
@@ -38,7 +38,7 @@ class Draft(Box, Interfaces, AccessLists, Translations, Policies, Logs):
             time_ranges=self.time_ranges(),
             inter_interface="inter-interface" in self.same_level,
             intra_interface="intra-interface" in self.same_level,
-            routes=tuple(self.routes),
+            routes=tuple(self.routes.values()),
             access_lists=self.access_lists(),
             access_groups=tuple(self.access_groups.values()),
             translations=tuple(self.translations),

@@ -28,6 +28,7 @@ SAMPLES = {
     "plain-protocol": "gre",
     "ports": "eq 25",
     "operator": "eq 25",
+    "service": "25",
     "port": "25",
     "icmp": "echo-reply",
     "icmp-type": "echo-reply",

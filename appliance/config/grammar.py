@@ -11,17 +11,23 @@ from appliance.config.statements import (
     accepted,
     access_lists,
     box,
+    class_maps,
+    fixups,
     inspect_maps,
     interfaces,
     logs,
     objects,
     policies,
+    regexes,
     translations,
 )
 from appliance.config.statements.sheet import END, EXIT, QUIT
 from appliance.config.syntax import Mode, Statement, compiled
 
-TOPICS = (accepted, box, interfaces, objects, access_lists, translations, policies, inspect_maps, logs)
+TOPICS = (
+    *(accepted, box, interfaces, objects, access_lists, translations, class_maps, policies, fixups),
+    *(regexes, inspect_maps, logs),
+)
 
 STATEMENTS: dict[Mode, tuple[Statement, ...]] = {
     mode: (*(row for topic in TOPICS for row in topic.STATEMENTS.get(mode, ())), EXIT, QUIT, END) for mode in Mode

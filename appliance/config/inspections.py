@@ -24,6 +24,7 @@ class Inspection:
     inspect_map: InspectMap | None
     fail_open: bool = False
     levels: tuple[tuple[str, int], ...] = ()  # security levels by nameif
+    implied: bool = False  # nothing of the file: what an interface's classes leave
 
     def rules(self, client: str, server: str) -> InspectMap | None:
         """The rules of a connection from interface `client` to `server`.
@@ -47,7 +48,8 @@ def inspections(config: Config) -> tuple[Inspection, ...]:
 
     Exemptions come first whatever their place (row 17), then interface policies, then the global one: the first
     that matches a connection decides. An exempt class-default stays behind the other classes of its policies: it is
-    what they leave.
+    what they leave. An interface policy that inspects ESMTP takes the place of the global one there (asa.md §6.2):
+    what its classes leave is not inspected.
     """
     found: list[Inspection] = []
     ordered = sorted(config.service_policies, key=lambda each: each.interface is not None)
@@ -64,7 +66,7 @@ def _precedence(inspection: Inspection) -> tuple[bool, bool, bool, int]:
 
 
 def _of_policy(config: Config, policy: PolicyMap, interface: str | None, number: int) -> list[Inspection]:
-    found = []
+    found, first = [], number
     levels = tuple((each.nameif, each.security_level or 0) for each in config.interfaces if each.nameif is not None)
     for each in policy.classes:
         class_map = CLASS_DEFAULT if each.name == CLASS_DEFAULT.name else config.class_map(each.name)
@@ -79,4 +81,6 @@ def _of_policy(config: Config, policy: PolicyMap, interface: str | None, number:
                 number += 1
             case None:
                 pass
+    if interface is not None and number > first and all(each.class_map != CLASS_DEFAULT for each in found):
+        found.append(Inspection(0, interface, policy.name, CLASS_DEFAULT, None, implied=True))
     return found

@@ -13,6 +13,7 @@ from ipaddress import IPv4Network
 
 from appliance.config.config import Config, Timeouts
 from appliance.config.elements import Elements
+from appliance.config.names import NEVER
 from appliance.config.translations import translations
 from appliance.nat.classes import LimitedClass, Limits, PortSpan, Rule, Veil
 from appliance.nat.connection import State
@@ -92,7 +93,7 @@ def _limited(policy: str, interface: str | None, each: PolicyClass) -> LimitedCl
         State.ESTABLISHED: said.idle,
         State.HALF_CLOSED: said.half_closed,
         State.CLOSING: said.half_closed,
-        State.DEAD: said.half_closed,
+        State.DEAD: None if said.half_closed == NEVER else said.half_closed,
     }
     return LimitedClass(
         policy,
@@ -108,16 +109,27 @@ def _limited(policy: str, interface: str | None, each: PolicyClass) -> LimitedCl
 
 
 def _rules(config: Config, classes: list[tuple[ClassMap, LimitedClass]]) -> tuple[Rule, ...]:
-    found: list[Rule] = []
+    """The lines, class by class. Where an interface's policy limits anything the global one does not (asa.md §6.2)."""
     elements = Elements(config)
-    for class_map, limited in classes:
-        lines = list(_lines(config, elements, class_map))
-        behind = len(found) + len(lines)
-        found += (
-            Rule(source, from_ports, to, to_ports, limited.interface, limited if permit else None, behind)
-            for source, from_ports, to, to_ports, permit in lines
-        )
+    blocks = [(limited, list(_lines(config, elements, class_map))) for class_map, limited in classes]
+    own = [each for each in blocks if each[0].interface is not None]
+    everywhere = blocks[len(own) :]
+    interfaces = dict.fromkeys(limited.interface for limited, _ in own) if everywhere else {}
+    end = sum(len(lines) for _, lines in blocks) + len(interfaces)
+    found: list[Rule] = []
+    for each in own:
+        found += _block(len(found), *each)
+    found += (Rule(ANY, _ALL, ANY, _ALL, interface, None, end) for interface in interfaces)
+    for each in everywhere:
+        found += _block(len(found), *each)
     return tuple(found)
+
+
+def _block(at: int, limited: LimitedClass, lines: list[_Line]) -> Iterator[Rule]:
+    """The lines of one class, of which the first is rule `at`."""
+    behind = at + len(lines)
+    for source, from_ports, to, to_ports, permit in lines:
+        yield Rule(source, from_ports, to, to_ports, limited.interface, limited if permit else None, behind)
 
 
 def _lines(config: Config, elements: Elements, class_map: ClassMap) -> Iterator[_Line]:

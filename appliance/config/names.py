@@ -201,8 +201,13 @@ def network_text(network: IPv4Network, spelling: Spelling = PLAIN) -> str:
     return f"host {address}" if network.prefixlen == 32 else f"{address} {network.netmask}"
 
 
+#: Seconds that no time in a file comes to: 50 days. A timeout of 0, which is none, stands for it.
+NEVER = 1194 * 3600
+
+
 def clock_text(seconds: int) -> str:
-    """``1:00:00``"""
+    """``1:00:00``; ``0:00:00`` for `NEVER`."""
+    seconds = 0 if seconds == NEVER else seconds
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 

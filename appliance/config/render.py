@@ -16,7 +16,9 @@ from appliance.config.nat import ManualNat, ObjectNat
 from appliance.config.statements.accepted import Section, accepted_lines
 from appliance.config.statements.access_lists import access_group_line, access_list_lines, time_range_lines
 from appliance.config.statements.box import statistics_lines, timeout_lines
-from appliance.config.statements.inspect_maps import inspect_map_lines, regex_class_lines
+from appliance.config.statements.class_maps import class_map_lines
+from appliance.config.statements.fixups import fixup_lines
+from appliance.config.statements.inspect_maps import inspect_map_lines
 from appliance.config.statements.interfaces import (
     interface_lines,
     pix6_address_lines,
@@ -25,7 +27,8 @@ from appliance.config.statements.interfaces import (
 )
 from appliance.config.statements.logs import logging_lines
 from appliance.config.statements.objects import group_lines, name_lines, network_object_lines, service_object_lines
-from appliance.config.statements.policies import class_map_lines, fixup_lines, policy_map_lines
+from appliance.config.statements.policies import policy_map_lines
+from appliance.config.statements.regexes import regex_class_lines
 from appliance.config.statements.translations import translation_line
 from appliance.config.traffic import address_of
 
@@ -128,6 +131,11 @@ def _logging(printed: _Printed) -> Iterator[str]:
     yield from logging_lines(printed.config.logging, printed.everything, printed.spelling)
 
 
+def _nameifs(printed: _Printed) -> Iterator[str]:
+    yield from (f"mtu {each.nameif} {each.mtu}" for each in printed.config.interfaces if each.mtu is not None)
+    yield from (f"ip verify reverse-path interface {each}" for each in sorted(printed.config.reverse_path))
+
+
 def _translations(printed: _Printed) -> Iterator[str]:
     """In the order the rules are asked: manual ones, those of objects, manual ones after-auto (asa.md §5.2)."""
     config, line = printed.config, partial(translation_line, spelling=printed.spelling)
@@ -210,14 +218,23 @@ def _rule(printed: _Printed) -> Iterator[str]:
 #: As an ASA prints it.
 ORDER: tuple[Callable[[_Printed], Iterator[str]], ...] = (
     *(_head, _rule, _hostname, _accepted(Section.NAME), _rule, _names, _interfaces, _accepted(Section.INTERFACES)),
-    *(_same_security, _objects, _access_lists, _accepted(Section.ACCESS_LISTS), _logging, _translations),
-    *(_access_groups, _routes, _box, _accepted(Section.TIMEOUTS), _ours, _rule),
+    *(_same_security, _objects, _access_lists, _accepted(Section.ACCESS_LISTS), _logging, _nameifs, _translations),
+    *(_access_groups, _routes, _accepted(Section.ROUTES), _box, _accepted(Section.TIMEOUTS), _ours, _rule),
     *(_classes, _accepted(Section.CLASSES), _rule, _policies, _accepted(Section.POLICIES)),
 )
 #: As a PIX 6 does; what it has no word for comes where an ASA has it.
 PIX6_ORDER: tuple[Callable[[_Printed], Iterator[str]], ...] = (
     *(_head, _pix6_interfaces, _hostname, _accepted(Section.NAME), _accepted(Section.INTERFACES), _fixups),
-    *(_same_security, _names, _objects, _access_lists, _accepted(Section.ACCESS_LISTS), _logging, _pix6_addresses),
-    *(_translations, _access_groups, _routes, _box, _accepted(Section.TIMEOUTS), _ours),
+    *(
+        _same_security,
+        _names,
+        _objects,
+        _access_lists,
+        _accepted(Section.ACCESS_LISTS),
+        _logging,
+        _nameifs,
+        _pix6_addresses,
+    ),
+    *(_translations, _access_groups, _routes, _accepted(Section.ROUTES), _box, _accepted(Section.TIMEOUTS), _ours),
     *(_classes, _accepted(Section.CLASSES), _policies, _accepted(Section.POLICIES)),
 )

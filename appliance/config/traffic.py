@@ -17,6 +17,7 @@ from appliance.policy.acl import ANY, Endpoint, IcmpType, Log, Named, Ports
 from appliance.policy.objects import AddressRange, GroupKind
 
 ANY6 = Named("any6")
+_THIS_NETWORK = IPv4Network("0.0.0.0/8")  # RFC 1122 §3.2.1.3: no host's
 
 
 _OCTET = r"(0|[1-9]\d{0,2})"
@@ -125,11 +126,19 @@ def endpoint(cursor: Cursor) -> Endpoint:
     found = address(cursor)
     following = cursor.peek()
     prefix = prefix_of(following.text) if following else None
+    if following is not None and prefix is None and _wildcard(following.text):
+        raise Rejected(following.column, f"ERROR: IP address,mask <{found},{following.text}> doesn't pair")
     if prefix is None:
         cursor.warnings.append((word.column, f"WARNING: {found} without a mask is taken as host {found}"))
         return IPv4Network(found)
     cursor.at += 1
     return paired(found, prefix, word.column)
+
+
+def _wildcard(text: str) -> bool:
+    """``0.0.0.255``, a mask as routers write it: no host is called so."""
+    found = address_of(text)
+    return found is not None and found in _THIS_NETWORK
 
 
 def _group(cursor: Cursor, kind: Kind, *kinds: GroupKind) -> str:
@@ -185,6 +194,17 @@ def port(protocol: str, low: int = 0, high: int = 65535) -> Argument:
             return int(number(low, high)(cursor))
         cursor.at += 1
         return known
+
+    return read
+
+
+def one_port(protocol: str) -> Argument:
+    """A port alone, which stands for ``eq PORT``."""
+    read_port = port(protocol)
+
+    def read(cursor: Cursor) -> Ports:
+        found = int(read_port(cursor))
+        return Ports("eq", found, found)
 
     return read
 

@@ -59,6 +59,7 @@ def verify(parsed: Parsed) -> tuple[Diagnostic, ...]:
     """What is wrong with a file that was read, in the file's order; at most `MOST` findings."""
     nested = list(_nested(parsed))
     found = [*nested, *_undefined(parsed), *_interfaces(parsed), *_classes(parsed), *_unreachable(parsed)]
+    found += [*_replaced(parsed)]
     found += [*_unused(parsed)]
     if not nested:  # else what groups come to can't be told
         found += [*_sizes(parsed), *_statics(parsed), *_exemptions(parsed), *_limits(parsed)]
@@ -247,7 +248,12 @@ def _interfaces(parsed: Parsed) -> Iterator[Diagnostic]:
             later, earlier = max(line, other), min(line, other)
             message = f"ERROR: the network of interface {names[later]} overlaps with interface {names[earlier]}"
             yield _error(parsed.lines[later], message)
+    known = {each.name.lower() for each in parsed.config.interfaces}
     for each in parsed.config.interfaces:
+        for name in each.no_forward:
+            if name.lower() not in known:
+                message = f"WARNING: no forward interface {name}: there is no such interface"
+                yield _found(Severity.WARNING, parsed.lines[each.line], message)
         if each.nameif is not None and each.hardware is None:
             message = f'WARNING: interface {each.name} ("{each.nameif}") has no hardware: nothing passes through it'
             yield _found(Severity.WARNING, parsed.lines[each.line], message)
@@ -282,6 +288,27 @@ def _limits(parsed: Parsed) -> Iterator[Diagnostic]:
             service = next(each for each in parsed.references if each.kind is Kind.POLICY_MAP)
             message = f"ERROR: the classes with `set connection` match by {lines} lines, more than {RULES}"
             yield _error(service.line, message, service.column)
+
+
+def _replaced(parsed: Parsed) -> Iterator[Diagnostic]:
+    """An interface policy that inspects takes the place of the global one there, for all traffic (asa.md §6.2)."""
+    config = parsed.config
+    inspecting = {
+        policy.name
+        for policy in config.policy_maps
+        if any(isinstance(each.inspect, InspectEsmtp) for each in policy.classes)
+    }
+    services = [each for each in config.service_policies if each.policy_map in inspecting]
+    replaced = next((each for each in services if each.interface is None), None)
+    for each in services:
+        if replaced is None or each.policy_map == replaced.policy_map:
+            continue
+        if each.interface is not None and each.line in parsed.lines:
+            message = (
+                f"WARNING: {replaced.policy_map} inspects no ESMTP on interface {each.interface}: "
+                f"{each.policy_map} does, and what its classes leave is not inspected"
+            )
+            yield _found(Severity.WARNING, parsed.lines[each.line], message)
 
 
 def _unreachable(parsed: Parsed) -> Iterator[Diagnostic]:

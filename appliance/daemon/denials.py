@@ -1,4 +1,4 @@
-"""What the rules dropped, as log records: 106001, 106015, 106023.
+"""What the rules dropped, as log records: 106001, 106015, 106021, 106023.
 
 The rules hand out copies of packets, so many a second at most; which record one becomes its prefix says. What cannot
 be read is passed over: the packet is dropped either way. The address a packet was sent to, or the real one behind it:
@@ -16,7 +16,7 @@ from appliance.config.translations import translations
 from appliance.config.versions import Addresses
 from appliance.flow import Endpoint
 from appliance.kernel.nflog import Copy
-from appliance.syslog import AccessDenied, InboundDenied, NoConnection, Record
+from appliance.syslog import AccessDenied, InboundDenied, NoConnection, Record, SpoofedSource
 
 _ICMP, _TCP, _UDP = 1, 6, 17
 _NAMES = {_ICMP: "icmp", _TCP: "tcp", _UDP: "udp"}
@@ -52,6 +52,8 @@ class Denials:
                 return InboundDenied(sender, self._known(protocol, sender, receiver), flags)
             case "106015":
                 return NoConnection(sender, receiver, flags)
+            case "106021":
+                return SpoofedSource(_NAMES.get(protocol, f"protocol {protocol}").upper(), sender, receiver)
             case "106023":
                 return self._denied(protocol, sender, self._known(protocol, sender, receiver))
             case _:

@@ -51,7 +51,7 @@ class Sinks:
         """From now on `logging` decides; counts and the buffer's lines stay."""
         self._logging = logging
         self._device_id = hostname if logging.device_id == "hostname" else logging.device_id
-        self._hosts = {host: self._hosts.get(host, _Counts()) for host in logging.hosts}
+        self._hosts = {host: self._hosts.get(host, _Counts()) for host in logging.hosts if not host.tcp}
         self._trim()
 
     def close(self) -> None:

@@ -155,5 +155,5 @@ def _lifetimes(timeouts: Timeouts) -> dict[State, int]:
         State.OPEN: connection,
         State.BYPASS: connection,
         State.CLOSED: LIFETIMES[State.CLOSED],
-        State.DEAD: timeouts.half_closed * clock.SECOND,
+        State.DEAD: timeouts.dead * clock.SECOND,
     }

@@ -11,7 +11,8 @@ before what relies on them, doors last):
 * **filter** drops what conntrack can't place, asks the access lists or the security levels about a connection's first
   packet, and queues every TCP packet of an inspected connection to its worker unless the BPF marked it SKIP; of what
   it drops the daemon gets a copy by NFLOG, where the log takes a record of it.
-* **raw** keeps a SYN that is marked INTERCEPT from conntrack.
+* **raw** drops what ``ip verify reverse-path`` finds spoofed, whomever it is for, and keeps a SYN that is marked
+  INTERCEPT from conntrack.
 * **nat** translates.
 
 TCP Intercept, where a static has an embryonic limit: a SYN marked INTERCEPT and the ACK that brings its cookie back
@@ -27,11 +28,12 @@ from __future__ import annotations
 
 from appliance.config.config import Config
 from appliance.config.inspections import inspections
-from appliance.iptables.filter import LOG_GROUP, filter_, intercepting, queues
+from appliance.iptables.filter import LOG_GROUP, copied, filter_, intercepting, queues
 from appliance.iptables.mangle import mangle
 from appliance.iptables.nat import nat
 from appliance.iptables.tables import DROP, PREFIX, Scene, Table, between, found, nothing, text
 from appliance.marks import DISPOSITION, GENERATION, WORKER, Disposition
+from appliance.syslog import SpoofedSource
 
 __all__ = ["LOG_GROUP", "PREFIX", "removal", "rules", "rules6"]
 
@@ -72,12 +74,17 @@ def removal(saved: str) -> str:
 
 
 def _raw(scene: Scene) -> Table:
-    """What SYNPROXY answers, conntrack does not see."""
+    """``ip verify reverse-path``, of every packet; what SYNPROXY answers, conntrack does not see."""
+    spoofed = [
+        ["-i", scene.devices[nameif], "-m", "rpfilter", "--invert", *words]
+        for nameif in sorted(scene.config.reverse_path & scene.devices.keys())
+        for words in (*copied(scene.config, SpoofedSource), DROP)
+    ]
     intercept = ["-p", "tcp", "--syn", "-m", "mark", "--mark", DISPOSITION.match(Disposition.INTERCEPT)]
     rules = [
         ["-i", scene.devices[each.mapped_interface], "-d", f"{each.mapped}/32", *intercept, "-j", "CT", "--notrack"]
         for each in intercepting(scene)
     ]
-    if not rules:
+    if not spoofed and not rules:
         return Table("raw", {}, {})
-    return Table("raw", {"PREROUTING": "FIXUP_PREROUTING"}, {"FIXUP_PREROUTING": rules})
+    return Table("raw", {"PREROUTING": "FIXUP_PREROUTING"}, {"FIXUP_PREROUTING": [*spoofed, *rules]})

@@ -58,14 +58,18 @@ def filter_(scene: Scene, queues: dict[str, list[Rule]]) -> Table:
     return Table("filter", {"FORWARD": "FIXUP_FORWARD"}, chains)
 
 
+def copied(config: Config, kind: type[Record]) -> Iterator[Rule]:
+    """Words that hand the daemon a copy of a packet, where the log takes the record it makes of it."""
+    if config.logging.takes(kind.id, kind.severity):
+        yield [*_TOLD, "-j", "NFLOG", "--nflog-prefix", str(kind.id), "--nflog-group", str(LOG_GROUP)]
+
+
 def _said(config: Config) -> dict[str, list[Rule]]:
-    """The ends of what is dropped: the daemon gets a copy where the log takes what it makes of it."""
+    """The ends of what is dropped."""
 
     def copy(chain: str, kind: type[Record]) -> Iterator[Rule]:
-        if config.logging.takes(kind.id, kind.severity):
-            protocol = [] if chain == DENIED[1] else ["-p", "tcp"]
-            group = ["--nflog-prefix", str(kind.id), "--nflog-group", str(LOG_GROUP)]
-            yield [*protocol, *_TOLD, "-j", "NFLOG", *group]
+        protocol = [] if chain == DENIED[1] else ["-p", "tcp"]
+        yield from ([*protocol, *words] for words in copied(config, kind))
 
     said = {chain: [*copy(chain, kind), DROP] for chain, kind in _SAID.items()}
     # To SYNPROXY's chains comes what has no connection, too: it was not the access list that ended it.
@@ -87,7 +91,7 @@ def _access(scene: Scene) -> dict[str, list[Rule]]:
     permit = ["-g", "FIXUP_EGRESS"] if leaving else RETURN
     nowhere = [[end, str(THIS_NETWORK), *DROP] for end in ("-s", "-d")]
     nowhere += [["-s", f"{each}/32", *DROP] for each in broadcasts(scene)]
-    access = [*nowhere, *_untranslated(scene), *_same_level(scene)]
+    access = [*nowhere, *_untranslated(scene), *_not_forwarded(scene), *_same_level(scene)]
     control = list(_nat_control(scene))
     access += [["-j", "FIXUP_CONTROL"]] if control else []
     chains: dict[str, list[Rule]] = {"FIXUP_CONTROL": control} if control else {}
@@ -148,6 +152,18 @@ def _same_level(scene: Scene) -> Iterator[Rule]:
         for destination in scene.ours:
             if _level(source) == _level(destination) and not _allowed(scene, source, destination):
                 yield ["-i", device(source), "-o", device(destination), *DROP]
+
+
+def _not_forwarded(scene: Scene) -> Iterator[Rule]:
+    """``no forward interface``"""
+    for source in scene.ours:
+        for destination in scene.ours:
+            if not _forwards(source, destination):
+                yield ["-i", device(source), "-o", device(destination), *DROP]
+
+
+def _forwards(source: Interface, destination: Interface) -> bool:
+    return destination.name.lower() not in (each.lower() for each in source.no_forward)
 
 
 def _allowed(scene: Scene, source: Interface, destination: Interface) -> bool:
@@ -239,6 +255,8 @@ def _permitted(scene: Scene, static: Static, ours: Mapping[str, Interface], perm
     source, destination = ours[static.mapped_interface], ours[static.real_interface]
     lists = _lists(scene)
     applied = [each for each in (lists.get((source.nameif, "in")), lists.get((None, "in"))) if each is not None]
+    if not _forwards(source, destination):
+        return
     if _level(source) == _level(destination) and not _allowed(scene, source, destination):
         return
     for each in applied:

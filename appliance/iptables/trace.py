@@ -16,7 +16,8 @@ from appliance.config.inspections import inspections
 from appliance.config.limits import rules
 from appliance.config.nat import ObjectNat
 from appliance.config.statements.access_lists import access_group_line, ace_text
-from appliance.config.statements.policies import class_map_lines, policy_map_lines
+from appliance.config.statements.class_maps import class_map_lines
+from appliance.config.statements.policies import policy_map_lines
 from appliance.config.statements.translations import translation_line
 from appliance.iptables.filter import DENIED, UNASKED, filter_
 from appliance.iptables.mangle import mangle
@@ -35,6 +36,7 @@ _NO_ROUTE = "(no-route) No route to host"
 _DOWN = "(interface-down) Interface is down"
 _SPOOFED = "(sp-security-failed) Slowpath security checks failed"
 _OURS = "(to-the-box) For the firewall itself: rules of your own decide"
+_REVERSE = "(rpf-violated) Reverse-path verify failed"
 _NO_XLATE = "(nat-xlate-failed) NAT failed"
 
 
@@ -113,6 +115,7 @@ class _Tracer:
         if self._input.shutdown or self._input.hardware is None:
             raise _Stopped(_DOWN)
         self._at(came_in=self._input.hardware)
+        self._verify_source()
         tables = nat(self._scene).chains
         self._untranslate(walk(tables, f"{PREFIX}PREROUTING", self._packet, "destination"))
         self._route()
@@ -199,6 +202,17 @@ class _Tracer:
         said = [f"found next-hop {hop} using egress ifc  {self._output.nameif}"]
         self._phase("ROUTE-LOOKUP", "Resolve Egress Interface", True, information=said)
 
+    def _verify_source(self) -> None:
+        """``ip verify reverse-path``: its source is routed back the way it came."""
+        if self._input.nameif not in self._config.reverse_path:
+            return
+        back = next_hop(self._scene, self._packet.source)
+        known = back is not None and back[0] == self._input.nameif
+        said = [f"ip verify reverse-path interface {self._input.nameif}"]
+        self._phase("ROUTE-LOOKUP", "Reverse Path", known, said)
+        if not known:
+            raise _Stopped(_REVERSE)
+
     # --- classes ----------------------------------------------------------------------------------------------------
 
     def _classify(self) -> None:
@@ -214,6 +228,8 @@ class _Tracer:
         each = self._classes[int(self._decided.chain.removeprefix(f"{PREFIX}CLASS_")) - 1]
         subtype = "inspect-esmtp" if each.number else "no inspect-esmtp"
         said = [f"under {each.inspect_map.name}"] if each.inspect_map else ["exempt from inspection"]
+        if each.implied:
+            said = [f"no class of policy-map {each.policy} matches, which inspects on interface {each.interface}"]
         lines = self._lines_of_class(each.policy, each.interface, each.class_map.name, "inspect esmtp")
         self._phase("INSPECT", subtype, True, lines, said, [self._decided])
 

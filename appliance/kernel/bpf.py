@@ -164,7 +164,8 @@ class ConnectionTable:
     def set_timeouts(self, timeouts: Timeouts, shortest_embryonic: int) -> None:
         """What the next sweep goes by where no class says otherwise; of all classes the shortest embryonic one."""
         handshake = conntrack_handshake(shortest_embryonic)
-        for state, seconds in lifetimes(timeouts.conn, timeouts.half_closed, timeouts.embryonic, handshake).items():
+        times = lifetimes(timeouts.conn, timeouts.half_closed, timeouts.embryonic, handshake)
+        for state, seconds in {**times, State.DEAD: timeouts.dead}.items():
             self._told.timeout[state] = ticks(seconds)
         self._tell()
 

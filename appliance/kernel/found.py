@@ -30,6 +30,14 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
+class Mtu:
+    """The largest packet that a device sent, in octets."""
+
+    device: str
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
 class NoAddress:
     """An address (``192.0.2.1/24``) the device did not have."""
 
@@ -70,17 +78,28 @@ class Filter:
     device: str
 
 
-Change = Sysctl | LinkDown | NoAddress | NoRoute | NoProxy | NoTable | Filter
+Change = Sysctl | LinkDown | Mtu | NoAddress | NoRoute | NoProxy | NoTable | Filter
 _KINDS: dict[str, type[Change]] = {
-    kind.__name__: kind for kind in (Sysctl, LinkDown, NoAddress, NoRoute, NoProxy, NoTable, Filter)
+    kind.__name__: kind for kind in (Sysctl, LinkDown, Mtu, NoAddress, NoRoute, NoProxy, NoTable, Filter)
 }
+
+
+def subject(change: Change) -> object:
+    """What a change is of: a setting's path, a device's MTU, whatever the value."""
+    match change:
+        case Sysctl(path=path):
+            return path
+        case Mtu(device=device):
+            return Mtu, device
+        case _:
+            return change
 
 
 class Found:
     """The record in the file `path`; what a killed run left there is taken over as its own.
 
-    Of a sysctl the first value noted stays: what a run after a crash finds is that run's own work. The record is of
-    one network namespace, by its inode, and KernelError in any other: there its changes were never made.
+    Of a sysctl and an MTU the first value noted stays: what a run after a crash finds is that run's own work. The
+    record is of one network namespace, by its inode, and KernelError in any other: there its changes were never made.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,8 +114,7 @@ class Found:
 
     def note(self, change: Change) -> None:
         """Write `change` down; call this before making it."""
-        same = [each for each in self._changes if isinstance(each, Sysctl) and isinstance(change, Sysctl)]
-        if change in self._changes or any(each.path == getattr(change, "path", None) for each in same):
+        if subject(change) in map(subject, self._changes):
             return
         self._changes.append(change)
         self._write()

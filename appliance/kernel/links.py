@@ -24,7 +24,19 @@ from appliance.config.limits import longest, shortest_embryonic
 from appliance.config.translations import answered
 from appliance.kernel import modules
 from appliance.kernel.errors import KernelError
-from appliance.kernel.found import Change, Filter, Found, LinkDown, NoAddress, NoProxy, NoRoute, NoTable, Sysctl
+from appliance.kernel.found import (
+    Change,
+    Filter,
+    Found,
+    LinkDown,
+    Mtu,
+    NoAddress,
+    NoProxy,
+    NoRoute,
+    NoTable,
+    Sysctl,
+    subject,
+)
 
 _SYSCTL = Path("/proc/sys")
 _CONNTRACK = "net/netfilter/nf_conntrack_tcp_"
@@ -51,6 +63,8 @@ def apply(config: Config, found: Found) -> None:
             match change:
                 case LinkDown():
                     _raise(ipr, change, found)
+                case Mtu():
+                    _resize(ipr, change, found)
                 case NoAddress():
                     _add_address(ipr, change, found)
                 case Sysctl(path, value):
@@ -65,9 +79,9 @@ def apply(config: Config, found: Found) -> None:
 
 def retire(config: Config, found: Found) -> None:
     """Undo what is noted and `config` has no use for; before its rules come, so that what the old ones guard closes."""
-    kept = {_subject(change) for change in _wanted(config)}
+    kept = {subject(change) for change in _wanted(config)}
     with _netlink() as ipr:
-        _undo_all(ipr, [change for change in found.changes if _subject(change) not in kept], found)
+        _undo_all(ipr, [change for change in found.changes if subject(change) not in kept], found)
 
 
 def restore(found: Found) -> None:
@@ -83,6 +97,8 @@ def _undo_all(ipr: Any, changes: Sequence[Change], found: Found) -> None:
                 _write_back(path, value)
             case LinkDown(device):
                 _undo(ipr, device, partial(_lower, ipr))
+            case Mtu(device, octets):
+                _undo(ipr, device, partial(_set_mtu, ipr, octets))
             case NoAddress(device, address):
                 _undo(ipr, device, partial(_address, ipr, "del", IPv4Interface(address)))
             case NoRoute(device=device):
@@ -96,11 +112,13 @@ def _undo_all(ipr: Any, changes: Sequence[Change], found: Found) -> None:
         found.forget(change)
 
 
-def _wanted(config: Config) -> Iterator[LinkDown | NoAddress | Sysctl | NoRoute | NoProxy]:
+def _wanted(config: Config) -> Iterator[LinkDown | Mtu | NoAddress | Sysctl | NoRoute | NoProxy]:
     """What `config` makes of the machine, in order: what will not be down or missing, and what settings will be."""
     devices = _devices(config)
     for interface in _used(config):
         yield LinkDown(str(interface.hardware))
+        if interface.mtu is not None:
+            yield Mtu(str(interface.hardware), interface.mtu)
         if interface.address is not None:
             yield NoAddress(str(interface.hardware), str(interface.address))
     for path, value in _sysctls(config, list(devices.values())):
@@ -113,11 +131,6 @@ def _wanted(config: Config) -> Iterator[LinkDown | NoAddress | Sysctl | NoRoute 
     for route in config.routes:
         if route.interface in devices:
             yield NoRoute(str(route.network), devices[route.interface], str(route.gateway), route.metric)
-
-
-def _subject(change: Change) -> object:
-    """What a change is of: a setting's path, whatever its value."""
-    return change.path if isinstance(change, Sysctl) else change
 
 
 def _used(config: Config) -> list[Interface]:
@@ -143,6 +156,9 @@ def _sysctls(config: Config, devices: list[str]) -> Iterator[tuple[str, str]]:
     yield f"{_CONNTRACK}timeout_established", str(timeouts.conn)
     yield f"{_CONNTRACK}timeout_fin_wait", str(timeouts.half_closed)
     yield f"{_CONNTRACK}timeout_close_wait", str(timeouts.half_closed)
+    yield "net/netfilter/nf_conntrack_udp_timeout", str(timeouts.udp)
+    yield "net/netfilter/nf_conntrack_udp_timeout_stream", str(timeouts.udp)
+    yield "net/netfilter/nf_conntrack_icmp_timeout", str(timeouts.icmp)
 
 
 def conntrack_handshake(embryonic: int) -> int:
@@ -173,6 +189,24 @@ def _raise(ipr: Any, change: LinkDown, found: Found) -> None:
     if not ipr.get_links(index)[0]["flags"] & _IFF_UP:
         found.note(change)
         ipr.link("set", index=index, state="up")
+
+
+def _resize(ipr: Any, change: Mtu, found: Found) -> None:
+    index = _index(ipr, change.device)
+    before = ipr.get_links(index)[0].get_attr("IFLA_MTU")
+    if before == change.octets:
+        return
+    found.note(Mtu(change.device, before))
+    try:
+        _set_mtu(ipr, change.octets, index)
+    except NetlinkError as error:
+        if error.code == errno.EINVAL:
+            raise KernelError(f"{change.device} takes no packets of {change.octets} octets (mtu)") from error
+        raise
+
+
+def _set_mtu(ipr: Any, octets: int, index: int) -> None:
+    ipr.link("set", index=index, mtu=octets)
 
 
 def _add_address(ipr: Any, change: NoAddress, found: Found) -> None:

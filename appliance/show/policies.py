@@ -90,7 +90,9 @@ class ServicePolicyReport:
 
 def service_policy(config: Config, snapshot: Snapshot) -> ServicePolicyReport:
     """Every class that says anything of ESMTP or of connections, in the file's order, with its counters."""
-    found = {(each.policy, each.interface, each.class_map.name): each for each in inspections(config)}
+    found = {
+        (each.policy, each.interface, each.class_map.name): each for each in inspections(config) if not each.implied
+    }
     uses = {(each.limited.policy, each.limited.interface, each.limited.name): each for each in snapshot.classes}
     policies = []
     for service in sorted(config.service_policies, key=lambda each: each.interface is not None):

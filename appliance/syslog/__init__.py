@@ -33,7 +33,7 @@ from appliance.syslog.connections import (
     Reason,
     clock,
 )
-from appliance.syslog.denied import AccessDenied, InboundDenied, NoConnection
+from appliance.syslog.denied import AccessDenied, InboundDenied, NoConnection, SpoofedSource
 from appliance.syslog.mail import (
     ActionClass,
     ActionTaken,
@@ -99,6 +99,7 @@ __all__ = [
     "Reason",
     "Record",
     "SizeViolation",
+    "SpoofedSource",
     "StringReplaced",
     "TableFull",
     "Termination",
@@ -150,6 +151,7 @@ CATALOGUE: Mapping[int, type[Record]] = {
         InboundDenied,
         NoConnection,
         AccessDenied,
+        SpoofedSource,
         FlowTerminated,
         AverageRateExceeded,
         BurstRateExceeded,

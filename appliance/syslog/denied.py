@@ -24,6 +24,25 @@ class InboundDenied(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class SpoofedSource(Record):
+    """A packet that came in where its source is not routed to, and ``ip verify reverse-path`` is said.
+
+    `protocol` is ASA's word, ``TCP``, or ``protocol 47``.
+    """
+
+    id = 106021
+    severity = 1
+
+    protocol: str
+    source: Endpoint
+    destination: Endpoint
+
+    def sentence(self) -> str:
+        where = f"from {self.source.address} to {self.destination.address} on interface {self.source.interface}"
+        return f"Deny {self.protocol} reverse path check {where}"
+
+
+@dataclass(frozen=True, slots=True)
 class NoConnection(Record):
     """A TCP packet of no connection that we know, and not the first of one."""
 

@@ -34,7 +34,15 @@ def test_an_interface_policy_is_asked_before_the_global_one_and_numbered_behind_
         "policy-map I\n class a\n  inspect esmtp M\npolicy-map G\n class a\n class b\n  inspect esmtp\n"
         "service-policy I interface outside\nservice-policy G global\n"
     )
-    assert found(text) == [("a", 2, "outside"), ("b", 1, None)]
+    assert found(text) == [("a", 2, "outside"), ("class-default", 0, "outside"), ("b", 1, None)]
+
+
+def test_an_interface_policy_that_inspects_nothing_leaves_the_global_one_as_it_is() -> None:
+    text = (
+        "policy-map I\n class a\n  set connection conn-max 5\npolicy-map G\n class b\n  inspect esmtp\n"
+        "service-policy I interface outside\nservice-policy G global\n"
+    )
+    assert found(text) == [("b", 1, None)]
 
 
 def test_an_exempt_class_default_is_what_the_others_leave() -> None:

@@ -10,6 +10,7 @@ from appliance.config.config import Config
 from appliance.config.diagnostics import Severity
 from appliance.config.limits import limits, longest, shortest_embryonic
 from appliance.config.load import load
+from appliance.config.names import NEVER
 from appliance.config.render import running_config
 from appliance.nat.classes import Limits, Opening, Veil, limited_class
 from appliance.nat.connection import State
@@ -107,6 +108,33 @@ def test_the_first_class_that_matches_a_first_packet_limits(packet: Opening, nam
     assert (found.name if found else None) == name
 
 
+def test_where_an_interfaces_policy_limits_the_global_one_does_not() -> None:
+    """Whether its own classes match or not: the whole feature is the interface's there (asa.md §6.2)."""
+    narrow = POLICY.replace(" class class-default\n", " class relays\n")
+    crossed = opening("203.0.113.66", 25, "192.0.2.25", 40000, "outside", "inside")
+    assert limited_class(of(narrow).rules, crossed) is None
+    assert limited_class(of(POLICY.replace("service-policy inner", "!")).rules, crossed) is not None
+    elsewhere = limited_class(of(narrow).rules, opening("203.0.113.66"))
+    assert elsewhere is not None
+    assert elsewhere.name == "mail"
+
+
+def test_what_is_not_acted_on_may_stand_in_the_same_line() -> None:
+    lines = (
+        "  set connection conn-max 60 random-sequence-number disable embryonic-conn-max 70\n"
+        "  set connection timeout idle 0 reset dcd 0:15:00 5 half-closed 0:00:00\n"
+    )
+    config = read(INTERFACES + POLICY + "policy-map global_policy\n class mail\n" + lines)
+    mail = of(POLICY + "policy-map global_policy\n class mail\n" + lines).classes[-1]
+    assert (mail.max_conns, mail.max_embryonic, mail.resets) == (60, 70, True)
+    assert mail.lifetimes[State.ESTABLISHED] == mail.lifetimes[State.HALF_CLOSED] == NEVER
+    assert State.DEAD not in mail.lifetimes, "what inspection closed does not hold its place for ever"
+    text = running_config(config)
+    assert "  set connection timeout embryonic 0:00:20 half-closed 0:00:00 idle 0:00:00 reset\n" in text
+    assert "  set connection random-sequence-number disable\n  set connection timeout dcd 0:15:00 5\n" in text
+    assert read(text) == config
+
+
 def test_set_connection_is_printed_as_one_statement_and_parses_to_itself() -> None:
     config = read(INTERFACES + POLICY)
     text = running_config(config)
@@ -132,6 +160,8 @@ def test_no_takes_away_what_it_names() -> None:
         "set connection timeout embryonic 0:00:04",
         "set connection timeout idle 0:04:59",
         "set connection timeout half-closed 0:00:29 reset",
+        "set connection random-sequence-number maybe",
+        "set connection timeout dcd 0:15:00 256",
     ],
 )
 def test_what_set_connection_cannot_be_is_refused(wrong: str) -> None:

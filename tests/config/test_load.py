@@ -10,9 +10,9 @@ from appliance.config.grammar import STATEMENTS
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import load
 from appliance.config.parser import MOST
-from appliance.config.statements.inspect_maps import REGEXES
+from appliance.config.statements.class_maps import CLASS_MAPS
 from appliance.config.statements.interfaces import INTERFACES
-from appliance.config.statements.policies import CLASS_MAPS
+from appliance.config.statements.regexes import REGEXES
 from appliance.policy.counters import MATCHES
 
 INTERFACE_LINES = """interface Ethernet0/0

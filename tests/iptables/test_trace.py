@@ -240,3 +240,33 @@ def test_what_is_not_forwarded_goes_no_further(destination: str, reason: str) ->
     report = trace(MAIL, "outside", tcp("203.0.113.10", destination, 25))
     assert not report.allowed
     assert report.reason.startswith(reason)
+
+
+def test_a_source_that_is_routed_elsewhere_is_spoofed() -> None:
+    config = loaded((GOLDEN / "reverse-path.cfg").read_text())
+    spoofed = trace(config, "outside", tcp("192.0.2.9", "192.0.2.25", 25))
+    assert steps(spoofed) == ["ROUTE-LOOKUP Reverse Path DROP"]
+    assert spoofed.phases[0].config == ("ip verify reverse-path interface outside",)
+    assert spoofed.reason == "(rpf-violated) Reverse-path verify failed"
+    assert steps(trace(config, "inside", tcp("198.51.100.9", "203.0.113.9", 25)))[0] == "ROUTE-LOOKUP Reverse Path DROP"
+    assert steps(trace(config, "outside", tcp("198.51.100.9", "192.0.2.25", 25)))[0] == "ROUTE-LOOKUP Reverse Path"
+
+
+def test_to_an_interface_it_does_not_forward_to_nothing_is_opened() -> None:
+    config = loaded((GOLDEN / "interface-blocks.cfg").read_text() + "same-security-traffic permit inter-interface\n")
+    lists = "access-list any_in extended permit ip any any\naccess-group any_in in interface dmz\n"
+    permitted = loaded((GOLDEN / "interface-blocks.cfg").read_text() + lists)
+    for each in (config, permitted):
+        assert not trace(each, "dmz", tcp("198.51.100.9", "192.0.2.25", 25)).allowed
+        assert trace(each, "dmz", tcp("198.51.100.9", "203.0.113.9", 25)).allowed
+        assert trace(each, "inside", tcp("192.0.2.25", "198.51.100.9", 25)).allowed
+
+
+def test_an_interface_policy_that_inspects_stands_in_the_place_of_the_global_one() -> None:
+    config = loaded((GOLDEN / "interface-policy.cfg").read_text())
+    ports = {port: trace(config, "inside", tcp("192.0.2.25", "203.0.113.9", port)) for port in (25, 2525)}
+    assert [(port, report.inspection) for port, report in ports.items()] == [(25, 0), (2525, 2)]
+    inspect = next(each for each in ports[25].phases if each.type == "INSPECT")
+    assert inspect.information == (
+        "no class of policy-map outside_policy matches, which inspects on interface outside",
+    )

@@ -36,7 +36,12 @@ SETTINGS = (
     "net/netfilter/nf_conntrack_tcp_timeout_established",
     "net/netfilter/nf_conntrack_tcp_timeout_fin_wait",
     "net/netfilter/nf_conntrack_tcp_timeout_close_wait",
+    "net/netfilter/nf_conntrack_udp_timeout",
+    "net/netfilter/nf_conntrack_udp_timeout_stream",
+    "net/netfilter/nf_conntrack_icmp_timeout",
 )
+#: What the last three of them are unless `timeout` says otherwise.
+BRIEF = ("120", "120", "2")
 
 
 @pytest.fixture
@@ -77,7 +82,7 @@ def test_what_the_configuration_says_is_there(bare: Ground, tmp_path: Path) -> N
     assert "203.0.113.125 dev inside0" in told["route show table all"]
     assert "198.51.100.0/24 via 203.0.113.9 dev outside0" in told["route show table all"]
     assert told["neigh show proxy"].split() == ["203.0.113.125", "dev", "outside0", "proxy"]
-    assert [told[path] for path in SETTINGS] == ["0", "1", "1", "0", "0", "24", "24", "3600", "600", "600"]
+    assert [told[path] for path in SETTINGS] == ["0", "1", "1", "0", "0", "24", "24", "3600", "600", "600", *BRIEF]
 
 
 def test_a_stop_puts_back_exactly_what_was_found(bare: Ground, tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_another_configuration_leaves_nothing_of_the_first(bare: Ground, tmp_pat
     assert "via 203.0.113.8" in told["route show table all"]
     assert "via 203.0.113.9" not in told["route show table all"]
     assert MAPPED_SERVER.compressed not in told["route show table all"] + told["neigh show proxy"]
-    assert [told[path] for path in SETTINGS] == ["0", "1", "0", "0", "0", "24", "24", "600", "600", "600"]
+    assert [told[path] for path in SETTINGS] == ["0", "1", "0", "0", "0", "24", "24", "600", "600", "600", *BRIEF]
     restore(bare, record)
     assert state(bare) == before
 
@@ -206,3 +211,24 @@ def test_a_mapped_address_is_answered_for_and_routed_forward(bare: Ground, tmp_p
 def test_handshakes_leave_conntrack_before_the_connection_table() -> None:
     for embryonic in (1, 2, 5, 30, 1193):
         assert 1 <= links.conntrack_handshake(embryonic) <= max(1, embryonic - 1)
+
+
+def test_the_mtu_that_the_file_says_until_the_end(bare: Ground, tmp_path: Path) -> None:
+    def mtu() -> str:
+        return bare.run("firewall", "ip", "-o", "link", "show", "outside0").split(" mtu ")[1].split()[0]
+
+    record = tmp_path / "found.json"
+    before = mtu()
+    small, smaller, huge = (
+        replace(MAIL, interfaces=(replace(MAIL.interfaces[0], mtu=octets), *MAIL.interfaces[1:]))
+        for octets in (1400, 1300, 65535 + 1)
+    )
+    with bare.within("firewall"):
+        for config, octets in ((small, "1400"), (smaller, "1300")):
+            links.apply(config, Found(record))
+            assert mtu() == octets
+        with pytest.raises(KernelError, match="outside0 takes no packets of 65536 octets"):
+            links.apply(huge, Found(record))
+        links.restore(Found(record))
+    assert mtu() == before
+    assert not record.exists()

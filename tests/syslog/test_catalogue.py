@@ -120,6 +120,10 @@ SENTENCES = [
         "%ASA-7-609002: Teardown local-host outside:203.0.113.10 duration 0:00:00",
     ),
     (
+        syslog.SpoofedSource("TCP", CLIENT, SERVER),
+        "%ASA-1-106021: Deny TCP reverse path check from 203.0.113.10 to 192.0.2.25 on interface outside",
+    ),
+    (
         syslog.InboundDenied(CLIENT, SERVER, "SYN"),
         "%ASA-2-106001: Inbound TCP connection denied from 203.0.113.10/40000 to 192.0.2.25/25 "
         "flags SYN  on interface outside",

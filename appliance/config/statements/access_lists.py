@@ -9,7 +9,7 @@ from typing import Any, assert_never
 from appliance.config.config import AccessGroup, TimeRange
 from appliance.config.diagnostics import INVALID
 from appliance.config.names import LEVELS, PLAIN, Spelling, endpoint_text, icmp_text, ports_text
-from appliance.config.statements.accepted import AcceptedStatements, Section
+from appliance.config.statements.accepted import AcceptedStatements, Section, kept
 from appliance.config.syntax import Mode, Statement, both
 from appliance.policy.acl import AccessList, Ace, Endpoint, IcmpType, Log, Named, Ports, Remark
 
@@ -96,14 +96,6 @@ class AccessLists(AcceptedStatements):
     def no_access_list(self, acl: str) -> None:
         known = self._access_lists.pop(acl, _Entries())
         self.forgotten |= {each.line for each in known.aces}
-
-    def of_other_type(self, acl: str) -> None:
-        del acl
-        self.accept("access-list of another type", Section.ACCESS_LISTS)
-
-    def no_of_other_type(self, acl: str) -> None:
-        del acl
-        self.accept_no("access-list of another type", Section.ACCESS_LISTS)
 
     def access_group(self, acl: str, interface: str | None = None, direction: str = "in", option: str = "") -> None:
         if option:
@@ -231,11 +223,19 @@ STATEMENTS = {
         *_aces(),
         *both(f"{_ACL} remark <text:text>", AccessLists.remark, AccessLists.no_remark, says="a remark among them"),
         Statement("no access-list <acl:name>", AccessLists.no_access_list, says="the whole list goes"),
-        *both(
+        *kept(
             "access-list <acl:name> <_=standard|ethertype|webtype> <_:rest>",
-            AccessLists.of_other_type,
-            AccessLists.no_of_other_type,
-            says="accepted, not acted on: no packet through the firewall is compared with such a list",
+            "access-list of another type",
+            Section.ACCESS_LISTS,
+            "accepted, not acted on: no packet through the firewall is compared with such a list",
+        ),
+        *kept("access-list compiled", "access-list compiled", Section.ACCESS_LISTS),
+        *kept("access-list <acl:name> compiled", "access-list compiled", Section.ACCESS_LISTS),
+        *kept(
+            "access-group <acl:access-list> <direction=in> interface <interface:nameif> control-plane",
+            "access-group control-plane",
+            Section.ROUTES,
+            "accepted, not acted on: what is sent to the firewall itself is for rules of your own",
         ),
         *both(
             "access-group <acl:access-list> <direction=in|out> interface <interface:nameif>"

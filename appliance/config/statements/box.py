@@ -82,6 +82,15 @@ class Box(AcceptedStatements):
         self.unsaid("noproxyarp", interface)
         self.box = replace(self.box, no_proxy_arp=self.box.no_proxy_arp - {interface})
 
+    def reverse_path(self, interface: str) -> None:
+        self.said("reverse-path", interface)
+        self.box = replace(self.box, reverse_path=self.box.reverse_path | {interface})
+
+    def no_reverse_path(self, interface: str) -> None:
+        self.forgotten.add(self._line.number)
+        self.unsaid("reverse-path", interface)
+        self.box = replace(self.box, reverse_path=self.box.reverse_path - {interface})
+
     def timeout(self, timeouts: Mapping[str, int]) -> None:
         """Those that connections have, and those that are kept alone."""
         ours = {name.replace("-", "_"): seconds for name, seconds in timeouts.items() if name in TIMEOUTS}
@@ -169,6 +178,12 @@ STATEMENTS = {
             Box.no_proxy_arp,
             Box.proxy_arp,
             says="there no ARP is answered for mapped addresses",
+        ),
+        *both(
+            "ip verify reverse-path interface <interface:nameif>",
+            Box.reverse_path,
+            Box.no_reverse_path,
+            says="what comes in there from an address that is routed elsewhere is dropped",
         ),
         *both(
             "threat-detection statistics tcp-intercept [rate-interval <rate_interval:1-1440>]"

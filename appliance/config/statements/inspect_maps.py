@@ -1,7 +1,4 @@
-"""Inspect maps and the regexes they name, while they are being read: the half of `draft` that is about mail.
-
-Source: asa.md §2.
-"""
+"""Inspect maps, while they are being read (asa.md §2)."""
 
 from __future__ import annotations
 
@@ -12,31 +9,23 @@ from typing import Any
 
 from appliance.config.diagnostics import INVALID
 from appliance.config.names import description
-from appliance.config.statements.sheet import Sheet
+from appliance.config.statements.regexes import Regexes
 from appliance.config.syntax import NO_DESCRIPTION, UNDOES, Mode, Statement, both
 from appliance.policy.counters import MATCHES
 from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import Banner, Deed, Expression, InspectMap, MailRelay, Match, Parameters, Reaction
 from appliance.policy.matches import BY_KEY, CONDITIONS, FASTEST, LARGEST, SMALLEST, Condition, Operand, phrase
-from appliance.policy.regex import Regex, RegexClass
 
 #: Policy maps of either type (asa.md §6.1).
 POLICY_MAPS = 64
-#: Regexes, and regex classes: what the compiled ones may take at most stays under 64 MiB (`policy.regex.MEMORY`).
-REGEXES = 255
-
-_RESERVED = "ERROR: a regex can't be called class: match would take it for the keyword"
 
 
-class InspectMaps(Sheet):
+class InspectMaps(Regexes):
     """What has been read of them so far, and those the modes are in."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.regexes: dict[str, Regex] = {}
-        self.regex_classes: dict[str, RegexClass] = {}
         self._inspect_maps: dict[str, InspectMap] = {}
-        self._regex_class = ""
         self._inspect_map = ""
         self._stated: dict[str, dict[str, Any]] = {}  # parameters, by map
         self._match: Match | None = None  # the line the action belongs to; its reaction doesn't count yet
@@ -65,51 +54,6 @@ class InspectMaps(Sheet):
             names = known.regexes if known else ()
         patterns = tuple(self.regexes[name].pattern for name in names if name in self.regexes)
         return replace(match, expression=replace(expression, patterns=patterns))
-
-    # -- regexes
-
-    def regex(self, name: str, pattern: str) -> None:
-        if name.lower() == "class":
-            raise self.rejected("name", _RESERVED)
-        self._room(name, self.regexes, REGEXES, "regexes")
-        self.regexes[name] = Regex(name, pattern)
-
-    def regex_class(self, name: str) -> None:
-        self._room(name, self.regex_classes, REGEXES, "regex classes")
-        self._regex_class = name
-        self.regex_classes.setdefault(name, RegexClass(name))
-
-    def no_regex(self, name: str, pattern: str = "") -> None:
-        del pattern
-        self.regexes.pop(name, None)
-
-    def no_regex_class(self, name: str) -> None:
-        known = self.regex_classes.pop(name, None)
-        for each in known.regexes if known else ():
-            self.unsaid("regex", name, each)
-
-    def no_regex_class_description(self) -> None:
-        self.regex_classes[self._regex_class] = replace(self.regex_classes[self._regex_class], description="")
-
-    def regex_class_description(self, text: str) -> None:
-        self.regex_classes[self._regex_class] = replace(self.regex_classes[self._regex_class], description=text)
-
-    def match_regex(self, regex: str) -> None:
-        known = self.regex_classes[self._regex_class]
-        if regex not in known.regexes:
-            if len(known.regexes) >= REGEXES:
-                raise self.rejected("regex", f"ERROR: at most {REGEXES} regexes in a class")
-            self.regex_classes[known.name] = replace(known, regexes=(*known.regexes, regex))
-            self.said("regex", known.name, regex)
-
-    def no_match_regex(self, regex: str) -> None:
-        known = self.regex_classes[self._regex_class]
-        self.unsaid("regex", known.name, regex)
-        self.forgotten.add(self._line.number)
-        kept = tuple(each for each in known.regexes if each != regex)
-        self.regex_classes[known.name] = replace(known, regexes=kept)
-
-    # -- inspect maps
 
     def inspect_map(self, name: str) -> None:
         self._room(name, self._inspect_maps, POLICY_MAPS, "inspect maps")
@@ -339,14 +283,6 @@ def _inspect_map() -> Iterator[Statement]:
 _BANNER = {Banner.OFF: "no mask-banner", Banner.KEEP_2_AND_0: "mask-banner", Banner.ALL: "mask-banner all"}
 
 
-def regex_class_lines(regex_class: RegexClass) -> Iterator[str]:
-    """``class-map type regex …`` and its regexes."""
-    yield f"class-map type regex match-any {regex_class.name}"
-    yield from description(regex_class.description)
-    yield from (f" match regex {each}" for each in regex_class.regexes)
-    yield "!"
-
-
 def inspect_map_lines(inspect_map: InspectMap, default: Parameters, everything: bool) -> Iterator[str]:
     """``policy-map type inspect esmtp …``, of its parameters those that are not `default`."""
     yield f"policy-map type inspect esmtp {inspect_map.name}"
@@ -384,35 +320,12 @@ def _parameters(parameters: Parameters, default: Parameters, everything: bool) -
 STATEMENTS = {
     Mode.CONFIGURE: (
         *both(
-            "regex <name:map-name> <pattern:pattern>",
-            InspectMaps.regex,
-            InspectMaps.no_regex,
-            short="no regex <name:map-name> [<pattern:pattern>]",
-            says="an expression by name",
-        ),
-        *both(
-            "class-map type regex match-any <name:map-name>",
-            InspectMaps.regex_class,
-            InspectMaps.no_regex_class,
-            Mode.REGEX_CLASS,
-            says="several by one name",
-        ),
-        *both(
             "policy-map type inspect esmtp <name:map-name>",
             InspectMaps.inspect_map,
             InspectMaps.no_inspect_map,
             Mode.INSPECT_MAP,
             says="the rules of an inspection; see docs/inspection.md",
         ),
-    ),
-    Mode.REGEX_CLASS: (
-        *both(
-            "description <text:text>",
-            InspectMaps.regex_class_description,
-            InspectMaps.no_regex_class_description,
-            short=NO_DESCRIPTION,
-        ),
-        *both("match regex <regex:regex>", InspectMaps.match_regex, InspectMaps.no_match_regex, says="one of them"),
     ),
     Mode.INSPECT_MAP: tuple(_inspect_map()),
     Mode.MATCH: MATCH,

@@ -10,21 +10,22 @@ from typing import Any
 
 from appliance.config.config import Interface, Route
 from appliance.config.names import PLAIN, Spelling, description
-from appliance.config.statements.sheet import Sheet
+from appliance.config.statements.accepted import AcceptedStatements, Section, kept
 from appliance.config.syntax import ACCEPTED, Mode, Statement, both
 
 #: Interfaces; an ASA has at most 1,024 with all its VLANs.
 INTERFACES = 256
 
 
-class Interfaces(Sheet):
+class Interfaces(AcceptedStatements):
     """The interfaces by name, the routes, and the interface the mode is in."""
 
     def __init__(self) -> None:
         super().__init__()
         self.interfaces: dict[str, Interface] = {}
-        self.routes: dict[Route, None] = {}
+        self.routes: dict[Route, Route] = {}
         self.same_level: set[str] = set()  # `same-security-traffic permit …`
+        self._mtus: dict[str, int] = {}  # by nameif
         self._interface = ""
 
     def interface(self, name: str) -> None:
@@ -97,9 +98,29 @@ class Interfaces(Sheet):
         self._change_interface(accepted=tuple(dict.fromkeys((*kept, text))))
 
     def accept_no_in_interface(self, head: str) -> None:
+        """It goes, with the block that it opened."""
         named = self.accepted_once(head).split(" ", 1)[1]
+        kept, gone = [], False
+        for each in self.interfaces[self._interface].accepted:
+            gone = gone if each.startswith(" ") else f"{each} ".startswith(f"{named} ")
+            kept += [] if gone else [each]
+        self._change_interface(accepted=tuple(kept))
+
+    def accept_block_in_interface(self, head: str) -> None:
+        self.accept_in_interface(head)
+        self._keep = self._keep_in_interface
+
+    def _keep_in_interface(self, text: str) -> None:
         kept = self.interfaces[self._interface].accepted
-        self._change_interface(accepted=tuple(each for each in kept if not f"{each} ".startswith(f"{named} ")))
+        self._change_interface(accepted=(*kept, f" {text.strip()}"))
+
+    def no_forward(self, other: str) -> None:
+        kept = self.interfaces[self._interface].no_forward
+        self._change_interface(no_forward=tuple(dict.fromkeys((*kept, other))))
+
+    def forward(self, other: str) -> None:
+        kept = self.interfaces[self._interface].no_forward
+        self._change_interface(no_forward=tuple(each for each in kept if each.lower() != other.lower()))
 
     def no_interface(self, name: str) -> None:
         self.interfaces.pop(name, None)
@@ -130,6 +151,20 @@ class Interfaces(Sheet):
         self.accepted_once("ip address dhcp")
         self._change_interface(accepted=("ip address dhcp",))
 
+    def mtu(self, nameif: str, octets: int) -> None:
+        self.said("mtu", nameif)
+        self._mtus[nameif] = octets
+
+    def no_mtu(self, nameif: str, octets: int = 0) -> None:
+        del octets
+        self.forgotten.add(self._line.number)
+        self.unsaid("mtu", nameif)
+        self._mtus.pop(nameif, None)
+
+    def all_interfaces(self) -> tuple[Interface, ...]:
+        """What was read of them."""
+        return tuple(replace(each, mtu=self._mtus.get(each.nameif or "")) for each in self.interfaces.values())
+
     def _enter_named(self, nameif: str) -> None:
         for each in self.interfaces.values():
             if each.nameif == nameif:
@@ -141,8 +176,10 @@ class Interfaces(Sheet):
 
     def route(self, **fields: Any) -> None:
         route = Route(**fields)
+        if route.track is not None:
+            self.accepted_once("track", "WARNING: accepted, not acted on: track of a route; the route stays")
         self.said("route", route)
-        self.routes[route] = None
+        self.routes[route] = route
 
     def no_route(self, **fields: Any) -> None:
         route = Route(**fields)
@@ -168,6 +205,11 @@ def interface_lines(interface: Interface, spelling: Spelling = PLAIN) -> Iterato
     yield from _names_and_level(interface)
     if not any(each.startswith("ip address") for each in interface.accepted):
         yield _address_line(interface, spelling)
+    yield from _kept_lines(interface)
+
+
+def _kept_lines(interface: Interface) -> Iterator[str]:
+    yield from (f" no forward interface {each}" for each in interface.no_forward)
     yield from (f" {each}" for each in interface.accepted)
 
 
@@ -199,7 +241,7 @@ def pix6_interface_lines(interfaces: Iterable[Interface]) -> Iterator[str]:
             yield from _names_and_level(each)
         if each.address is not None and (each.standby is not None or not _has_line(each)):
             yield _address_line(each, PLAIN)
-        yield from (f" {text}" for text in each.accepted)
+        yield from _kept_lines(each)
     for each in filter(_has_line, interfaces):
         yield f"nameif {each.name} {each.nameif} security{each.security_level}"
 
@@ -218,17 +260,20 @@ def _has_line(interface: Interface) -> bool:
 def route_line(route: Route, spelling: Spelling = PLAIN) -> str:
     """``route …``"""
     network = f"{spelling.address(route.network.network_address)} {route.network.netmask}"
-    return f"route {route.interface} {network} {spelling.address(route.gateway)} {route.metric}"
+    track = "" if route.track is None else f" track {route.track}"
+    return f"route {route.interface} {network} {spelling.address(route.gateway)} {route.metric}{track}"
 
 
 #: What an interface of a real configuration says that means nothing to a Linux device.
 _HEADS = (
-    *("active", "allocate-interface", "authentication", "backup", "bfd", "channel-group", "crypto", "cts", "ddns"),
-    *("delay", "dhcp", "dhcprelay", "duplex", "eigrp", "flowcontrol", "forward", "hello-interval", "hold-time"),
+    *("active", "allocate-interface", "authentication", "backup", "bfd", "channel-group", "crypto", "ddns"),
+    *("delay", "dhcp", "dhcprelay", "duplex", "eigrp", "flowcontrol", "hello-interval", "hold-time"),
     *("igmp", "ipv6", "keepalive", "lacp", "lldp", "mac-address", "management-only", "member-interface", "mfib"),
     *("multicast", "ospf", "pim", "policy-route", "port-channel", "pppoe", "rip", "speed"),
     *("split-horizon", "standby", "summary-address", "switchport", "tunnel", "vlan", "zone-member"),
 )
+#: The same of what may be followed by a block, set in further.
+_BLOCKS = ("cts",)
 _SPEEDS = "auto|10baset|10full|100basetx|100full|1000auto|1000basesx|1000full|1000sxfull|aui|bnc"
 
 
@@ -240,7 +285,13 @@ def _accepted() -> Iterator[Statement]:
             partial(Interfaces.accept_no_in_interface, head=head),
             says=ACCEPTED,
         )
+    for head in _BLOCKS:
+        block = partial(Interfaces.accept_block_in_interface, head=head)
+        yield Statement(f"{head} [<_:rest>]", block, Mode.ACCEPTED, ACCEPTED)
+        yield Statement(f"no {head} [<_:rest>]", partial(Interfaces.accept_no_in_interface, head=head), says=ACCEPTED)
 
+
+_ROUTE = "route <interface:nameif> <network:network> <gateway:address>"
 
 STATEMENTS = {
     Mode.CONFIGURE: (
@@ -269,10 +320,23 @@ STATEMENTS = {
             "ip address <nameif:nameif> dhcp [<_:rest>]", Interfaces.ip_address_dhcp_of, says="accepted, not acted on"
         ),
         *both(
-            "route <interface:nameif> <network:network> <gateway:address> [<metric:1-255>]",
+            "mtu <nameif:nameif> <octets:68-65535>",
+            Interfaces.mtu,
+            Interfaces.no_mtu,
+            short="no mtu <nameif:nameif> [<octets:68-65535>]",
+            says="the largest packet that it sends",
+        ),
+        *both(
+            f"{_ROUTE} [<metric:1-255>] [track <track:1-500>]",
             Interfaces.route,
             Interfaces.no_route,
-            says="a static route",
+            says="a static route; track: accepted, the route stays",
+        ),
+        *kept(
+            f"{_ROUTE} [<metric:1-255>] tunneled",
+            "route tunneled",
+            Section.ROUTES,
+            "accepted, not acted on: there are no tunnels",
         ),
         *both(
             "same-security-traffic permit <between=inter-interface|intra-interface>",
@@ -311,6 +375,13 @@ STATEMENTS = {
             says="its address",
         ),
         Statement("ip address <_=dhcp|pppoe> [<_:rest>]", Interfaces.ip_address_elsewhere, says="accepted"),
+        *both(
+            "no forward interface <other:name>",
+            Interfaces.no_forward,
+            Interfaces.forward,
+            short="forward interface <other:name>",
+            says="no connection is opened from it to that interface, named as interface names it",
+        ),
         *both("shutdown", Interfaces.shutdown, Interfaces.no_shutdown, says="nothing passes through it"),
         *both(
             "description <text:text>",

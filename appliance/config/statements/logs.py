@@ -34,12 +34,25 @@ class Logs(AcceptedStatements):
         """``logging …``: the fields of `Logging` that the statement sets."""
         self._logging = replace(self._logging, **fields)
 
-    def logging_host(self, interface: str, address: IPv4Address, port: int = 514) -> None:
+    def logging_host(
+        self,
+        interface: str,
+        address: IPv4Address,
+        port: tuple[str, int] = ("udp", 514),
+        emblem: str = "",
+        secure: str = "",
+    ) -> None:
         kept = tuple(each for each in self._logging.hosts if each.address != address)
         self.said("host", address)
         if len(kept) >= HOSTS:
             raise self.rejected("address", f"ERROR: at most {HOSTS} logging hosts")
-        self.logging(hosts=(*kept, LoggingHost(interface, address, port)))
+        protocol, number = port
+        if protocol == "tcp":
+            self.warn("port", "WARNING: accepted, not acted on: a logging host by TCP: nothing is sent there")
+        elif emblem:
+            self.warn("emblem", "WARNING: accepted, not acted on: format emblem: lines are sent as to any other host")
+        options = (*(["format emblem"] if emblem else []), *(["secure"] if secure else []))
+        self.logging(hosts=(*kept, LoggingHost(interface, address, number, protocol == "tcp", options)))
 
     def no_logging_host(self, interface: str, address: IPv4Address) -> None:
         kept = tuple(each for each in self._logging.hosts if (each.interface, each.address) != (interface, address))
@@ -83,8 +96,9 @@ def logging_lines(logging: Logging, everything: bool, spelling: Spelling = PLAIN
     if logging.device_id is not None:
         yield f"logging device-id {'' if logging.device_id == 'hostname' else 'string '}{logging.device_id}"
     for host in logging.hosts:
-        port = "" if host.port == 514 else f" udp/{host.port}"
-        yield f"logging host {host.interface} {spelling.address(host.address)}{port}"
+        port = f"{'tcp' if host.tcp else 'udp'}/{host.port}"
+        words = [*([] if port == "udp/514" else [port]), *host.options]
+        yield " ".join([f"logging host {host.interface} {spelling.address(host.address)}", *words])
     for number, level in logging.levels:
         yield f"logging message {number} level {LEVELS[level]}"
     for message in sorted(logging.disabled):
@@ -95,6 +109,8 @@ def _setting(syntax: str, says: str, short: str = "", **default: object) -> tupl
     """A statement whose fields are `Logging`'s, and its ``no``, which puts the default back."""
     return both(f"logging {syntax}", Logs.logging, _flag(**default), short=f"no logging {short or syntax}", says=says)
 
+
+_HOST = "logging host <interface:nameif> <address:address>"
 
 STATEMENTS = {
     Mode.CONFIGURE: (
@@ -127,11 +143,11 @@ STATEMENTS = {
             says="accepted, not acted on",
         ),
         *both(
-            "logging host <interface:nameif> <address:address> [<port:host-port>] [format emblem]",
+            f"{_HOST} [<port:host-port>] [format <emblem=emblem>] [<secure=secure>]",
             Logs.logging_host,
             Logs.no_logging_host,
-            short="no logging host <interface:nameif> <address:address> [<_:host-port>] [format emblem]",
-            says="a host that gets them by UDP",
+            short=f"no {_HOST} [<_:host-port>] [format <_=emblem>] [<_=secure>]",
+            says="a host that gets them by UDP; one by TCP is accepted, and gets none",
         ),
         *both(
             "logging message <message:100000-999999> [level <level:level>]",

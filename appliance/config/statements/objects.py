@@ -256,6 +256,13 @@ def _services(head: str) -> Iterator[str]:
         )
 
 
+def _older_services(head: str) -> Iterator[str]:
+    """The same without a side: the ports are the destination's."""
+    for protocol in ("tcp", "udp", "tcp-udp"):
+        yield f"{head} <protocol={protocol}> <destination:{protocol}-operator>"
+        yield f"{head} <protocol={protocol}> <destination:{protocol}-service>"
+
+
 _Row = tuple[str, Callable[..., Member], str]  # the syntax, what makes a member of its fields, what it says
 
 
@@ -336,6 +343,7 @@ STATEMENTS = {
         "service",
         ("port-object <member:tcp-udp-operator>", _the_same, "ports, in a group of tcp, udp or tcp-udp"),
         *((syntax, Service, "a service, in a group of none") for syntax in _services("service-object")),
+        *((syntax, Service, "the same, as 8.0 to 8.2 write it") for syntax in _older_services("service-object")),
         ("service-object <protocol=icmp> [<icmp:icmp-type>]", Service, "a type of ICMP"),
         ("service-object object <name:service-object>", _object, "what an object stands for"),
         ("service-object <protocol:plain-protocol>", Service, "a protocol"),

@@ -42,6 +42,10 @@ class Translations(Objects):
     def _add(self, statement: TranslationStatement) -> None:
         self.translations.append(statement)
 
+    def _untold(self, dns: bool) -> None:
+        if dns:
+            self.accepted_once("dns", "WARNING: accepted, not acted on: dns: DNS replies are left as they are")
+
     def _remove(self, statement: TranslationStatement) -> None:
         if statement not in self.translations:
             raise self.rejected("", "ERROR: there is no such translation")
@@ -85,6 +89,7 @@ class Translations(Objects):
                 raise self.rejected(name, f"ERROR: {address} is not the first address of its network")
         if (trailer.tcp or trailer.embryonic) and (ports is not None or mapped is None):
             raise self.rejected("trailer", "ERROR: limits are for a static of a whole host: use set connection")
+        self._untold(trailer.dns)
         if trailer.udp:
             self.warn("trailer", "WARNING: accepted, not acted on: the limit of UDP connections")
         return StaticStatement(*interfaces, mapped, real, prefix, ports, trailer, self._line.number)
@@ -111,6 +116,7 @@ class Translations(Objects):
         trailer = trailer or Trailer()
         if acl and number != 0:
             raise self.rejected("acl", "ERROR: nat for some peers alone (policy NAT) is not carried out, but for nat 0")
+        self._untold(trailer.dns)
         if trailer.tcp or trailer.embryonic or trailer.udp:
             self.warn("trailer", "WARNING: accepted, not acted on: the limits of nat")
         return NatStatement(interface, number, network, acl, bool(outside), trailer, self._line.number)
@@ -158,6 +164,7 @@ class Translations(Objects):
         ports = options.get("ports")
         if ports is not None and kind == "dynamic":
             raise self.rejected("options", "ERROR: service is for static")
+        self._untold("dns" in options.get("words", ()))
         return ObjectNat(
             self._object,
             *interfaces,
@@ -198,6 +205,7 @@ class Translations(Objects):
     ) -> ManualNat:
         if options.get("ports") is not None or "services" in options:
             raise self.rejected("options", "ERROR: service in a manual rule is not carried out: use an object's nat")
+        self._untold("dns" in options.get("words", ()))
         return ManualNat(
             *interfaces,
             kind == "dynamic",
