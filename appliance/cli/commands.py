@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from appliance.cli import format
 from appliance.cli.call import Call, UsageError
+from appliance.cli.firewall import told
 from appliance.cli.output import printed
 from appliance.config.diagnostics import Diagnostic, Severity
 from appliance.config.inspections import inspections
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import Loaded, load
-from appliance.control.client import ask
 from appliance.control.protocol import Applied, Reload, WriteMemory, Written
 from appliance.daemon.startup import Startup
 from appliance.syslog import one_line
@@ -47,8 +47,7 @@ def run(call: Call) -> int:
 
 def reload(call: Call) -> int:
     """``reload``: what the daemon found in its rule file, to stderr; exit 2 if there is an error in it."""
-    outcome = ask(call.instance / "control.sock", Reload())
-    assert isinstance(outcome, Applied)  # the protocol pairs requests and answers; another is our bug
+    outcome = told(call.instance, Reload(), Applied)
     _print_diagnostics(outcome.findings, outcome.file)
     if not outcome.done:
         print("nothing was changed", file=sys.stderr)
@@ -59,9 +58,7 @@ def reload(call: Call) -> int:
 
 def write_memory(call: Call) -> int:
     """``write memory``, ``copy running-config startup-config``"""
-    written = ask(call.instance / "control.sock", WriteMemory())
-    assert isinstance(written, Written)  # as above
-    for line in format.written(written):
+    for line in format.written(told(call.instance, WriteMemory(), Written)):
         print(line)
     return 0
 

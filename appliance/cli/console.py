@@ -18,6 +18,7 @@ from pathlib import Path
 from appliance.cli.arguments import Invocation, understood
 from appliance.cli.call import UsageError
 from appliance.cli.console_words import may_follow, meant, piped, statement_may_follow, words_of
+from appliance.cli.firewall import told
 from appliance.cli.shows import show_configuration
 from appliance.cli.tree import COMMANDS, Command
 from appliance.config.config import Config
@@ -28,7 +29,7 @@ from appliance.config.grammar import TREES
 from appliance.config.lexer import Word
 from appliance.config.parser import parse
 from appliance.config.syntax import Mode
-from appliance.control.client import ControlError, ask
+from appliance.control.client import ControlError
 from appliance.control.protocol import Applied, Configure, ShowRunningConfig
 from appliance.kernel.errors import KernelError
 from appliance.show import RunningConfigReport, running_config
@@ -215,11 +216,10 @@ class Console:
     def _sent(self) -> bool:
         """What was typed, put in force by the daemon; False if it was refused, and says why."""
         try:
-            outcome = ask(self._run_dir / "control.sock", Configure(tuple(self._typed)))
+            outcome = told(self._run_dir, Configure(tuple(self._typed)), Applied)
         except ControlError as error:
             print(f"ERROR: {error}")
             return False
-        assert isinstance(outcome, Applied)  # the protocol pairs requests and answers; another is our bug
         if outcome.done:
             self._typed = []
             self._hostname = self._running().hostname
@@ -231,8 +231,7 @@ class Console:
         return False
 
     def _running(self) -> Config:
-        report = ask(self._run_dir / "control.sock", ShowRunningConfig())
-        assert isinstance(report, RunningConfigReport)  # as above
+        report = told(self._run_dir, ShowRunningConfig(), RunningConfigReport)
         return parse("\n".join(report.lines)).config
 
     # --- what it says -----------------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from appliance.cli import format
 from appliance.cli.call import Call, UsageError
+from appliance.cli.firewall import connections, told
 from appliance.cli.output import printed, printed_parts
 from appliance.cli.packets import asked, traced
 from appliance.cli.wanted import addresses, hosts_wanted, translations_wanted, wanted
-from appliance.control.client import ask, ask_for_parts
 from appliance.control.protocol import (
     ClearConnections,
     ClearTranslations,
@@ -50,24 +50,10 @@ from appliance.show import (
 R = TypeVar("R", bound=Told)
 Handler = Callable[[Call], int]
 
-# --- asking -----------------------------------------------------------------------------------------------------
-
-
-def _asked(call: Call, request: Request, kind: type[R]) -> R:
-    report = ask(call.instance / "control.sock", request)
-    assert isinstance(report, kind)  # the protocol pairs requests and reports; another is our bug
-    return report
-
-
-def _parts(call: Call, request: ShowConnections) -> Iterator[ConnectionsReport]:
-    for part in ask_for_parts(call.instance / "control.sock", request):
-        assert isinstance(part, ConnectionsReport)  # as above
-        yield part
-
 
 def _show(call: Call, request: Request, kind: type[R], text: Callable[[R], Iterator[str]]) -> int:
     """Ask the daemon and print its report."""
-    printed(call, _asked(call, request, kind), text)
+    printed(call, told(call.instance, request, kind), text)
     return 0
 
 
@@ -115,7 +101,8 @@ def show_conn_long(call: Call) -> int:
 
 def _show_conn(call: Call, command: str, text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]) -> int:
     """The report comes in parts."""
-    printed_parts(call, _parts(call, ShowConnections(wanted=wanted(command, call.operands))), text)
+    request = ShowConnections(wanted=wanted(command, call.operands))
+    printed_parts(call, connections(call.instance, request), text)
     return 0
 
 
@@ -130,7 +117,7 @@ def show_running_config_all(call: Call) -> int:
 
 
 def _show_configuration(call: Call, request: ShowRunningConfig) -> int:
-    show_configuration(call, _asked(call, request, RunningConfigReport))
+    show_configuration(call, told(call.instance, request, RunningConfigReport))
     return 0
 
 
@@ -146,7 +133,7 @@ def packet_tracer(call: Call) -> int:
     packet, file = question.packet, call.path("config")
     if file is None:
         ends = packet.source, packet.source_port, packet.destination, packet.destination_port
-        report = _asked(call, TracePacket(question.interface, packet.protocol, *ends), TraceReport)
+        report = told(call.instance, TracePacket(question.interface, packet.protocol, *ends), TraceReport)
     else:
         report = traced(file, question)
     printed(call, report, partial(format.trace, detailed=question.detailed))
@@ -171,10 +158,10 @@ def show_local_host_detail(call: Call) -> int:
 def _show_local_host(call: Call, command: str, text: Callable[[Iterable[Behind]], Iterator[str]]) -> int:
     """Two questions: which hosts there are, and whose the connections are."""
     hosts = hosts_wanted(command, call.operands)
-    report = _asked(call, ShowLocalHosts(), LocalHostsReport)
+    report = told(call.instance, ShowLocalHosts(), LocalHostsReport)
     ends = Wanted(addresses=(hosts.addresses,) if hosts.addresses else ())
-    connections = (each for part in _parts(call, ShowConnections(wanted=ends)) for each in part.connections)
-    interfaces = tuple(behind(report, connections, hosts))
+    parts = connections(call.instance, ShowConnections(wanted=ends))
+    interfaces = tuple(behind(report, (each for part in parts for each in part.connections), hosts))
     printed(call, {"interfaces": interfaces}, lambda _: text(interfaces))
     return 0
 

@@ -7,7 +7,7 @@ from typing import assert_never
 import pytest
 
 from appliance import show
-from appliance.cli import commands, console, session, shows
+from appliance.cli import firewall, session
 from appliance.cli.console import BUILTINS, Console
 from appliance.cli.tree import COMMANDS
 from appliance.control.client import ControlError
@@ -56,8 +56,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
             case _:
                 assert_never(answer)
 
-    for module in (commands, console, shows):
-        monkeypatch.setattr(module, "ask", ask)
+    monkeypatch.setattr(firewall, "ask", ask)
     return made
 
 
