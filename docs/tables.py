@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from appliance.cli.tree import COMMANDS
+from appliance.cli.tree import FIREWALL
 from appliance.config import examples
 from appliance.config.grammar import STATEMENTS
 from appliance.config.syntax import ACCEPTED, UNDOES, Mode
@@ -121,7 +121,7 @@ def _sentence(record: type) -> str:
 
 def _shows() -> Iterable[Row]:
     yield "command", "what it does"
-    for each in COMMANDS:
+    for each in FIREWALL:
         if each.words[0] in ("show", "clear"):
             words = " ".join(part for part in (*each.words, each.operands) if part).replace("|", "\\|")
             yield f"`{words}`", each.help

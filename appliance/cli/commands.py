@@ -63,13 +63,6 @@ def write_memory(call: Call) -> int:
     return 0
 
 
-def console(call: Call) -> int:
-    """``console``"""
-    from appliance.cli.session import hold
-
-    return hold(call.instance)
-
-
 def check(call: Call) -> int:
     """``check CONFIG``: warnings and errors to stderr, the verdict to stdout; exit 2 if there is an error."""
     (file,) = call.operands

@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.cli.arguments import Invocation, understood
+from appliance.cli.arguments import Invocation, Table
 from appliance.cli.call import UsageError
 from appliance.cli.console_words import may_follow, meant, piped, statement_may_follow, words_of
 from appliance.cli.firewall import told
+from appliance.cli.row import Command
 from appliance.cli.shows import show_configuration
-from appliance.cli.tree import COMMANDS, Command
+from appliance.cli.tree import FIREWALL
 from appliance.config.config import Config
 from appliance.config.cursor import Rejected
 from appliance.config.diagnostics import INVALID, Diagnostic, Severity, escaped
@@ -34,8 +35,6 @@ from appliance.control.protocol import Applied, Configure, ShowRunningConfig
 from appliance.kernel.errors import KernelError
 from appliance.show import RunningConfigReport, running_config
 
-#: Commands of the shell alone.
-_NOT_HERE = {"run", "check", "replay", "lab", "cleanup", "console"}
 #: Commands that configuration mode has too, and the letters that say them there.
 _EXEC = {"show": 2, "write": 2, "copy": 3, "clear": 3, "reload": 3}
 
@@ -113,7 +112,7 @@ class Console:
 
     def _rows(self) -> Sequence[Builtin | Command]:
         """The commands there are at this level."""
-        there = [each for each in COMMANDS if each.words[0] not in _NOT_HERE]
+        there = list(FIREWALL)
         if self._level is Level.USER:
             there = [each for each in there if each.words[0] == "show" and not each.words[1].endswith("-config")]
         return [*(each for each in BUILTINS if self._level in each.levels), *there]
@@ -151,7 +150,7 @@ class Console:
 
     def _run(self, row: Command, operands: Sequence[str], as_json: bool = False) -> None:
         options = ["--run-dir", str(self._run_dir), *(["--json"] if as_json else [])]
-        invocation = understood([*options, *row.words, *operands])
+        invocation = Table(FIREWALL).understood([*options, *row.words, *operands])
         assert isinstance(invocation, Invocation)  # a row's own words are a command
         if self._level is Level.CONFIGURE and row.words[:2] == ("show", "running-config"):
             show_configuration(invocation.call, running_config(self._editor.config, "all" in row.words))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from appliance.cli.tree import COMMANDS, GLOBAL, Command, Option
+from appliance.cli.row import GLOBAL, Command, Option
 
 
-def help_on(words: Sequence[str]) -> Iterator[str]:
-    """Lines of help on the commands that begin with `words`."""
-    under = [each for each in COMMANDS if each.words[: len(words)] == tuple(words)]
+def help_on(rows: Sequence[Command], words: Sequence[str]) -> Iterator[str]:
+    """Lines of help on the commands of `rows` that begin with `words`."""
+    under = [each for each in rows if each.words[: len(words)] == tuple(words)]
     if not words:
         yield "Fixup: an inline firewall that does to mail what a Cisco PIX/ASA does."
         yield ""

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from appliance.cli.arguments import Help, Invocation, Version, understood
+from appliance.cli.arguments import Help, Invocation, Table, Version
 from appliance.cli.call import UsageError
 from appliance.cli.help import help_on
+from appliance.cli.shell import COMMANDS
 from appliance.control.client import ControlError
 from appliance.kernel.errors import KernelError
 from appliance.syslog import one_line
@@ -40,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _carried_out(arguments: Sequence[str]) -> int:
-    match understood(arguments):
+    match Table(COMMANDS).understood(arguments):
         case Help(words):
-            print("\n".join(help_on(words)))
+            print("\n".join(help_on(COMMANDS, words)))
         case Version():
             print(f"fixup {_version()}")
         case Invocation(command, call):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from appliance.cli.call import Call
 from appliance.cli.console import Console
 from appliance.config.cursor import Rejected
 
 
-def hold(run_dir: Path) -> int:
-    """Hold a session; the exit code: 2 if stdin was a script and something in it was refused."""
-    if not sys.stdin.isatty():
-        return _script(run_dir)
+def console(call: Call) -> int:
+    """``console``: exit 2 if stdin was a script and something in it was refused."""
+    return _script(call.instance) if not sys.stdin.isatty() else _typed(call.instance)
+
+
+def _typed(run_dir: Path) -> int:
     console = Console(run_dir, strict=False)
     _complete(console)
     while not console.done:

@@ -1,4 +1,4 @@
-"""The one table of commands: words, operands, options, help with an example, and what does it.
+"""The commands of the firewall that runs, one row each; the console has them too. `cli/shell.py` has the others.
 
 A new command is one row. Parsing (`cli/arguments.py`) and help (`cli/help.py`) iterate the table and know no command
 by name.
@@ -6,55 +6,9 @@ by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from appliance.cli import commands, shows
-from appliance.cli.call import Call
+from appliance.cli.row import CONFIG, JSON, Command
 from appliance.show import Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An option: its names, and the word that stands for what it takes (None: it takes nothing)."""
-
-    names: tuple[str, ...]
-    takes: str | None
-    help: str
-
-    @property
-    def key(self) -> str:
-        """What `Call.options` knows it by: the longest name without dashes."""
-        return max(self.names, key=len).lstrip("-")
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A row. `operands` is for help; between `least` and `most` of them are taken (`most` None: any number).
-
-    `foreign`: one operand, and behind ``--`` somebody else's command line.
-    """
-
-    words: tuple[str, ...]
-    help: str
-    example: str
-    handler: Callable[[Call], int]
-    operands: str = ""
-    least: int = 0
-    most: int | None = 0
-    options: tuple[Option, ...] = ()
-    foreign: bool = False
-
-
-RUN_DIR = Option(("--run-dir",), "DIR", "the instance's directory (default /run/fixup)")
-HELP = Option(("--help", "-h"), None, "say what there is, with examples")
-VERSION = Option(("--version",), None, "say which Fixup this is")
-#: Options of every command.
-GLOBAL = (RUN_DIR, HELP, VERSION)
-
-_JSON = Option(("--json",), None, "as JSON; '| json' as last words of a show does the same")
-_CONFIG = Option(("-c", "--config"), "FILE", "the rule file; a lab's is examples/mail.cfg, replay has the default map")
-_NAME = Option(("--name",), "PREFIX", "the lab's name (default fixup)")
 
 #: Which connections are meant, as `cli/wanted.py` reads it.
 _WANTED = "[address A[-B] [netmask M]] [port P[-Q]] [protocol P] [state S,…]"
@@ -62,36 +16,12 @@ _HOSTS = "[A[-B]] [connection tcp|embryonic N[-M]]"
 _XLATES = "[global A[-B]] [local A[-B]] [interface IFC,…]"
 _STATES = ", ".join(each.value for each in Progress)
 
-COMMANDS: tuple[Command, ...] = (
-    Command(
-        ("run",),
-        "be the firewall, in the foreground; SIGTERM ends it and puts everything back",
-        "fixup run /etc/fixup/fixup.cfg",
-        commands.run,
-        "CONFIG",
-        1,
-        1,
-    ),
-    Command(
-        ("check",),
-        "read a rule file and say what is wrong with it: exit 0, or 2 with every error's line and column",
-        "fixup check examples/mail.cfg",
-        commands.check,
-        "CONFIG",
-        1,
-        1,
-    ),
+FIREWALL: tuple[Command, ...] = (
     Command(
         ("reload",),
         "put the rule file in force again: living connections keep what they began with; exit 2 if it is bad",
         "sudo fixup reload",
         commands.reload,
-    ),
-    Command(
-        ("console",),
-        "an ASA's prompt: every show and clear, and the configuration changed line by line; or a script on stdin",
-        "sudo fixup console",
-        commands.console,
     ),
     Command(
         ("packet-tracer", "input"),
@@ -101,7 +31,7 @@ COMMANDS: tuple[Command, ...] = (
         "IFC PROTOCOL SRC SPORT DST DPORT [detailed]",
         2,
         None,
-        (_CONFIG, _JSON),
+        (CONFIG, JSON),
     ),
     Command(
         ("write", "memory"),
@@ -126,28 +56,28 @@ COMMANDS: tuple[Command, ...] = (
         "the inspecting classes, with what they counted",
         "fixup show service-policy",
         shows.show_service_policy,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "service-policy", "inspect", "esmtp"),
         "the same, with every rule of the inspect map",
         "fixup show service-policy inspect esmtp",
         shows.show_service_policy_esmtp,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "service-policy", "set", "connection"),
         "what the classes say of connections: limits, how many there are now, how many were refused",
         "fixup show service-policy set connection",
         shows.show_service_policy_connections,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "service-policy", "set", "connection", "details"),
         "the same with what each client has, where clients are limited",
         "fixup show service-policy set connection details",
         shows.show_service_policy_connections_details,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "conn"),
@@ -156,14 +86,14 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_conn,
         _WANTED,
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "conn", "count"),
         "how many connections there are",
         "fixup show conn count",
         shows.show_conn_count,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "conn", "detail"),
@@ -172,7 +102,7 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_conn_detail,
         _WANTED,
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "conn", "long"),
@@ -181,7 +111,7 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_conn_long,
         _WANTED,
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "local-host"),
@@ -190,7 +120,7 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_local_host,
         _HOSTS,
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "local-host", "brief"),
@@ -199,7 +129,7 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_local_host_brief,
         _HOSTS,
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "local-host", "detail"),
@@ -208,7 +138,7 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_local_host_detail,
         _HOSTS,
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "xlate"),
@@ -217,28 +147,28 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_xlate,
         _XLATES,
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "xlate", "count"),
         "how many translations there are",
         "fixup show xlate count",
         shows.show_xlate_count,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "nat"),
         "the rules of translation, and how many connections each has translated",
         "fixup show nat",
         shows.show_nat,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "nat", "detail"),
         "the same, with addresses",
         "fixup show nat detail",
         shows.show_nat_detail,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "access-list"),
@@ -247,35 +177,35 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_access_list,
         "[NAME]",
         most=1,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "threat-detection", "statistics", "top", "tcp-intercept"),
         "the ten servers that TCP Intercept protected most",
         "fixup show threat-detection statistics top tcp-intercept",
         shows.show_attacks,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "threat-detection", "statistics", "top", "tcp-intercept", "detail"),
         "the same with the samples of each",
         "fixup show threat-detection statistics top tcp-intercept detail",
         shows.show_attacks_detail,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "threat-detection", "statistics", "top", "tcp-intercept", "all"),
         "all such servers",
         "fixup show threat-detection statistics top tcp-intercept all",
         shows.show_attacks_all,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "threat-detection", "statistics", "top", "tcp-intercept", "all", "detail"),
         "all of them with the samples of each",
         "fixup show threat-detection statistics top tcp-intercept all detail",
         shows.show_attacks_all_detail,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "running-config"),
@@ -284,7 +214,7 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_running_config,
         "[SECTION]",
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "running-config", "all"),
@@ -293,21 +223,21 @@ COMMANDS: tuple[Command, ...] = (
         shows.show_running_config_all,
         "[SECTION]",
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "startup-config"),
         "the rule file that the next start or reload reads",
         "fixup show startup-config",
         shows.show_startup_config,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("show", "logging"),
         "where log messages go, and the latest of them",
         "fixup show logging",
         shows.show_logging,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("clear", "conn"),
@@ -316,7 +246,7 @@ COMMANDS: tuple[Command, ...] = (
         shows.clear_conn,
         f"all | {_WANTED}",
         most=None,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("clear", "local-host"),
@@ -325,7 +255,7 @@ COMMANDS: tuple[Command, ...] = (
         shows.clear_local_host,
         "[A[-B]]",
         most=1,
-        options=(_JSON,),
+        options=(JSON,),
     ),
     Command(
         ("clear", "xlate"),
@@ -334,60 +264,6 @@ COMMANDS: tuple[Command, ...] = (
         shows.clear_xlate,
         _XLATES,
         most=None,
-        options=(_JSON,),
-    ),
-    Command(
-        ("replay",),
-        "what the firewall would have done with captured packets, offline, without root",
-        "fixup replay -w out.pcap capture.pcap",
-        commands.replay,
-        "IN.pcap…",
-        1,
-        None,
-        (
-            _CONFIG,
-            Option(("-w", "--write"), "OUT.pcap", "write what would have gone on (0600: it holds what the wire held)"),
-            _JSON,
-            Option(("--port",), "N", "inspect this TCP port (default 25)"),
-            Option(("--checksums",), None, "drop packets with wrong checksums, as the firewall does"),
-        ),
-    ),
-    Command(
-        ("lab", "up"),
-        "outside, firewall and inside as network namespaces, the firewall running",
-        "sudo fixup lab up --config examples/mail.cfg",
-        commands.lab_up,
-        options=(_NAME, _CONFIG),
-    ),
-    Command(
-        ("lab", "down"),
-        "end every process of the lab and remove it",
-        "sudo fixup lab down",
-        commands.lab_down,
-        options=(_NAME,),
-    ),
-    Command(
-        ("lab", "exec"),
-        "run a command in outside, firewall or inside",
-        "sudo fixup lab exec outside -- swaks --server 203.0.113.125 --to root@example.com",
-        commands.lab_exec,
-        "HOST -- CMD…",
-        2,
-        None,
-        options=(_NAME,),
-        foreign=True,
-    ),
-    Command(
-        ("lab", "demo"),
-        "a lab of its own, and in it what an ASA does to mail, told step by step",
-        "sudo fixup lab demo",
-        commands.lab_demo,
-        options=(_NAME, _CONFIG),
-    ),
-    Command(
-        ("cleanup",),
-        "remove what a killed firewall left: rules, programs, addresses, settings",
-        "sudo fixup cleanup",
-        commands.cleanup,
+        options=(JSON,),
     ),
 )

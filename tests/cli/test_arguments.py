@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from appliance.cli.arguments import Help, Invocation, Version, continuations, understood
+from appliance.cli.arguments import Help, Invocation, Table, Version
 from appliance.cli.call import Call, UsageError
-from appliance.cli.tree import COMMANDS, GLOBAL, Command
+from appliance.cli.row import GLOBAL, Command
+from appliance.cli.shell import COMMANDS
 
-FIRST = "run, check, reload, console, packet-tracer, write, copy, show, clear, replay, lab or cleanup"
+TABLE = Table(COMMANDS)
+FIRST = "run, check, console, replay, lab, cleanup, reload, packet-tracer, write, copy, show or clear"
 SHOWN = (
     "service-policy, conn, local-host, xlate, nat, access-list, threat-detection, running-config, "
     "startup-config or logging"
@@ -18,7 +20,7 @@ SHOWN = (
 
 
 def call(line: str) -> tuple[str, Call]:
-    found = understood(line.split())
+    found = TABLE.understood(line.split())
     assert isinstance(found, Invocation)
     return " ".join(found.command.words), found.call
 
@@ -26,7 +28,7 @@ def call(line: str) -> tuple[str, Call]:
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: " ".join(each.words))
 def test_the_example_of_every_command_is_that_command(command: Command) -> None:
     words = command.example.removeprefix("sudo ").removeprefix("fixup ").split()
-    found = understood(words)
+    found = TABLE.understood(words)
     assert isinstance(found, Invocation)
     assert found.command is command
 
@@ -62,7 +64,7 @@ def test_understood(line: str, command: str, options: dict[str, str], operands: 
 
 
 def test_the_pipe_may_be_one_word() -> None:
-    found = understood(["show", "conn", "| json"])
+    found = TABLE.understood(["show", "conn", "| json"])
     assert isinstance(found, Invocation)
     assert found.call.options == {"json": ""}
 
@@ -88,11 +90,11 @@ def test_the_run_directory(line: str) -> None:
     ],
 )
 def test_help(line: str, words: tuple[str, ...]) -> None:
-    assert understood(line.split()) == Help(words)
+    assert TABLE.understood(line.split()) == Help(words)
 
 
 def test_version() -> None:
-    assert understood(["--version"]) == Version()
+    assert TABLE.understood(["--version"]) == Version()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ def test_version() -> None:
 )
 def test_refused(line: str, sentence: str) -> None:
     with pytest.raises(UsageError) as refused:
-        understood(line.split())
+        TABLE.understood(line.split())
     assert str(refused.value) == sentence
 
 
@@ -150,5 +152,5 @@ def test_a_number_in_bounds() -> None:
 
 
 def test_continuations_are_the_tables() -> None:
-    assert ", ".join(continuations(())) == FIRST.replace(" or ", ", ")
-    assert continuations(("show", "conn")) == ("count", "detail", "long")
+    assert ", ".join(TABLE.continuations(())) == FIRST.replace(" or ", ", ")
+    assert TABLE.continuations(("show", "conn")) == ("count", "detail", "long")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from appliance.cli.main import main
-from appliance.cli.tree import COMMANDS, Command
+from appliance.cli.row import Command
+from appliance.cli.shell import COMMANDS
 from appliance.kernel.errors import KernelError
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ def test_what_a_command_raises(
     def fail(_: object) -> int:
         raise error
 
-    monkeypatch.setattr("appliance.cli.arguments.COMMANDS", (Command(("cleanup",), "", "", fail),))
+    monkeypatch.setattr("appliance.cli.main.COMMANDS", (Command(("cleanup",), "", "", fail),))
     assert main(["cleanup"]) == code
     assert capsys.readouterr() == ("", line)
 
@@ -105,7 +106,7 @@ def test_stdout_closed_in_mid_writing(monkeypatch: pytest.MonkeyPatch, capfd: py
     def torn(_: object) -> int:
         raise BrokenPipeError
 
-    monkeypatch.setattr("appliance.cli.arguments.COMMANDS", (Command(("cleanup",), "", "", torn),))
+    monkeypatch.setattr("appliance.cli.main.COMMANDS", (Command(("cleanup",), "", "", torn),))
     monkeypatch.setattr("appliance.cli.main.os.dup2", lambda *_: None)
     assert main(["cleanup"]) == 141
     assert capfd.readouterr().err == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.cli.main import main
-from appliance.cli.tree import COMMANDS
+from appliance.cli.shell import COMMANDS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "show"
 
