@@ -595,6 +595,9 @@ def a_cookie_that_comes_back_to_no_place_is_marked(box: Subject) -> None:
         assert box.arrives(other) is not FULL
     limit(box, 1)  # nobody is intercepted
     assert box.arrives(client(ACK, port=2)) is PASS
+    limit(box, 9, 1)
+    crosses(box, syn(3))
+    assert box.arrives(client(ACK, port=2)) is PASS, "who comes back with a cookie is not refused for being half-open"
 
 
 @rule
@@ -1145,10 +1148,25 @@ def a_class_may_reset_what_was_idle_for_too_long(box: Subject) -> None:
     assert isinstance(ended, TornDown)
     assert isinstance(expired, Expired)
     assert (ended.ending, expired.key, expired.seq, expired.ack) == (Ending.IDLE_TIMEOUT, key(), 501, 111)
+    for end in (lambda: box.clear(key()), lambda: box.kill(key())):
+        bring(box, State.ESTABLISHED)
+        end()
+        assert not any(isinstance(event, Expired) for event in box.events())
+        box.clear(key())
     bring(box, State.SYN)
     box.later(EMBRYONIC + 1)
     assert box.sweep() == 1
     assert not any(isinstance(event, Expired) for event in box.events())
+
+
+@rule
+def where_a_class_says_no_times_they_are_everyones(box: Subject) -> None:
+    police(box, mail(max_conns=9, lifetimes={State.SYN: 10}))
+    bring(box, State.ESTABLISHED)
+    box.later(IDLE - 1)
+    assert box.sweep() == 0
+    box.later(2)
+    assert box.sweep() == 1
 
 
 # Limits that change

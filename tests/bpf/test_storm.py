@@ -7,12 +7,9 @@ pinned maps.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-import select
 import socket
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -28,7 +25,8 @@ from appliance.nat.classes import Limits
 from appliance.nat.connection import Connection, State
 from appliance.nat.static import Static
 from tests.admission import line, mail
-from tests.bpf.test_network import PORT, eventually, host
+from tests.bpf.storm import serve, storm
+from tests.bpf.test_network import eventually, host
 from tests.ground import Ground
 
 pytestmark = pytest.mark.root
@@ -37,9 +35,7 @@ __all__ = ["host"]  # the fixture
 
 CLIENTS = 4
 OPENED = 1500 if os.environ.get("FIXUP_LONG") else 150  # by each
-OPEN_AT_ONCE = 30
 RESTART_EVERY = 40  # turns of meddling
-ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: a close resets
 
 
 @pytest.fixture
@@ -55,55 +51,6 @@ def limits(dice: random.Random) -> Limits:
     limited = mail(max_conns=dice.choice((0, 30, 60)), client_max=dice.choice((0, 40)))
     static = Static("inside", "outside", MAPPED_SERVER, SERVER, dice.choice((0, 40, 80)))
     return Limits((static,), (limited,), (line(limited),))
-
-
-def serve(seed: int) -> None:
-    """Accept for ever; answer, close, abort or say nothing."""
-    dice = random.Random(seed)
-    with socket.create_server((str(SERVER), PORT), backlog=512) as listener:
-        opened: list[socket.socket] = []
-        while True:
-            for each in select.select([listener, *opened], [], [])[0]:
-                if each is listener:
-                    opened.append(listener.accept()[0])
-                    continue
-                with contextlib.suppress(OSError):
-                    if each.recv(1000) and dice.random() < 0.5:
-                        each.sendall(b"answer")
-                        continue
-                if dice.random() < 0.3:
-                    each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
-                opened.remove(each)
-                each.close()
-
-
-def storm(seed: int) -> int:
-    """Open connections and do with them whatever comes; how many."""
-    dice = random.Random(seed)
-    opened: list[socket.socket] = []
-    for _ in range(OPENED):
-        fresh = socket.socket()
-        fresh.setblocking(False)
-        fresh.connect_ex((str(MAPPED_SERVER), PORT))
-        opened.append(fresh)
-        select.select([], [fresh], [], 0.002)
-        any_of_them = dice.choice(opened)
-        with contextlib.suppress(OSError):
-            match dice.randrange(4):
-                case 0:
-                    any_of_them.send(b"x" * dice.randrange(1, 3000))
-                case 1:
-                    any_of_them.shutdown(socket.SHUT_WR)
-                case 2:
-                    any_of_them.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
-                case _:
-                    pass
-        if len(opened) > OPEN_AT_ONCE or dice.random() < 0.5:
-            opened.remove(any_of_them)
-            any_of_them.close()
-    for each in opened:
-        each.close()
-    return OPENED
 
 
 def recount(connections: list[Connection]) -> tuple[int, int]:
@@ -164,7 +111,7 @@ def test_after_a_storm_the_counters_are_the_recount_and_return_to_zero(host: Gro
     host.run("firewall", "iptables", "-A", "FORWARD", *lossy)
     table = load()
     server = host.beside("inside", partial(serve, 1))
-    clients = [host.beside("outside", partial(storm, seed)) for seed in range(CLIENTS)]
+    clients = [host.beside("outside", partial(storm, seed, lambda opened: opened == OPENED)) for seed in range(CLIENTS)]
     turns = 0
     while not all(each.done() for each in clients):
         meddle(table)
