@@ -324,8 +324,8 @@ def _nat_options(cursor: Cursor) -> dict[str, Any]:
 def _nat_service(cursor: Cursor) -> dict[str, Any]:
     protocol = cursor.take().text.lower()
     if protocol not in ("tcp", "udp"):
-        cursor.take()  # two objects
-        return {"services": True}
+        cursor.at -= 1
+        return {"services": (cursor.name(Kind.SERVICE, cursor.take()), cursor.name(Kind.SERVICE, cursor.take()))}
     port = traffic.port(protocol)
     return {"ports": PortMap(protocol, port(cursor), port(cursor))}
 

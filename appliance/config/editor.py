@@ -14,7 +14,14 @@ from typing import Any
 from appliance.config.config import Config
 from appliance.config.diagnostics import INCOMPLETE, INVALID, Diagnostic, Place, Severity
 from appliance.config.lexer import Line, Word, lines
-from appliance.config.nat import GlobalStatement, ManualNat, NatStatement, ObjectNat, StaticStatement
+from appliance.config.nat import (
+    GlobalStatement,
+    ManualNat,
+    NatStatement,
+    ObjectNat,
+    PolicyStaticStatement,
+    StaticStatement,
+)
 from appliance.config.parser import Parser
 from appliance.config.render import running_config
 from appliance.config.syntax import Mode
@@ -40,7 +47,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
 
 #: The same of translation's statements, by what they are.
 TRANSLATIONS: Mapping[str, tuple[type, ...]] = {
-    "static": (StaticStatement,),
+    "static": (StaticStatement, PolicyStaticStatement),
     "nat": (NatStatement, ObjectNat, ManualNat),
     "global": (GlobalStatement,),
 }

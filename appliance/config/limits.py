@@ -180,7 +180,7 @@ def _span(ports: Ports | None) -> PortSpan:
 def _veils(config: Config) -> Iterator[Veil]:
     """The mapped addresses of what is translated but not host by host, and the real ones that are called by such."""
     for each in translations(config):
-        if each.whole or each.kind is Kind.NONE:
+        if (each.whole and each.real.prefixlen >= 24) or each.kind is Kind.NONE:
             continue
         yield _veil(each.mapped_interface, each.mapped)
         if each.kind is Kind.STATIC:

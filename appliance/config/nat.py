@@ -35,8 +35,21 @@ class StaticStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyStaticStatement:
+    """``static (real,mapped) MAPPED access-list ID``: of the list's source, for its destinations."""
+
+    real_interface: str
+    mapped_interface: str
+    mapped: IPv4Address
+    access_list: str
+    prefix: int | None = None
+    trailer: Trailer = field(default_factory=Trailer)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class NatStatement:
-    """``nat (real) ID NETWORK`` or ``nat (real) 0 access-list ID``, up to 8.2."""
+    """``nat (real) ID NETWORK`` or ``nat (real) ID access-list ID``, up to 8.2."""
 
     interface: str
     number: int
@@ -85,11 +98,12 @@ class ManualNat:
     destination: tuple[str, str] | None = None  # mapped, real
     after_auto: bool = False
     options: tuple[str, ...] = ()
+    services: tuple[str, str] | None = None  # names of service objects: real, mapped
     description: str = ""
     line: int = field(default=0, compare=False)
 
 
-TranslationStatement = StaticStatement | NatStatement | GlobalStatement | ObjectNat | ManualNat
+TranslationStatement = StaticStatement | PolicyStaticStatement | NatStatement | GlobalStatement | ObjectNat | ManualNat
 
 #: A name in a `ManualNat` that is of no object.
 ANYWHERE = "any"

@@ -1,6 +1,7 @@
 """What the statements of translation come to: rules in the order they are asked, and the hosts they translate.
 
-Up to 8.2: ``nat 0 access-list``, then statics in the file's order, then ``nat`` by its longest network. From 8.3:
+Up to 8.2: ``nat 0 access-list``, then statics in the file's order, then ``nat`` with a list, in order, then ``nat`` by
+its longest network. From 8.3:
 manual rules, then those of objects (static before dynamic, the smaller before the larger, then by address), then
 manual rules ``after-auto`` (asa.md §5.1-5.2; the orders are of Cisco's NAT chapters, key NAT72 and NAT82). A file that
 mixes both has 8.2's first.
@@ -14,14 +15,22 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.config import Config
-from appliance.config.elements import Elements
-from appliance.config.nat import ANYWHERE, GlobalStatement, ManualNat, NatStatement, ObjectNat, StaticStatement
+from appliance.config.elements import Elements, TooMany
+from appliance.config.nat import (
+    ANYWHERE,
+    GlobalStatement,
+    ManualNat,
+    NatStatement,
+    ObjectNat,
+    PolicyStaticStatement,
+    StaticStatement,
+)
 from appliance.nat.static import Static
-from appliance.nat.translation import Far, Kind, Pool, Translation
-from appliance.policy.acl import ANY, Named
+from appliance.nat.translation import Far, Kind, Pool, PortMap, Translation
+from appliance.policy.acl import ANY, Named, Ports
 from appliance.policy.objects import AddressRange
 
-#: Hosts of one static at most: its netmask is 255.255.255.0 or longer.
+#: Hosts of one static that are known one by one, with limits and ARP: its netmask is 255.255.255.0 or longer.
 HOSTS = 256
 #: Hosts that are translated whole: the connection table's statics.
 STATICS = 1_024
@@ -36,8 +45,8 @@ def translations(config: Config) -> tuple[Translation, ...]:
     of_objects = [each for each in statements if isinstance(each, ObjectNat) and each.name in objects]
     found = [
         *_exempt(config, elements),
-        *(_static(config, each) for each in statements if isinstance(each, StaticStatement)),
-        *_dynamic(config),
+        *itertools.chain.from_iterable(_statics(config, elements)),
+        *_dynamic(config, elements),
         *itertools.chain.from_iterable(_manual(config, elements, each) for each in manual if not each.after_auto),
         *sorted(
             itertools.chain.from_iterable(_of_object(config, elements, each) for each in of_objects),
@@ -51,9 +60,12 @@ def translations(config: Config) -> tuple[Translation, ...]:
 def hosts(config: Config) -> tuple[Static, ...]:
     """Every host that is translated whole, between two interfaces that are named, with its limits.
 
-    One more than `STATICS` at most: what has so many is refused.
+    One more than `STATICS` at most: what has so many is refused, as is what comes to too many elements (none then).
     """
-    return tuple(itertools.islice(_hosts(config), STATICS + 1))
+    try:
+        return tuple(itertools.islice(_hosts(config), STATICS + 1))
+    except TooMany:
+        return ()
 
 
 def _hosts(config: Config) -> Iterator[Static]:
@@ -63,7 +75,7 @@ def _hosts(config: Config) -> Iterator[Static]:
         if real_interface is None or mapped_interface is None or not each.whole or isinstance(mapped, Pool):
             continue
         if each.real.prefixlen < 24:
-            continue  # an exemption of a network; `verify` refuses statics of this size
+            continue  # so many are translated by their network
         for real, known in zip(each.real, mapped, strict=True):
             if known not in own:
                 limits = each.max_conns, each.max_embryonic
@@ -116,7 +128,7 @@ def _any(nameif: str) -> str | None:
 
 def _exempt(config: Config, elements: Elements) -> Iterator[Translation]:
     for each in config.translations:
-        if not isinstance(each, NatStatement) or not each.access_list:
+        if not isinstance(each, NatStatement) or not each.access_list or each.number != 0:
             continue
         access_list = config.access_list(each.access_list)
         for element in elements.of_list(access_list) if access_list else ():
@@ -125,6 +137,38 @@ def _exempt(config: Config, elements: Elements) -> Iterator[Translation]:
                 yield Translation(
                     Kind.NONE, each.interface, None, element.source, element.source, far=far, line=each.line
                 )
+
+
+def _statics(config: Config, elements: Elements) -> Iterator[Iterable[Translation]]:
+    for each in config.translations:
+        if isinstance(each, StaticStatement):
+            yield filter(None, [_static(config, each)])
+        elif isinstance(each, PolicyStaticStatement):
+            yield _policy_static(config, elements, each)
+
+
+def _policy_static(config: Config, elements: Elements, static: PolicyStaticStatement) -> Iterator[Translation]:
+    interfaces = static.real_interface, static.mapped_interface
+    for real, far in policies(config, elements, static.access_list):
+        mapped = IPv4Network((static.mapped, real.prefixlen), strict=False)
+        kind = Kind.NONE if real == mapped else Kind.STATIC
+        yield Translation(kind, *interfaces, real, mapped, far=far, line=static.line)
+
+
+def policies(config: Config, elements: Elements, name: str) -> Iterator[tuple[IPv4Network, Far]]:
+    """Whom the access list of a policy NAT translates, for whom."""
+    access_list = config.access_list(name)
+    for each in elements.of_list(access_list) if access_list else ():
+        if each.permit:
+            protocol, ports = "" if each.protocol == "ip" else each.protocol, each.destination_ports
+            yield each.source, Far(each.destination, each.destination, protocol, _span(ports) if ports else None)
+
+
+def _span(ports: Ports) -> tuple[int, int]:
+    """The ports, first to last; `verify` refuses the ``neq`` of these."""
+    first = {"lt": 0, "gt": ports.low + 1}.get(ports.operator, ports.low)
+    last = {"lt": ports.low - 1, "gt": 65535, "range": ports.high}.get(ports.operator, ports.low)
+    return first, last
 
 
 def _static(config: Config, static: StaticStatement) -> Translation | None:
@@ -148,22 +192,34 @@ def _static(config: Config, static: StaticStatement) -> Translation | None:
     )
 
 
-def _dynamic(config: Config) -> Iterator[Translation]:
+def _dynamic(config: Config, elements: Elements) -> Iterator[Translation]:
+    """Those for some peers first, in the file's order."""
     pools = [each for each in config.translations if isinstance(each, GlobalStatement)]
-    nats = [each for each in config.translations if isinstance(each, NatStatement) and each.network is not None]
+    nats = [each for each in config.translations if isinstance(each, NatStatement)]
+    for each in nats:
+        for network, far in policies(config, elements, each.access_list) if each.number else ():
+            yield from _to_pools(config, pools, each, Translation(Kind.NONE, None, None, network, network, far=far))
+    nats = [each for each in nats if each.network is not None]
     for each in sorted(nats, key=lambda each: -(each.network or ANY).prefixlen):
         network = each.network or ANY
         if each.number == 0:
             yield Translation(Kind.NONE, each.interface, None, network, network, one_way=True, line=each.line)
             continue
-        interfaces: dict[str, GlobalStatement] = {}
-        for pool in pools:
-            if pool.number == each.number:
-                interfaces.setdefault(pool.interface, pool)
-        for interface, pool in interfaces.items():
-            to = _pool(config, interface, pool.pool)
-            if to is not None and interface != each.interface:
-                yield Translation(Kind.DYNAMIC, each.interface, interface, network, to, line=each.line)
+        yield from _to_pools(config, pools, each, Translation(Kind.NONE, None, None, network, network))
+
+
+def _to_pools(
+    config: Config, pools: Iterable[GlobalStatement], nat: NatStatement, like: Translation
+) -> Iterator[Translation]:
+    """A rule for each interface that has a pool of the number; `like` says for whom."""
+    interfaces: dict[str, GlobalStatement] = {}
+    for pool in pools:
+        if pool.number == nat.number:
+            interfaces.setdefault(pool.interface, pool)
+    for interface, pool in interfaces.items():
+        to = _pool(config, interface, pool.pool)
+        if to is not None and interface != nat.interface:
+            yield Translation(Kind.DYNAMIC, nat.interface, interface, like.real, to, far=like.far, line=nat.line)
 
 
 def _pool(config: Config, interface: str, pool: AddressRange | None) -> Pool | None:
@@ -223,6 +279,9 @@ def _manual(config: Config, elements: Elements, nat: ManualNat) -> Iterator[Tran
     if nat.destination is not None:
         both = [_networks(elements, name) for name in nat.destination]
         ends = [Far(*each) for each in zip(*both, strict=False)]
+    ports, far_ports = served(config, nat)
+    if far_ports is not None:
+        ends = [Far(*((each.mapped, each.real) if each else (ANY, ANY)), *far_ports) for each in ends]
     for far in ends:
         like = Translation(
             Kind.STATIC,
@@ -230,12 +289,33 @@ def _manual(config: Config, elements: Elements, nat: ManualNat) -> Iterator[Tran
             None,
             ANY,
             ANY,
+            ports,
             far=far,
             one_way="unidirectional" in nat.options,
             proxy_arp=nat.mapped is not None and "no-proxy-arp" not in nat.options,
             line=nat.line,
         )
         yield from _rules(nat.real_interface, nat.mapped_interface, nat.dynamic, real, mapped, like)
+
+
+def served(config: Config, nat: ManualNat) -> tuple[PortMap | None, tuple[str, tuple[int, int]] | None]:
+    """What ``service`` asks: one port of the real side, as another; or a protocol and ports of the other end.
+
+    Nothing where it asks for what is not carried out, which `verify` refuses.
+    """
+    if nat.services is None:
+        return None, None
+    known = {each.name: each.service for each in config.service_objects}
+    real, mapped = (known.get(each) for each in nat.services)
+    if real is None or mapped is None or real.protocol != mapped.protocol or real.protocol not in ("tcp", "udp"):
+        return None, None
+    if real.destination is None and mapped.destination is None and real.source and mapped.source:
+        single = all(each.operator == "eq" for each in (real.source, mapped.source))
+        return (PortMap(real.protocol, real.source.low, mapped.source.low) if single else None), None
+    ports = real.destination
+    if real != mapped or real.source is not None or ports is None or ports.operator == "neq":
+        return None, None
+    return None, (real.protocol, _span(ports))
 
 
 def _rules(

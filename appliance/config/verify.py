@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.config import Config
 from appliance.config.cursor import Kind
@@ -19,14 +19,14 @@ from appliance.config.elements import Elements, TooMany
 from appliance.config.inspections import inspections
 from appliance.config.lexer import Line
 from appliance.config.limits import rules
-from appliance.config.nat import NatStatement
+from appliance.config.nat import ManualNat, NatStatement, PolicyStaticStatement
 from appliance.config.parser import MOST, Parsed
-from appliance.config.translations import STATICS, translations
+from appliance.config.translations import STATICS, served, translations
 from appliance.marks import CLASS
 from appliance.nat.classes import RULES
 from appliance.nat.translation import Kind as Does
 from appliance.nat.translation import Pool, Translation
-from appliance.policy.acl import Named
+from appliance.policy.acl import Element, Named
 from appliance.policy.defaults import DEFAULT_MAP
 from appliance.policy.maps import CLASS_DEFAULT, InspectEsmtp, MatchAny
 from appliance.policy.objects import Group, GroupKind
@@ -62,7 +62,10 @@ def verify(parsed: Parsed) -> tuple[Diagnostic, ...]:
     found += [*_replaced(parsed)]
     found += [*_unused(parsed)]
     if not nested:  # else what groups come to can't be told
-        found += [*_sizes(parsed), *_statics(parsed), *_exemptions(parsed), *_limits(parsed)]
+        sizes = [*_sizes(parsed)] or [*_translated(parsed)]
+        found += sizes
+        if not sizes:
+            found += [*_statics(parsed), *_policies(parsed), *_services(parsed), *_limits(parsed)]
     return tuple(sorted(found, key=lambda each: each.place)[:MOST])
 
 
@@ -183,18 +186,76 @@ def _sizes(parsed: Parsed) -> Iterator[Diagnostic]:
                 return
 
 
+def _translated(parsed: Parsed) -> Iterator[Diagnostic]:
+    """The same of translations, each of which may name a list."""
+    try:
+        translations(parsed.config)
+    except TooMany:
+        last = max(each.line for each in parsed.config.translations)
+        yield _error(parsed.lines[last], f"ERROR: the lists of translations come to more than {ELEMENTS} elements")
+
+
 # -- translations
 
 
-def _exemptions(parsed: Parsed) -> Iterator[Diagnostic]:
-    """What an entry of ``nat 0 access-list`` denies goes on to the other rules on an ASA: that is not carried out."""
+def _policies(parsed: Parsed) -> Iterator[Diagnostic]:
+    """What the lists of policy NAT say that is not carried out; what they deny goes on to other rules on an ASA."""
     for each in parsed.config.translations:
-        if not isinstance(each, NatStatement) or (named := parsed.config.access_list(each.access_list)) is None:
+        if not isinstance(each, NatStatement | PolicyStaticStatement):
             continue
+        if (named := parsed.config.access_list(each.access_list)) is None:
+            continue
+        exempts = isinstance(each, NatStatement) and each.number == 0
+        sources: set[IPv4Network] = set()
+        elements = Elements(parsed.config)
         for ace in named.aces:
-            if not ace.permit:
-                message = f"ERROR: an entry that denies is not carried out in nat 0: access-list {named.name}"
+            found = list(elements.of(ace))
+            sources.update(element.source for element in found)
+            what = _unfit(found, exempts)
+            if what:
+                message = f"ERROR: {what} is not carried out in translation: access-list {named.name}"
                 yield _error(parsed.lines[ace.line], message)
+        if isinstance(each, PolicyStaticStatement):
+            yield from _one_source(parsed, each, sources)
+
+
+def _unfit(elements: list[Element], exempts: bool) -> str:
+    """What is said there that an entry of such a list cannot say; ports do not count in an exemption."""
+    if not all(each.permit for each in elements):
+        return "an entry that denies"
+    if not exempts and any(each.source_ports is not None for each in elements):
+        return "a source port"
+    if not exempts and any(each.icmp is not None for each in elements):
+        return "a type of ICMP"
+    others = (each.destination_ports for each in elements if each.destination_ports is not None)
+    return "neq" if not exempts and any(each.operator == "neq" for each in others) else ""
+
+
+def _one_source(parsed: Parsed, static: PolicyStaticStatement, sources: set[IPv4Network]) -> Iterator[Diagnostic]:
+    """The mapped address stands for one host, or for one network as large."""
+    line = parsed.lines[static.line]
+    if len(sources) > 1:
+        yield _error(line, f"ERROR: access-list {static.access_list} has more than one source: a static has one")
+    for source in sources if len(sources) == 1 else ():
+        if int(static.mapped) & int(source.hostmask):
+            yield _error(line, f"ERROR: {static.mapped} is not the first address of its network, {source.netmask}")
+
+
+def _services(parsed: Parsed) -> Iterator[Diagnostic]:
+    """``service`` of a manual rule, where it is more than is carried out."""
+    config, defined = parsed.config, {each.name for each in parsed.config.service_objects}
+    for each in config.translations:
+        if not isinstance(each, ManualNat) or each.services is None or not defined.issuperset(each.services):
+            continue
+        ports, far = served(config, each)
+        if (ports is None and far is None) or (ports is not None and each.dynamic):
+            message = (
+                "ERROR: service is carried out of a static rule whose objects have one source port each, "
+                "or of two like objects with destination ports"
+            )
+            line = parsed.lines[each.line]
+            column = next((word.column for word in line.words if word.text.lower() == "service"), 1)
+            yield _error(line, message, column)
 
 
 def _statics(parsed: Parsed) -> Iterator[Diagnostic]:

@@ -9,6 +9,7 @@ from appliance.config.config import AccessGroup, Config, Interface
 from appliance.config.inspections import Inspection
 from appliance.config.limits import limited_classes
 from appliance.iptables.match import Matches, address, tag
+from appliance.iptables.nat import far_end
 from appliance.iptables.routing import THIS_NETWORK, broadcasts
 from appliance.iptables.tables import ACCEPT, DROP, PREFIX, RETURN, Rule, Scene, Table, between, device
 from appliance.marks import CLASS, DISPOSITION, GENERATION, WORKER, Disposition
@@ -205,7 +206,7 @@ def _source(translation: Translation) -> Rule:
     words = address("-s", translation.real)
     if translation.ports is not None:
         words = [*words, "-p", translation.ports.protocol, "--sport", str(translation.ports.real)]
-    return words if translation.far is None else [*words, *address("-d", translation.far.real)]
+    return [*words, *far_end(translation.far, "-d", "--dport")]
 
 
 # -- TCP Intercept

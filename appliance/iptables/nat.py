@@ -6,12 +6,13 @@ POSTROUTING is told apart by the interface a packet came in by too, which the ke
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Network
 
-from appliance.iptables.match import address
+from appliance.iptables.match import address, protocol
 from appliance.iptables.tables import PREFIX, RETURN, Rule, Scene, Table
-from appliance.nat.translation import Kind, Pool, Translation
-from appliance.policy.acl import ANY
+from appliance.nat.translation import Far, Kind, Pool, Translation
+from appliance.policy.acl import ANY, Element
 
 
 def nat(scene: Scene) -> Table:
@@ -29,14 +30,14 @@ def prerouting(scene: Scene, rule: Translation) -> Iterator[Rule]:
     """Where a connection is opened from the mapped side; and the other end, where the real side addresses it."""
     far = rule.far
     if rule.kind is not Kind.DYNAMIC and not rule.one_way and isinstance(rule.mapped, IPv4Network):
-        known = [*address("-s", far.real if far else ANY), *_mapped(rule.mapped), *_port(rule, "--dport", mapped=True)]
+        known = [*far_end(far, "-s", "--sport"), *_mapped(rule.mapped), *_port(rule, "--dport", mapped=True)]
         for way in scene.among(rule.mapped_interface):
             if rule.kind is Kind.STATIC and rule.mapped != rule.real:
                 yield from (["-i", way, "-d", f"{own}/32", *RETURN] for own in _own(scene, way, rule.mapped))
             yield ["-i", way, *known, *_to(rule, "DNAT", rule.mapped, rule.real, mapped=False)]
     if far is not None and far.mapped != far.real:
         for way in scene.among(rule.real_interface):
-            ends = [*address("-s", rule.real), *address("-d", far.mapped)]
+            ends = [*address("-s", rule.real), *far_end(replace(far, real=far.mapped), "-d", "--dport")]
             yield ["-i", way, *ends, *_rewrite("DNAT", far.mapped, far.real)]
 
 
@@ -48,7 +49,7 @@ def output(rule: Translation) -> Iterator[Rule]:
 
 def postrouting(scene: Scene, rule: Translation) -> Iterator[Rule]:
     far = rule.far
-    source = [*address("-s", rule.real), *address("-d", far.real if far else ANY)]
+    source = [*address("-s", rule.real), *far_end(far, "-d", "--dport")]
     for way in scene.among(rule.mapped_interface):
         for entrance in _entrances(scene, rule, way):
             known = [*source, *entrance, "-o", way]
@@ -59,7 +60,7 @@ def postrouting(scene: Scene, rule: Translation) -> Iterator[Rule]:
                 yield [*known, *_to(rule, "SNAT", rule.real, rule.mapped, mapped=True)]
     if far is not None and far.mapped != far.real and isinstance(rule.mapped, IPv4Network):
         for way in scene.among(rule.real_interface):
-            ends = [*address("-s", far.real), *address("-d", rule.real), "-o", way]
+            ends = [*far_end(far, "-s", "--sport"), *address("-d", rule.real), "-o", way]
             yield [*ends, *_rewrite("SNAT", far.real, far.mapped)]
 
 
@@ -68,6 +69,16 @@ def _entrances(scene: Scene, rule: Translation, way: str) -> list[Rule]:
     if rule.kind is Kind.STATIC and rule.real.prefixlen >= 24:
         return [[]]
     return [["-i", each] for each in scene.among(rule.real_interface) if each != way]
+
+
+def far_end(far: Far | None, end: str, port: str) -> Rule:
+    """The other end of a rule that asks for it, which is the source (``-s``, ``--sport``) or the destination."""
+    if far is None:
+        return []
+    words = address(end, far.real)
+    if far.protocol:
+        words = [*words, *protocol(Element(True, far.protocol, ANY, None, ANY, None))]
+    return words if far.ports is None else [*words, port, f"{far.ports[0]}:{far.ports[1]}"]
 
 
 def _mapped(network: IPv4Network) -> Rule:

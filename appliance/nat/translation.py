@@ -41,10 +41,13 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Far:
-    """The other end, where a rule asks for it: as the real side addresses it (`mapped`), and where it is (`real`)."""
+    """The other end, where a rule asks for it: as the real side addresses it (`mapped`), and where it is (`real`); of
+    one protocol alone, and of its ports from the first to the last, where these are said."""
 
     mapped: IPv4Network
     real: IPv4Network
+    protocol: str = ""
+    ports: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

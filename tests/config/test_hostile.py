@@ -76,3 +76,21 @@ def test_a_long_file_of_entries_is_read_as_it_is() -> None:
     config = load("\n".join(lines)).config
     assert config is not None
     assert len(config.access_lists[0].entries) == 20_000
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "nat (inside) 0 access-list x",
+        "nat (inside) 1 access-list x\nglobal (outside) 1 interface",
+        "static (inside,outside) 203.0.113.9 access-list x",
+    ],
+)
+def test_lists_of_translations_that_come_to_too_much(statement: str) -> None:
+    members = [[f" network-object host 10.{net}.{at // 250}.{at % 250}" for at in range(1_000)] for net in (0, 1)]
+    groups = "".join(f"object-group network g{at}\n" + "\n".join(each) + "\n" for at, each in enumerate(members))
+    interfaces = "interface E0\n nameif outside\ninterface E1\n nameif inside\n"
+    listed = "access-list x permit ip object-group g0 object-group g1\n"
+    loaded = load(f"{interfaces}{groups}{listed}{statement}\n")
+    assert loaded.config is None
+    assert "more than 200000 elements here" in loaded.diagnostics[-1].message

@@ -30,7 +30,7 @@ from tests.ground import Ground, ground
 
 pytestmark = pytest.mark.root
 
-POLICIES, PACKETS = 24, 15
+POLICIES, PACKETS = 30, 15
 #: The hops a packet of ours may go: nobody else's have it.
 TTL = 77
 #: s to wait for what should arrive.
@@ -64,6 +64,13 @@ TRANSLATIONS = (
     f"static (inside,outside) {MAPPED_LIMITED} {LIMITED} netmask 255.255.255.255\n"
     "nat (inside) 1 192.0.2.24 255.255.255.254\nglobal (outside) 1 interface\n",
     f"object network server\n host {SERVER}\n nat (inside,outside) static {MAPPED_SERVER}\n",
+    "access-list mail extended permit tcp 192.0.2.24 255.255.255.252 any eq smtp\n"
+    "nat (inside) 1 access-list mail\nglobal (outside) 1 203.0.113.200\n",
+    f"access-list near extended permit ip host {SERVER} 203.0.113.0 255.255.255.0\n"
+    f"static (inside,outside) {MAPPED_SERVER} access-list near\n",
+    "object service mail\n service tcp destination eq smtp\n"
+    f"object network server\n host {SERVER}\nobject network known\n host {MAPPED_SERVER}\n"
+    "nat (inside,outside) source static server known service mail mail\n",
 )
 PROTOCOLS = ("ip", "tcp", "tcp", "tcp", "udp", "icmp")
 PORTS = ("", " eq smtp", " range 20 30", " neq 25", " lt 26", " gt 586", " eq 587", " eq 2525")

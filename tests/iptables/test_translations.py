@@ -137,6 +137,76 @@ def test_where_a_mapped_address_leads(firewall: Run, text: str, asked: list[str]
     assert inward(*asked) == answered
 
 
+TO_WEB = "access-list web permit tcp host 192.0.2.25 host 203.0.113.10 eq www\n"
+SERVICES = (
+    "object service mail\n service tcp source eq smtp\nobject service other\n service tcp source eq 2525\n"
+    "object service web\n service tcp destination eq www\n"
+    "object network server\n host 192.0.2.25\nobject network known\n host 203.0.113.77\n"
+)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (f"{TO_WEB}nat (inside) 1 access-list web\nglobal (outside) 1 203.0.113.77\n", ["203.0.113.77", "192.0.2.25"]),
+        (
+            f"{TO_WEB}nat (inside) 2 0 0\nglobal (outside) 2 interface\n"
+            "nat (inside) 1 access-list web\nglobal (outside) 1 203.0.113.77\n",
+            ["203.0.113.77", "203.0.113.1"],
+        ),
+        (f"{TO_WEB}static (inside,outside) 203.0.113.77 access-list web\n", ["203.0.113.77", "192.0.2.25"]),
+        (
+            f"{SERVICES}nat (inside,outside) source dynamic server known service web web\n",
+            ["203.0.113.77", "192.0.2.25"],
+        ),
+        (
+            f"{SERVICES}nat (inside,outside) source static server known service web web\n",
+            ["203.0.113.77", "192.0.2.25"],
+        ),
+        ("static (inside,outside) 198.18.2.0 192.0.2.0 netmask 255.255.254.0\n", ["198.18.2.25"] * 2),
+    ],
+)
+def test_a_policy_translates_for_some_alone(firewall: Run, text: str, seen: list[str]) -> None:
+    ip("-n", f"{PREFIX}-o", "route", "replace", "198.18.2.0/23", "via", "203.0.113.1")
+    ruled(firewall, text)
+    assert outward("203.0.113.10:80", "203.0.113.10:81") == seen
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("text", "asked", "answered"),
+    [
+        (
+            "access-list peers permit ip host 192.0.2.25 host 203.0.113.10\n"
+            "static (inside,outside) 203.0.113.125 access-list peers\n",
+            ["203.0.113.125:25"],
+            ["203.0.113.10"],
+        ),
+        (
+            "access-list peers permit ip host 192.0.2.25 host 203.0.113.11\n"
+            "static (inside,outside) 203.0.113.125 access-list peers\n",
+            ["203.0.113.125:25"],
+            ["-"],
+        ),
+        (
+            f"{SERVICES}nat (inside,outside) source static server known service mail other\n",
+            ["203.0.113.77:2525", "203.0.113.77:25"],
+            ["203.0.113.10", "-"],
+        ),
+        (
+            "static (inside,outside) 198.18.2.0 192.0.2.0 netmask 255.255.254.0\n",
+            ["198.18.2.25:25", "198.18.2.26:80"],
+            ["203.0.113.10"] * 2,
+        ),
+    ],
+)
+def test_where_a_policy_leads(firewall: Run, text: str, asked: list[str], answered: list[str]) -> None:
+    ip("-n", f"{PREFIX}-o", "route", "replace", "198.18.2.0/23", "via", "203.0.113.1")
+    ruled(firewall, OPEN + text)
+    assert inward(*asked) == answered
+
+
 @pytest.mark.root
 def test_nat_control_lets_out_only_what_is_translated(firewall: Run) -> None:
     ruled(firewall, "nat-control\n")

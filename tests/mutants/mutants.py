@@ -978,10 +978,17 @@ MUTANTS = (
         ("tests/iptables/test_rules.py",),
     ),
     Mutant(
+        "policy NAT asks for the other end's ports",
+        "appliance/iptables/nat.py",
+        "return words if far.ports is None else",
+        "return words if far.ports is not None else words or",
+        OF_LANGUAGE,
+    ),
+    Mutant(
         "106023 names the real address",
         DENIALS,
-        "self._translated(sender, receiver))",
-        "receiver)",
+        "return self._denied(protocol, sender, self._known(protocol, sender, receiver))",
+        "return self._denied(protocol, sender, receiver)",
         ("tests/daemon/test_denials.py",),
     ),
     Mutant(

@@ -1,7 +1,8 @@
 """Address translation, while it is being read: `static`, `nat` and `global` up to 8.2, `nat` of 8.3 (asa.md §5.1-5.2).
 
-What is not carried out is refused where it stands, because a translation left out is another translation: policy NAT
-(``access-list`` but for ``nat 0``), ``service`` in a manual rule, limits of a static of one port.
+What is not carried out is refused where it stands, because a translation left out is another translation: limits of a
+static of one port, of one for some peers, of one of more than `HOSTS` hosts. What depends on a list or an object that
+may come later, `verify` refuses.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from appliance.config.nat import (
     ManualNat,
     NatStatement,
     ObjectNat,
+    PolicyStaticStatement,
     StaticStatement,
     Trailer,
     TranslationStatement,
@@ -83,7 +85,7 @@ class Translations(Objects):
         if prefix != 32 and (ports is not None or mapped is None):
             raise self.rejected("prefix", "ERROR: a static of a port or of the interface translates one host")
         if 1 << (32 - prefix) > HOSTS:
-            raise self.rejected("prefix", f"ERROR: a static translates at most {HOSTS} hosts: netmask 255.255.255.0")
+            self._of_many(trailer)
         for name, address in (("mapped", mapped), ("real", real)):
             if address is not None and int(address) & ((1 << (32 - prefix)) - 1):
                 raise self.rejected(name, f"ERROR: {address} is not the first address of its network")
@@ -94,9 +96,32 @@ class Translations(Objects):
             self.warn("trailer", "WARNING: accepted, not acted on: the limit of UDP connections")
         return StaticStatement(*interfaces, mapped, real, prefix, ports, trailer, self._line.number)
 
+    def _of_many(self, trailer: Trailer) -> None:
+        """Hosts by the thousand are translated by their network: none of them is known by itself."""
+        if trailer.tcp or trailer.embryonic:
+            raise self.rejected("trailer", f"ERROR: limits are for a static of at most {HOSTS} hosts")
+        message = f"WARNING: a static of more than {HOSTS} hosts: no ARP is answered for them, route them to here"
+        self.warn("prefix", message)
+
     def policy_static(self, **fields: Any) -> None:
-        del fields
-        raise self.rejected("acl", "ERROR: a static for some peers alone (policy NAT) is not carried out")
+        self._add(self._policy_static(**fields))
+
+    def no_policy_static(self, **fields: Any) -> None:
+        self._remove(self._policy_static(**fields))
+
+    def _policy_static(
+        self,
+        interfaces: tuple[str, str],
+        mapped: IPv4Address,
+        acl: str,
+        prefix: int | None = None,
+        trailer: Trailer | None = None,
+    ) -> PolicyStaticStatement:
+        trailer = trailer or Trailer()
+        if trailer.tcp or trailer.embryonic:
+            raise self.rejected("trailer", "ERROR: limits are for a static of a whole host: use set connection")
+        self._untold(trailer.dns)
+        return PolicyStaticStatement(*interfaces, mapped, acl, prefix, trailer, self._line.number)
 
     def nat(self, **fields: Any) -> None:
         self._add(self._nat(**fields))
@@ -114,8 +139,6 @@ class Translations(Objects):
         trailer: Trailer | None = None,
     ) -> NatStatement:
         trailer = trailer or Trailer()
-        if acl and number != 0:
-            raise self.rejected("acl", "ERROR: nat for some peers alone (policy NAT) is not carried out, but for nat 0")
         self._untold(trailer.dns)
         if trailer.tcp or trailer.embryonic or trailer.udp:
             self.warn("trailer", "WARNING: accepted, not acted on: the limits of nat")
@@ -203,8 +226,8 @@ class Translations(Objects):
         far_real: str = "",
         options: Mapping[str, Any] = _NOTHING,
     ) -> ManualNat:
-        if options.get("ports") is not None or "services" in options:
-            raise self.rejected("options", "ERROR: service in a manual rule is not carried out: use an object's nat")
+        if options.get("ports") is not None:
+            raise self.rejected("options", "ERROR: service of a manual rule names two objects")
         self._untold("dns" in options.get("words", ()))
         return ManualNat(
             *interfaces,
@@ -214,6 +237,7 @@ class Translations(Objects):
             (far_mapped, far_real) if far_real else None,
             bool(after),
             options.get("words", ()),
+            options.get("services"),
             options.get("description", ""),
             self._line.number,
         )
@@ -224,6 +248,8 @@ def translation_line(statement: TranslationStatement, spelling: Spelling = PLAIN
     match statement:
         case StaticStatement():
             return _static_line(statement, spelling)
+        case PolicyStaticStatement():
+            return _policy_static_line(statement, spelling)
         case NatStatement():
             of = _network(statement.network, spelling) if statement.network else f"access-list {statement.access_list}"
             words = [f"nat ({statement.interface}) {statement.number} {of}"]
@@ -254,6 +280,13 @@ def _static_line(static: StaticStatement, spelling: Spelling) -> str:
         words += [ports.protocol, mapped, port_name(ports.protocol, ports.mapped)]
         words += [spelling.address(static.real), port_name(ports.protocol, ports.real)]
     words.append(f"netmask {IPv4Network((0, static.prefix)).netmask}")
+    return " ".join([*words, *_trailer(static.trailer, spelling)])
+
+
+def _policy_static_line(static: PolicyStaticStatement, spelling: Spelling) -> str:
+    words = [f"static ({static.real_interface},{static.mapped_interface})", spelling.address(static.mapped)]
+    words.append(f"access-list {static.access_list}")
+    words += [] if static.prefix is None else [f"netmask {IPv4Network((0, static.prefix)).netmask}"]
     return " ".join([*words, *_trailer(static.trailer, spelling)])
 
 
@@ -301,6 +334,7 @@ def _manual_line(nat: ManualNat) -> str:
     if nat.destination is not None:
         words += ["destination", "static", *nat.destination]
     words += nat.options
+    words += ["service", *nat.services] if nat.services else []
     words += ["description", nat.description] if nat.description else []
     return " ".join(words)
 
@@ -312,7 +346,7 @@ _NAT = "nat <interface:in-brackets> <number:nat-number>"
 
 
 def _statics() -> Iterator[Statement]:
-    host = "translates a host (or a network of up to 256) and limits the connections to it"
+    host = "translates a host or a network, and limits the connections to each (of up to 256)"
     yield from both(
         f"{_STATIC} <mapped:address> <real:address> {_END}", Translations.static, Translations.no_static, says=host
     )
@@ -331,8 +365,11 @@ def _statics() -> Iterator[Statement]:
                 Translations.no_static,
                 says="one port of an address stands for one of the host's",
             )
-    yield Statement(
-        f"{_STATIC} <mapped:address> access-list <acl:name> {_END}", Translations.policy_static, says="refused"
+    yield from both(
+        f"{_STATIC} <mapped:address> access-list <acl:access-list> {_PORT_END}",
+        Translations.policy_static,
+        Translations.no_policy_static,
+        says="translates the list's source for its destinations alone",
     )
 
 
@@ -374,7 +411,7 @@ STATEMENTS = {
             f"{_NAT} access-list <acl:access-list> [<outside=outside>] [<trailer:trailer>]",
             Translations.nat,
             Translations.no_nat,
-            says="with 0: not translated towards these peers",
+            says="the same for some peers alone; with 0: not translated towards them",
         ),
         *both(
             "global <interface:in-brackets> <number:1-2147483647> <pool:pool> [netmask <prefix:mask>]",
