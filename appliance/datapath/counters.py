@@ -102,4 +102,5 @@ def waiting(engine: Mapping[str, int]) -> int:
 
 def verdict_slot(took: int) -> int:
     """The slot of a packet that took so many ns: each but the last goes twice as far as the one before."""
-    return min(VERDICTS + (took >> 14).bit_length(), _SLOWEST)
+    slot = VERDICTS + (took >> 14).bit_length()
+    return slot if slot < _SLOWEST else _SLOWEST

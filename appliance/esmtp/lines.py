@@ -8,7 +8,6 @@ nothing but one to three letters at the start of a line, typed by hand, is unsup
 
 from __future__ import annotations
 
-import functools
 from operator import attrgetter
 
 from appliance.esmtp.commands import BDAT, HEAD, LONG, SHORT, STARTTLS, SUPPORTED, Verb, starts
@@ -26,11 +25,10 @@ from appliance.esmtp.events import (
     Recipient,
     Rule,
     Sender,
-    Special,
     Unsupported,
 )
 from appliance.esmtp.grammar import PLAIN, READ, SHOWN, Address, Path, control, declared, hosts, mailbox, regular
-from appliance.esmtp.settings import Settings
+from appliance.esmtp.settings import NO_LIMIT, Settings
 from appliance.esmtp.states import EMPTY, MASKED, Dialogue
 
 _OFFSET = attrgetter("offset")
@@ -38,7 +36,6 @@ _OFFSET = attrgetter("offset")
 _SP = 0x20
 _CR = 0x0D
 _BLANK_OR_END = (b" ", b"")
-_NO_LIMIT = 1 << 62
 
 #: The longest SASL line, octets without CRLF (RFC 4954 §4; row 12).
 SASL_LINE = 12288
@@ -54,42 +51,22 @@ class CommandLines:
         "_address",
         "_carriage_return",
         "_counted",
-        "_crossed",
-        "_crossed_heads",
         "_dialogue",
         "_fresh",
         "_head",
-        "_kept",
         "_length",
-        "_limits",
         "_line",
-        "_longest_sender",
         "_masked",
         "_misplaced",
         "_odd",
         "_over",
-        "_recipient_limits",
-        "_sender_limits",
-        "_special",
-        "_starttls",
-        "_tells_recipient",
-        "_tells_sender",
+        "_settings",
         "_verb",
     )
 
     def __init__(self, dialogue: Dialogue, settings: Settings) -> None:
         self._dialogue = dialogue
-        self._starttls = settings.starttls
-        self._limits = (*settings.of(Quantity.COMMAND_LINE), _NO_LIMIT)
-        self._sender_limits = settings.of(Quantity.SENDER_ADDRESS)
-        self._longest_sender = self._sender_limits[0] if self._sender_limits else _NO_LIMIT
-        self._recipient_limits = settings.of(Quantity.RECIPIENTS)
-        self._kept = settings.of(Quantity.COMMAND_LINE) if Quantity.COMMAND_LINE in settings.kept else ()
-        self._crossed = settings.crossed
-        self._crossed_heads = _heads(settings.crossed)
-        self._special = Special in settings.wanted
-        self._tells_sender = Sender in settings.wanted
-        self._tells_recipient = Recipient in settings.wanted
+        self._settings = settings
         self._begin()
 
     def _begin(self) -> None:
@@ -140,16 +117,16 @@ class CommandLines:
     def _usual(self, text: bytes, offset: int, facts: list[Fact]) -> bool:
         """Whether a whole line is a supported command of which no rule says anything; if so, it is dealt with."""
         verb = SUPPORTED.get(text[:SHORT].upper())
-        if verb is None or text[SHORT : SHORT + 1] not in _BLANK_OR_END or len(text) > self._limits[0]:
+        if verb is None or text[SHORT : SHORT + 1] not in _BLANK_OR_END or len(text) > self._settings.command_limits[0]:
             return False
         if verb.path:
-            if not regular(text, self._longest_sender if verb.sender else _NO_LIMIT):
+            if not regular(text, self._settings.longest_sender if verb.sender else NO_LIMIT):
                 return False
-            if self._special and b"`" in text:
+            if self._settings.special and b"`" in text:
                 return False
         elif text.translate(None, PLAIN):
             return False
-        if verb.word in self._crossed:
+        if verb.word in self._settings.crossed:
             return False
         self._state_verb(verb, offset, facts)
         size = 0
@@ -160,7 +137,7 @@ class CommandLines:
                 self._state_path(verb, Path(path[:READ], len(path) <= READ), offset + end, facts)
             size = declared(text[end + 1 :][:READ]) if verb.sender else 0
         self._sent(verb.word, verb.word if verb.waits else EMPTY, size, offset + len(text) + 1, facts)
-        if self._kept:
+        if self._settings.kept_commands:
             self._state_kept(len(text), offset + len(text) + 1, facts)
         return True
 
@@ -182,14 +159,14 @@ class CommandLines:
             if text:
                 facts.append(Unsupported(base + pos, len(text)))
         else:
-            if text and self._verb is None and self._head.upper() in self._crossed_heads:
+            if text and self._verb is None and self._head.upper() in self._settings.crossed_heads:
                 facts.append(
                     Unsupported(base + pos, len(text))
                 )  # whatever follows these four letters, they must not pass
             self._arguments(text, base + pos, facts)
             self._follow_path(facts)
         self._length += len(text)
-        if self._length > self._limits[self._over]:
+        if self._length > self._settings.command_limits[self._over]:
             self._exceed(base + end - self._length, facts)
         if len(facts) - mark > 1:
             facts[mark:] = sorted(facts[mark:], key=_OFFSET)
@@ -216,12 +193,12 @@ class CommandLines:
             self._masked = True
             return
         self._verb = verb
-        if verb.word in self._crossed:
+        if verb.word in self._settings.crossed:
             self._masked = self._counted = True  # what is done to it is the policy's, and so is counting it
             facts.append(Command(verb.word, offset - self._length))
             return
         if verb.path:
-            self._address = Address(self._sender_limits if verb.sender else (), self._special)
+            self._address = Address(self._settings.sender_limits if verb.sender else (), self._settings.special)
         self._state_verb(verb, offset - self._length, facts)
 
     def _state_verb(self, verb: Verb, start: int, facts: list[Fact]) -> None:
@@ -229,12 +206,12 @@ class CommandLines:
         facts.append(Command(verb.word, start))
         if verb.word == "RCPT":
             count = self._dialogue.recipient()
-            if count - 1 in self._recipient_limits:
+            if count - 1 in self._settings.recipient_limits:
                 facts.append(Exceeded(Quantity.RECIPIENTS, count - 1, start + SHORT))
 
     def _tells(self, verb: Verb) -> bool:
         """Whether the path of `verb` is asked for."""
-        return self._tells_sender if verb.sender else self._tells_recipient
+        return self._settings.tells_sender if verb.sender else self._settings.tells_recipient
 
     def _state_path(self, verb: Verb, path: Path, end: int, facts: list[Fact]) -> None:
         """The path of `verb` is whole; the octet at offset `end` ended it."""
@@ -245,13 +222,15 @@ class CommandLines:
 
     def _state_kept(self, length: int, offset: int, facts: list[Fact]) -> None:
         """The line has `length` octets; its LF is at `offset`."""
-        facts.extend(Kept(Quantity.COMMAND_LINE, limit, offset) for limit in self._kept if length <= limit)
+        facts.extend(
+            Kept(Quantity.COMMAND_LINE, limit, offset) for limit in self._settings.kept_commands if length <= limit
+        )
 
     def _supported(self, head: bytes, ended: bool) -> Verb | None:
         """The verb at the start of `head` if the octet behind it says that it is whole."""
         verb = SUPPORTED.get(head[:SHORT].upper())
         length = SHORT
-        if verb is None and self._starttls and head[:LONG].upper() == b"STARTTLS":
+        if verb is None and self._settings.starttls and head[:LONG].upper() == b"STARTTLS":
             verb, length = STARTTLS, LONG
         if len(head) > length:
             return verb if head[length] == _SP else None
@@ -263,7 +242,7 @@ class CommandLines:
             return head.isalpha()
         if len(head) == SHORT and head.upper() in SUPPORTED:
             return True
-        return self._starttls and b"STARTTLS".startswith(head.upper())
+        return self._settings.starttls and b"STARTTLS".startswith(head.upper())
 
     def _arguments(self, text: bytes, offset: int, facts: list[Fact]) -> None:
         """What of the line's text has no place there."""
@@ -290,7 +269,7 @@ class CommandLines:
 
     def _exceed(self, start: int, facts: list[Fact]) -> None:
         """The line, which began at offset `start`, is beyond one more limit, or several."""
-        while self._length > (limit := self._limits[self._over]):
+        while self._length > (limit := self._settings.command_limits[self._over]):
             facts.append(Exceeded(Quantity.COMMAND_LINE, limit, start + limit))
             self._over += 1
 
@@ -310,7 +289,7 @@ class CommandLines:
         awaited = verb.word if verb and verb.waits else EMPTY
         size = declared(bytes(self._address.parameters)) if self._address and verb and verb.sender else 0
         self._sent(entry, awaited, size, offset, facts)
-        if self._kept:
+        if self._settings.kept_commands:
             self._state_kept(self._length, offset, facts)
 
     def _sent(self, entry: str, awaited: str, size: int, offset: int, facts: list[Fact]) -> None:
@@ -355,12 +334,6 @@ class SaslLine:
             return stop
         self._begin()
         return line_feed + 1
-
-
-@functools.lru_cache(maxsize=64)
-def _heads(words: frozenset[str]) -> frozenset[bytes]:
-    """The verbs as lines begin with them; one set for all connections under a map."""
-    return frozenset(word.encode() for word in words)
 
 
 def _text_end(octets: bytes, pos: int, stop: int, ended: bool, carriage_return: bool) -> tuple[int, int]:

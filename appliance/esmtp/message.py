@@ -16,7 +16,7 @@ from operator import attrgetter
 
 from appliance.esmtp.events import Breach, Fact, MessageEnded, Odd, Oddity, Quantity, Rule, SizeViolation
 from appliance.esmtp.meters import STUFFED, LineMeter, SizeMeter
-from appliance.esmtp.mime import Mime
+from appliance.esmtp.mime import Mime, says_nothing
 from appliance.esmtp.nuls import NulLookAlikes
 from appliance.esmtp.settings import Settings
 
@@ -35,6 +35,7 @@ class Message:
     """One message; made when its 354 was seen. `declared` is the size that is to be held against it, if any."""
 
     __slots__ = (
+        "_asked",
         "_body",
         "_body_size",
         "_carried",
@@ -50,11 +51,13 @@ class Message:
     )
 
     def __init__(self, settings: Settings, declared: int = 0) -> None:
-        self._header = LineMeter(Quantity.HEADER_LINE, settings.of(Quantity.HEADER_LINE))
-        self._body = LineMeter(Quantity.BODY_LINE, settings.of(Quantity.BODY_LINE))
-        self._header_size = SizeMeter(Quantity.HEADER, settings.of(Quantity.HEADER))
-        self._body_size = SizeMeter(Quantity.BODY, settings.of(Quantity.BODY))
-        self._mime = Mime(settings) if settings.mime else None
+        header_line, body_line, header, body = settings.message_limits
+        self._header = LineMeter(Quantity.HEADER_LINE, header_line)
+        self._body = LineMeter(Quantity.BODY_LINE, body_line)
+        self._header_size = SizeMeter(Quantity.HEADER, header)
+        self._body_size = SizeMeter(Quantity.BODY, body)
+        self._asked = settings if settings.mime else None  # of its structure, while nothing of it was looked at
+        self._mime: Mime | None = None
         self._declared = declared
         self._in_header = True
         self._carried = b"\r\n"  # DATA's own line end
@@ -78,6 +81,10 @@ class Message:
         start, self._undecided = carried - self._undecided, undecided
         content = end + 2 if end >= 0 else len(text) - undecided
         self._measure(text, carried, stop, start, content, base - carried, dot >= 0, facts)
+        if self._asked:
+            if not says_nothing(text[:content], self._asked):
+                self._mime = Mime(self._asked)
+            self._asked = None
         if self._mime and not self._mime.opaque:
             self._mime.feed(text[start:content], base - carried + start, facts)
         if end >= 0 and self._mime:

@@ -51,6 +51,9 @@ class LineMeter:
                 self._advance(octets, pos - 1, pos, base, facts)
         while pos < end:
             if self._fresh:
+                pos = self._hop(octets, pos, end)
+                if pos == end:
+                    return
                 self._fresh = False
                 if octets[pos] == _DOT:
                     self._column = -1
@@ -72,6 +75,16 @@ class LineMeter:
             if line_end < 0:
                 return
             self._begin()
+            pos = line_end + 2
+
+    def _hop(self, octets: bytes, pos: int, end: int) -> int:
+        """Pass over whole lines that are within every limit, dot or not. Returns where the next one begins."""
+        reach = self._limits[0] + 2
+        while True:
+            stop = pos + reach
+            line_end = octets.rfind(b"\r\n", pos, stop if stop < end else end)
+            if line_end < 0:
+                return pos
             pos = line_end + 2
 
     def _advance(self, octets: bytes, pos: int, end: int, base: int, facts: list[Fact]) -> None:

@@ -105,6 +105,23 @@ class Lines:
         return self._next[0][0] if self._next else len(self._text)
 
 
+def says_nothing(text: bytes, settings: Settings) -> bool:
+    """Whether a message's header section is whole in `text`, its beginning, and says no more than that of most mail.
+
+    DATA's own line end is before it. Its structure need not be followed then: a `Mime` would find nothing.
+    """
+    empty = text.find(b"\r\n\r\n")
+    if empty < 0 or settings.of(Quantity.TO_FIELDS):
+        return False
+    header = text[: empty + 4].lower()
+    if b"\0" in header:
+        return False
+    stated = header.count(b"content-")
+    if not stated:
+        return True
+    return settings.wanted.isdisjoint(_OF_PARTS) and stated == len(_TEXT.findall(header))
+
+
 def _telling(settings: Settings) -> int:
     """Octets from which on a field may give a name that matters."""
     if MimeFile in settings.wanted:
@@ -157,25 +174,9 @@ class Mime:
     def feed(self, octets: bytes, offset: int, facts: list[Fact]) -> None:
         """More of the message, the first octet at stream offset `offset`."""
         text = self._carried + octets
-        if self._carried is _BEFORE and self._says_nothing(text):
-            self._state = State.OPAQUE
-            return
         at = self._scan(text, self._consumed, offset - len(self._carried), False, facts)
         keep = max(at - 2, 0)
         self._carried, self._consumed = text[keep:], at - keep
-
-    def _says_nothing(self, text: bytes) -> bool:
-        """Whether the message's header section is whole in `text` and says no more than that of most mail."""
-        empty = text.find(b"\r\n\r\n")
-        if empty < 0 or self._to:
-            return False
-        header = text[: empty + 4].lower()
-        if b"\0" in header:
-            return False
-        stated = header.count(b"content-")
-        if not stated:
-            return True
-        return self._settings.wanted.isdisjoint(_OF_PARTS) and stated == len(_TEXT.findall(header))
 
     def end(self, offset: int, facts: list[Fact]) -> None:
         """The message is whole; its last octet is at `offset`."""

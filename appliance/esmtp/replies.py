@@ -62,10 +62,9 @@ class ReplyLines:
         "_held",
         "_line_octets",
         "_lines",
-        "_passing",
         "_pipelining",
-        "_refused_limits",
         "_reply_octets",
+        "_settings",
         "_stalled",
         "_text",
         "undecided",
@@ -73,8 +72,7 @@ class ReplyLines:
 
     def __init__(self, dialogue: Dialogue, settings: Settings) -> None:
         self._dialogue = dialogue
-        self._refused_limits = settings.of(Quantity.INVALID_RECIPIENTS)
-        self._passing = settings.passing
+        self._settings = settings
         #: Stream offset of the first octet that waits for a decision, None if none does.
         self.undecided: int | None = None
         self._begin_reply()
@@ -102,10 +100,9 @@ class ReplyLines:
         line_feed = octets.find(b"\n", pos)
         if line_feed > 0 and not self._head:
             if self._lines:
-                behind = self._usual_parameters(octets, pos, line_feed, base, facts)
-                if behind > pos:
-                    return behind
-            elif self._usual_reply(octets[pos : pos + _HEAD], base + line_feed, facts):
+                if self._usual_parameters(octets[pos:], base + pos, facts):
+                    return len(octets)
+            elif self._usual_reply(octets[pos:line_feed], base + pos, facts):
                 return line_feed + 1
         end = len(octets) if line_feed < 0 else line_feed + 1
         text = pos
@@ -127,47 +124,62 @@ class ReplyLines:
             self._end(base + line_feed, facts)
         return end
 
-    def _usual_reply(self, head: bytes, end: int, facts: list[Fact]) -> bool:
-        """Whether the whole line that begins with `head` is a reply of one line that changes nothing but the queue.
+    def _usual_reply(self, line: bytes, start: int, facts: list[Fact]) -> bool:
+        """Whether a whole `line`, at offset `start`, is a reply as most are; if so, it is dealt with.
 
-        `end` is the offset of its LF.
+        That is one of one line that changes nothing but the queue, a greeting of one line, or the beginning of what
+        an EHLO is answered.
         """
         oldest = self._dialogue.oldest
-        if head[_CODE:] != b" " or not head[:_CODE].isdigit() or oldest in _REMARKABLE:
+        if oldest in _REMARKABLE:
+            return self._usual_beginning(oldest, line, start, facts)
+        code = line[:_CODE]
+        if line[_CODE:_HEAD] != b" " or not code.isdigit():
             return False
-        code = int(head[:_CODE])
-        if code in LICENSED and oldest not in LICENSED[code]:
+        number = int(code)
+        if number in LICENSED and oldest not in LICENSED[number]:
             return False
-        self._replied(code, end, facts)
+        self._replied(number, start + len(line), facts)
         return True
+
+    def _usual_beginning(self, oldest: str | None, line: bytes, start: int, facts: list[Fact]) -> bool:
+        """The same of a greeting, and of the first line of the reply to an EHLO."""
+        text = line[_HEAD:].removesuffix(b"\r")
+        if oldest == GREETING and line.startswith(b"220 "):
+            facts.append(Greeted(start))
+            if text:
+                facts.append(Greeting(start + _HEAD, text))
+            self._replied(220, start + len(line), facts)
+            return True
+        if oldest == "EHLO" and line.startswith(b"250-") and len(line) < LINE and b"\r" not in text:
+            facts.append(EhloReply(start))
+            self._code, self._text = _USUAL, _PARAMETERS
+            self._lines, self._reply_octets = 1, len(line) + 1
+            return True
+        return False
 
     def _replied(self, code: int, end: int, facts: list[Fact]) -> None:
         """The reply to the oldest outstanding command is whole; its last LF is at `end`."""
         dialogue = self._dialogue
-        if dialogue.replied(code, self._pipelining) and dialogue.refused - 1 in self._refused_limits:
+        if dialogue.replied(code, self._pipelining) and dialogue.refused - 1 in self._settings.refused_limits:
             facts.append(Exceeded(Quantity.INVALID_RECIPIENTS, dialogue.refused - 1, end))
 
-    def _usual_parameters(self, octets: bytes, pos: int, line_feed: int, base: int, facts: list[Fact]) -> int:
-        """State whole lines that are parameters, to the reply's end, as long as no limit is near.
-
-        The first one's LF is at `line_feed`. Returns the index behind them, `pos` if there is none.
-        """
-        while self._text is _PARAMETERS and self._code == _USUAL and line_feed >= 0:
-            length = line_feed - pos
-            read = self._reply_octets + length + 1
-            head = octets[pos : pos + _HEAD]
-            if length >= LINE or read > REPLY or self._lines >= LINES or head not in _PARAMETER_LINE:
-                break
-            self._reply_octets = read
-            self._lines += 1
-            self._state_parameter(octets[pos + _HEAD : line_feed], base + pos + _HEAD, facts)
-            pos = line_feed + 1
-            if head == _LAST_LINE:
-                self._replied(self._code, base + line_feed, facts)
-                self._begin_reply()
-                break
-            line_feed = octets.find(b"\n", pos)
-        return pos
+    def _usual_parameters(self, rest: bytes, start: int, facts: list[Fact]) -> bool:
+        """Whether `rest`, at offset `start`, is what is left of an EHLO reply and far from every limit; if so, it is
+        stated."""
+        if self._text is not _PARAMETERS or self._code != _USUAL or len(rest) > LINE or self._lines > 1:
+            return False
+        offer = _offer(rest)
+        if offer is None:
+            return False
+        parameters, self._pipelining = offer
+        passing = self._settings.passing
+        for word, at, length, starttls in parameters:
+            if starttls or word not in passing:
+                facts.append(EhloParameter(word, start + at, length, starttls))
+        self._replied(_USUAL, start + len(rest) - 1, facts)
+        self._begin_reply()
+        return True
 
     def _judge(self, start: int, missing: int, facts: list[Fact]) -> bool:
         """Look at what has come of the line's first four octets; `start` is the line's offset. False: a Breach."""
@@ -255,7 +267,7 @@ class ReplyLines:
         word, length, starttls = _parameter(text)
         if word == "pipelining":
             self._pipelining = True
-        if length and (starttls or word not in self._passing):
+        if length and (starttls or word not in self._settings.passing):
             facts.append(EhloParameter(word, offset, length, starttls))
 
     def _end(self, offset: int, facts: list[Fact]) -> None:
@@ -288,11 +300,28 @@ class ReplyLines:
 
 
 @functools.lru_cache(maxsize=256)
-def _parameter(text: bytes) -> tuple[str, int, bool]:
-    """A whole line's word, its octets without the line's end, and whether it is STARTTLS; no word with a bare CR.
+def _offer(rest: bytes) -> tuple[tuple[tuple[str, int, int, bool], ...], bool] | None:
+    """The parameters in the lines behind the first of a reply to EHLO, and whether PIPELINING is one of them.
 
-    Remembered: servers offer the same few lines to every client.
+    Of each its word, where it is in `rest`, its length, and whether it is STARTTLS. None if `rest` is anything else
+    than whole lines of one reply to its end. Remembered: a server offers every client the same.
     """
+    *lines, nothing = rest.split(b"\n")
+    if nothing or len(lines) >= LINES:
+        return None
+    found, at = [], 0
+    for line in lines:
+        if not line.startswith(_LAST_LINE if line is lines[-1] else _MORE_LINES):
+            return None
+        word, length, starttls = _parameter(line[_HEAD:])
+        if length:
+            found.append((word, at + _HEAD, length, starttls))
+        at += len(line) + 1
+    return tuple(found), any(word == "pipelining" for word, *_ in found)
+
+
+def _parameter(text: bytes) -> tuple[str, int, bool]:
+    """A whole line's word, its octets without the line's end, and whether it is STARTTLS; no word with a bare CR."""
     text = text.removesuffix(b"\r")
     if b"\r" in text:
         return "", len(text), False
@@ -303,7 +332,7 @@ def _parameter(text: bytes) -> tuple[str, int, bool]:
 _BETWEEN_CRS = re.compile(rb"[^\r]+")
 _USUAL = 250
 _LAST_LINE = b"250 "
-_PARAMETER_LINE = (b"250-", _LAST_LINE)
+_MORE_LINES = b"250-"
 #: What is outstanding when a reply is more than a step in the queue.
 _REMARKABLE = (None, GREETING, "EHLO")
 _OWNERS = {220: "STARTTLS", 334: "AUTH", 354: "DATA"}

@@ -95,23 +95,19 @@ class Queue:
             if self._early:
                 return self._early.popleft()
             self._burst += 1
-            if self._burst < _BURST and (message := self._read()):
-                return message
+            if self._burst < _BURST:
+                try:
+                    return self._socket.recv(_RECV)
+                except BlockingIOError:
+                    pass  # nothing within `_LINGER`
+                except OSError as error:
+                    if error.errno != errno.ENOBUFS:
+                        raise
+                    self.lost += 1
             self._burst = 0
             for descriptor, _ in self._poll.poll(self._on_tick()):
                 self._watch[descriptor]()
         raise BlockingIOError(errno.EAGAIN, "stopped")
-
-    def _read(self) -> bytes:
-        try:
-            return self._socket.recv(_RECV)
-        except BlockingIOError:  # nothing within `_LINGER`
-            self._burst = _BURST
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise
-            self.lost += 1
-        return b""
 
     def _configure(self, fail_open: bool) -> None:
         """Whole packets, GSO and, if wanted, FAIL_OPEN; KernelError if the kernel refuses them."""

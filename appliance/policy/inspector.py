@@ -57,23 +57,17 @@ from appliance.policy.actions import (
     Violated,
 )
 from appliance.policy.counters import OF_ODDITY, OF_RULE, Slot
-from appliance.policy.maps import Banner, Deed, InspectMap, Reaction
-from appliance.policy.plan import Line, file_type, meets, plan
+from appliance.policy.maps import Deed, InspectMap, Reaction
+from appliance.policy.plan import Line, domain, file_type, meets, plan
 from appliance.policy.rates import Rate
 
 NOTHING: Sequence[Action] = ()
 
-#: The greeting's text, octet for octet (row 1; the line ends are not part of it).
-_STARS = {
-    Banner.KEEP_2_AND_0: bytes(octet if octet in b"20" else ord("*") for octet in range(256)),
-    Banner.ALL: b"*" * 256,
-}
-
 #: The oddities that are logged as well as counted (row 7), as 108005 says them.
 LOGGED = {Oddity.PIPELINED: "pipelining", Oddity.UNEXPECTED_REPLY: "server-reply"}
 
-#: Counted at every command: a number costs a tenth of what a member of an enumeration does.
-_COMMAND = int(Slot.COMMAND)
+#: Counted in every mail: a number costs a tenth of what a member of an enumeration does.
+_COMMAND, _MESSAGE, _MASK_BANNER = int(Slot.COMMAND), int(Slot.MESSAGE), int(Slot.MASK_BANNER)
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -108,7 +102,6 @@ class Inspector:
         "_over",
         "_plan",
         "_rates",
-        "_relay",
         "_session",
         "_stalled_at",
     )
@@ -124,8 +117,6 @@ class Inspector:
         self._now = 0
         self._over: dict[tuple[Quantity, int], None] = {}  # limits that this address, or this message, went beyond
         self._rates: dict[int, Rate] = {}  # by counter slot of the line
-        relay = self._map.mail_relay
-        self._relay = _domain(relay.domain.encode()) if relay is not None else b""
 
     def inspect(self, side: Side, offset: int, octets: bytes, now: int) -> Sequence[Action]:
         """`octets` of `side`, the first at stream offset `offset`, at `now` (ns)."""
@@ -159,39 +150,39 @@ class Inspector:
 
     def _act(self, side: Side, fact: Fact, actions: list[Action]) -> None:
         counters = self._counters
-        match fact:
+        match fact:  # those of every mail first
             case Command(verb=verb, offset=offset):
                 counters[_COMMAND] += 1
                 if lines := self._plan.verbs.get(verb):
                     self._command(lines, offset, actions)
+            case MessageBegun():
+                pass
+            case MessageEnded():
+                counters[_MESSAGE] += 1
+                if self._plan.kept:
+                    self._judge_kept(side, _OF_MESSAGE, actions)
+            case EhloReply():
+                self._masked_lines = 0
+            case Greeted():
+                counters[_MASK_BANNER] += self._plan.stars is not None
+            case Greeting(offset=offset, octets=octets):
+                if self._plan.stars is not None:
+                    actions.append(Mask(side, offset, octets.translate(self._plan.stars)))
             case Unsupported(offset=offset, length=length):
                 actions.append(Mask(side, offset, b"X" * length))
             case Odd():
                 self._odd(side, fact, actions)
             case Exceeded() | Kept() | Sender() | MimeEncoding() | MimeFile():
                 self._measured(side, fact, actions)
-            case EhloReply():
-                self._masked_lines = 0
             case EhloParameter():
                 self._parameter(fact, actions)
-            case Greeted():
-                counters[Slot.MASK_BANNER] += self._map.banner is not Banner.OFF
-            case Greeting(offset=offset, octets=octets):
-                if self._map.banner is not Banner.OFF:
-                    actions.append(Mask(side, offset, octets.translate(_STARS[self._map.banner])))
             case Misplaced() | InvalidAddress() | Pipe() | Special() | Recipient():
                 self._address(side, fact, actions)
             case Breach():
                 self._breach(side, fact, actions)
-            case MessageBegun():
-                pass
             case SizeViolation(declared=declared, actual=actual):
                 counters[Slot.SIZE_VIOLATION] += 1
                 actions.append(Oversize(side, declared, actual))
-            case MessageEnded():
-                counters[Slot.MESSAGE] += 1
-                if self._plan.kept:
-                    self._judge_kept(side, _OF_MESSAGE, actions)
             case TlsStarted():
                 counters[Slot.ALLOW_TLS] += 1
                 actions.append(Bypass(self._map.allow_tls_log))
@@ -299,7 +290,7 @@ class Inspector:
                     counters[Slot.SPECIAL_CHARACTER] += 1
                     self._react(side, self._map.special_character, _SPECIAL, actions)
             case Recipient(hosts=hosts):
-                if self._map.mail_relay is not None and any(_domain(each) != self._relay for each in hosts):
+                if self._map.mail_relay is not None and any(domain(each) != self._plan.relay for each in hosts):
                     counters[Slot.MAIL_RELAY] += 1
                     self._react(side, self._map.mail_relay.reaction, _RELAY, actions)
             case _:
@@ -346,8 +337,3 @@ class Inspector:
         self._masked_lines += 1
         self._counters[Slot.EHLO_MASKED] += 1
         return b"X" * (fact.length - 1) + _ALPHABET[letter : letter + 1]
-
-
-def _domain(name: bytes) -> bytes:
-    """A domain to be compared: in lower case, without the dot that stands for the root behind it (RFC 1034 3.1)."""
-    return name.lower().removesuffix(b".")

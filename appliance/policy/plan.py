@@ -25,7 +25,7 @@ from appliance.esmtp.events import (
 from appliance.esmtp.session import OPTIONAL, Settings
 from appliance.policy.actions import Matched
 from appliance.policy.counters import MATCHES_BASE
-from appliance.policy.maps import Deed, InspectMap, Match
+from appliance.policy.maps import Banner, Deed, InspectMap, Match
 from appliance.policy.matches import BY_KEY, phrase
 from appliance.policy.regex import Matcher
 
@@ -55,7 +55,8 @@ class Line:
 class Plan:
     """`exceeded` are the lines put to a limit that was passed, `kept` those put to one that was not (``not``).
 
-    `verbs` are those put to a command by its verb, `facts` those put to the other facts by their type.
+    `verbs` are those put to a command by its verb, `facts` those put to the other facts by their type. `stars` is what
+    the greeting becomes, octet for octet; None if it passes. `relay` is the domain that mail may be for, b"" if any.
     """
 
     settings: Settings
@@ -63,6 +64,16 @@ class Plan:
     kept: dict[Quantity, tuple[Line, ...]]
     verbs: dict[str, tuple[Line, ...]]
     facts: dict[type[Fact], tuple[Line, ...]]
+    stars: bytes | None
+    relay: bytes
+
+
+#: The greeting's text, octet for octet (row 1; the line ends are not part of it).
+_STARS = {
+    Banner.OFF: None,
+    Banner.KEEP_2_AND_0: bytes(octet if octet in b"20" else ord("*") for octet in range(256)),
+    Banner.ALL: b"*" * 256,
+}
 
 
 @functools.lru_cache(maxsize=64)
@@ -84,7 +95,10 @@ def plan(inspect_map: InspectMap) -> Plan:
             exceeded[key] += (line,)
     commands = facts.pop(Command, ())
     verbs = {word: tuple(each for each in commands if each.meets(word)) for word in _WORDS}
-    return Plan(_settings(inspect_map, exceeded, kept, verbs, facts), exceeded, kept, verbs, facts)
+    parameters = inspect_map.parameters
+    relay = domain(parameters.mail_relay.domain.encode()) if parameters.mail_relay is not None else b""
+    settings = _settings(inspect_map, exceeded, kept, verbs, facts)
+    return Plan(settings, exceeded, kept, verbs, facts, _STARS[parameters.banner], relay)
 
 
 _WORDS = tuple(each.word for each in SUPPORTED.values())
@@ -130,6 +144,11 @@ def _settings(
         passing=frozenset(word for word in BY_KEY["ehlo-reply-parameter"].words if not _asked(word, facts)),
         kept=frozenset(kept.keys() & STATED),
     )
+
+
+def domain(name: bytes) -> bytes:
+    """A domain to be compared: in lower case, without the dot that stands for the root behind it (RFC 1034 3.1)."""
+    return name.lower().removesuffix(b".")
 
 
 def _asked(word: str, facts: dict[type[Fact], tuple[Line, ...]]) -> bool:

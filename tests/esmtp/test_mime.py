@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from appliance.esmtp.events import Exceeded, MimeEncoding, MimeFile, Odd, Quantity
 from appliance.esmtp.fields import FIELD, PATIENCE, ROOM, Fields
-from appliance.esmtp.mime import BOUNDARIES, BOUNDARY, PARTS, Lines, Mime
+from appliance.esmtp.mime import BOUNDARIES, BOUNDARY, PARTS, Lines, Mime, says_nothing
 from appliance.esmtp.parameters import words
 from appliance.esmtp.settings import Settings
 
@@ -30,6 +30,8 @@ def stuffed(message: bytes) -> bytes:
 def read(message, ends=(), settings=ALL):
     """The facts of a message cut at `ends`, as it is on the wire."""
     mime, facts, at = Mime(settings), [], 0
+    if says_nothing(b"\r\n" + message[: min([*ends, len(message)])], settings):
+        return facts
     for end in [*sorted(ends), len(message)]:
         if end > at and not mime.opaque:
             mime.feed(message[at:end], at, facts)
