@@ -397,7 +397,8 @@ def with_max_conns_below_the_embryonic_limit_it_bites_first(box: Subject) -> Non
 def any_limit_of_all_goes_before_any_of_half_open_ones(box: Subject) -> None:
     for of_class, of_static in ((mail(max_embryonic=1), (1, 0)), (mail(max_conns=1), (0, 1))):
         police(box, of_class, statics=of_static)
-        assert [crosses(box, syn(port)) for port in (1, 2)] == [SKIP, DROP]
+        assert crosses(box, syn(1)) is SKIP
+        assert box.arrives(syn(2)) is DROP
         refused = box.events()[-1]
         assert isinstance(refused, Refused)
         assert refused.which is Limit.MAX_CONNS
@@ -1117,6 +1118,8 @@ def an_interfaces_class_is_of_what_crosses_it(box: Subject) -> None:
     elsewhere = LimitedClass("outside_policy", "outside", "outer", max_conns=1)
     police(box, elsewhere, rules=(line(elsewhere, interface="outside", destination=IPv4Network("192.0.2.25")),))
     assert [crosses(box, syn(port)) for port in (3, 4)] == [SKIP, DROP]
+    within = [Packet(outbound(OTHER, port, REAL, 25), Side.CLIENT, SYN, 100) for port in (5, 6)]
+    assert [crosses(box, packet) for packet in within] == [SKIP, SKIP], "what stays inside does not cross it"
 
 
 @rule
@@ -1353,6 +1356,13 @@ def the_handshakes_ack_is_skipped_the_syn_ack_is_not(box: Subject) -> None:
 
 
 @rule
+def before_the_servers_answer_nothing_is_skipped(box: Subject) -> None:
+    bring(box, State.SYN)
+    for packet in (client(ACK), server(ACK), client(ACK | FIN), client(RST)):
+        assert box.arrives(packet) is PASS, packet
+
+
+@rule
 def only_a_plain_syn_is_skipped(box: Subject) -> None:
     for packet in (syn(payload=5), client(SYN | URG, 100), client(SYN | FIN, 100)):
         assert box.arrives(packet) is PASS
@@ -1389,6 +1399,7 @@ def a_released_connection_is_skipped_but_for_its_end(box: Subject) -> None:
         (client(ACK | URG), SKIP),
         (client(ACK | FIN, 102), PASS),
         (server(RST, 502), PASS),
+        (server(SYN | ACK, 500, 101), PASS),
         (client(ACK, payload=8, whole=False), PASS),
     ):
         assert box.arrives(packet) is verdict, packet

@@ -85,11 +85,11 @@ class Table:
 
     def total(self, mapped: IPv4Address) -> int:
         """Places taken at `mapped`; DEAD connections hold theirs, WAITING ones have none."""
-        return sum(each.static == mapped for each in self._counted())
+        return sum(each.static == mapped for each in self.entries.values())
 
     def embryonic(self, mapped: IPv4Address) -> int:
         """Half-open connections at `mapped`."""
-        return sum(each.static == mapped and each.state in EMBRYONIC for each in self._counted())
+        return sum(each.static == mapped and each.state in EMBRYONIC for each in self.entries.values())
 
     def to_server(self, limited: LimitedClass, server: IPv4Address) -> tuple[int, int]:
         """Connections of a class to the real address `server`, and half-open ones."""
@@ -99,11 +99,8 @@ class Table:
         """Connections of a class that are counted among those from `client`, and half-open ones."""
         return _both(each for each in self._of(limited) if each.per_client and each.key.client == client)
 
-    def _counted(self) -> Iterator[Entry]:
-        return (each for each in self.entries.values() if each.state is not State.WAITING)
-
     def _of(self, limited: LimitedClass) -> Iterator[Entry]:
-        return (each for each in self._counted() if each.limited and each.limited.identity == limited.identity)
+        return (each for each in self.entries.values() if each.limited and each.limited.identity == limited.identity)
 
     # packets
 

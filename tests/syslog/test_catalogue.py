@@ -79,8 +79,8 @@ SENTENCES = [
         "to 192.0.2.25/25 on interface outside",
     ),
     (
-        syslog.ConnectionLimitExceeded(50, 50, CLIENT, SERVER),
-        "%ASA-3-201011: Connection limit exceeded 50/50 for input packet from 203.0.113.10/40000 "
+        syslog.ConnectionLimitExceeded(51, 50, CLIENT, SERVER),
+        "%ASA-3-201011: Connection limit exceeded 51/50 for input packet from 203.0.113.10/40000 "
         "to 192.0.2.25/25 on interface outside",
     ),
     (

@@ -1,0 +1,129 @@
+"""Connections that say nothing for longer than they may, with real sockets and the table's clock put forward.
+
+``timeout conn`` ends one in silence, ``set connection timeout idle … reset`` tells both its ends (asa.md §5.3, §5.5).
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+import pytest
+
+from appliance.lab.lab import EXAMPLE, Lab
+from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER, Network
+from tests.e2e.box import eventually, workspace
+from tests.e2e.bpf_clock import put_forward
+from tests.ground import Child, Ground
+
+pytestmark = pytest.mark.root
+
+IDLE = 300  # s, the least there is
+DEAF = 2500  # a port where the server's host drops what comes
+
+
+class Idle:
+    """A firewall with its servers."""
+
+    def __init__(self, lab: Lab, pid: int) -> None:
+        self.lab, self.pid, self.ground = lab, pid, Ground(lab.network)
+        self.servers = {each: self.ground.beside("inside", lambda at=each: _fate(at)) for each in (SERVER, EXEMPT)}
+        for each in self.servers:
+            assert eventually(lambda at=each: f"{at}:25" in self.ground.run("inside", "ss", "-tlnH"))
+
+    def connect(self, server: IPv4Address, port: int = 25) -> socket.socket:
+        with self.ground.within("outside"):
+            return socket.create_connection((str(server), port), 10)
+
+    def said(self, *words: str) -> bool:
+        """Whether a line of the log has them all."""
+        return any(all(word in line for word in words) for line in self.lab.log.read_text().splitlines())
+
+    def grows_old(self, server: IPv4Address) -> bool:
+        """Time passes until the connection to `server` is over; an acknowledgment may still be under way at first."""
+
+        def over() -> bool:
+            put_forward(self.pid, IDLE + 1)
+            return self.said("302014", f"inside:{server}/25", "Conn-timeout")
+
+        return eventually(over)
+
+    def are_reset(self, client: socket.socket, server: Child) -> None:
+        """The one end, and the other."""
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+        assert server.result() == "ConnectionResetError"
+
+
+def _fate(address: IPv4Address) -> str:
+    """How the one connection that a server takes ends."""
+    with socket.create_server((str(address), 25)) as listener:
+        connection, _ = listener.accept()
+        connection.sendall(b"220 mail.inside.example\r\n")
+        try:
+            while connection.recv(1000):
+                connection.sendall(b"250 ok\r\n")
+        except OSError as error:
+            return type(error).__name__
+        return "closed"
+
+
+@pytest.fixture
+def idle() -> Iterator[Idle]:
+    """What goes to the mail server is reset, the exempt host's connections are not."""
+    text = EXAMPLE.read_text().replace("eq smtp\naccess-group", f"eq smtp\n{_DEAF}access-group")
+    text = text.replace("class-map ironport_esa", "class-map mail\n match access-list mail\nclass-map ironport_esa")
+    text = text.replace("policy-map global_policy\n", _CLASS).replace("tcp 50 100", "tcp 0 1")
+    with workspace() as home:
+        config = home / "idle.cfg"
+        config.write_text(text + "timeout conn 0:05:00\n")
+        lab = Lab(Network(f"fxi{os.getpid()}"), home / "run")
+        made = Idle(lab, lab.up(config))
+        try:
+            yield made
+        finally:
+            made.ground.end()
+            lab.down()
+
+
+_DEAF = f"""access-list outside_in extended permit tcp any host {MAPPED_SERVER} eq {DEAF}
+access-list mail extended permit tcp any host {MAPPED_SERVER}
+"""
+_CLASS = """policy-map global_policy
+ class mail
+  set connection timeout idle 0:05:00 reset
+"""
+
+
+def test_both_ends_are_reset(idle: Idle) -> None:
+    client = idle.connect(MAPPED_SERVER)
+    assert len(client.recv(1000)) == len(b"220 mail.inside.example\r\n")
+    client.sendall(b"NOOP\r\n")
+    assert client.recv(1000) == b"250 ok\r\n"
+    assert idle.grows_old(SERVER)
+    idle.are_reset(client, idle.servers[SERVER])
+
+
+def test_both_ends_of_an_intercepted_one_are_reset(idle: Idle) -> None:
+    idle.ground.run("inside", "iptables", "-A", "INPUT", "-p", "tcp", "--dport", str(DEAF), "-j", "DROP")
+    with idle.ground.within("outside"):
+        half_open = socket.socket()
+    half_open.setblocking(False)
+    half_open.connect_ex((str(MAPPED_SERVER), DEAF))
+    assert eventually(lambda: idle.said("302013", f"inside:{SERVER}/{DEAF}"))
+    client = idle.connect(MAPPED_SERVER)
+    assert client.recv(1000)
+    assert eventually(lambda: idle.said("201010", "1/1"))
+    assert idle.grows_old(SERVER)
+    idle.are_reset(client, idle.servers[SERVER])
+    half_open.close()
+
+
+def test_without_a_word_of_it_neither_end_is_told(idle: Idle) -> None:
+    client = idle.connect(MAPPED_EXEMPT)
+    assert client.recv(1000) == b"220 mail.inside.example\r\n"
+    assert idle.grows_old(EXEMPT)
+    client.sendall(b"NOOP\r\n")
+    assert eventually(lambda: idle.said("106015", f"/{client.getsockname()[1]} to {MAPPED_EXEMPT}/25"))
+    assert not idle.servers[EXEMPT].done()
+    client.close()
