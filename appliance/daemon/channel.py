@@ -13,6 +13,7 @@ from typing import Any, assert_never
 from appliance.datapath.effects import Emit, Kill, Release, SendReset, SendSack
 from appliance.flow import Endpoint, Flow
 from appliance.syslog import from_message, to_message
+from appliance.tcp.stream import SACK_BLOCKS
 
 MAX_MESSAGE = 16_384  # octets: a record holds at most a few escaped strings of 128
 
@@ -34,8 +35,8 @@ def encode(request: Request) -> bytes:
             body = {"do": "release", "flow": _flow_out(flow)}
         case SendReset(flow, to_client, seq, ack):
             body = {"do": "reset", "flow": _flow_out(flow), "to_client": to_client, "seq": seq, "ack": ack}
-        case SendSack(flow, seq, ack, window, left, right):
-            body = {"do": "sack", "flow": _flow_out(flow), "numbers": [seq, ack, window, left, right]}
+        case SendSack(flow, seq, window, runs):
+            body = {"do": "sack", "flow": _flow_out(flow), "seq": seq, "window": window, "runs": runs}
         case _:
             assert_never(request)
     return json.dumps(body, separators=(",", ":")).encode()
@@ -54,9 +55,8 @@ def decode(message: bytes) -> Request:
                 return Release(_flow_in(flow))
             case {"do": "reset", "flow": flow, "to_client": bool(to_client), "seq": int(seq), "ack": int(ack)}:
                 return SendReset(_flow_in(flow), to_client, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF)
-            case {"do": "sack", "flow": flow, "numbers": [int(seq), int(ack), int(window), int(left), int(right)]}:
-                seq, ack, left, right = (each & 0xFFFFFFFF for each in (seq, ack, left, right))
-                return SendSack(_flow_in(flow), seq, ack, window & 0xFFFF, left, right)
+            case {"do": "sack", "flow": flow, "seq": int(seq), "window": int(window), "runs": [_, *_] as runs}:
+                return SendSack(_flow_in(flow), seq & 0xFFFFFFFF, window & 0xFFFF, _runs_in(runs))
             case _:
                 raise ChannelError("unknown request")
     except (ValueError, TypeError, RecursionError) as error:
@@ -73,6 +73,12 @@ def _flow_in(value: Any) -> Flow:
             return Flow(_endpoint(*client), _endpoint(*server))
         case _:
             raise ChannelError("not a flow")
+
+
+def _runs_in(value: list[Any]) -> tuple[tuple[int, int], ...]:
+    if len(value) > SACK_BLOCKS:
+        raise ChannelError("more runs than an acknowledgment holds")
+    return tuple((left & 0xFFFFFFFF, right & 0xFFFFFFFF) for left, right in value)
 
 
 def _endpoint(interface: str, address: str, port: int) -> Endpoint:

@@ -22,6 +22,7 @@ from appliance.kernel.reset import Resetter
 from appliance.nat.connection import Key
 from appliance.nat.static import Static, mapped_addresses
 from appliance.syslog import EngineFault
+from appliance.tcp.seq import to_offset
 
 
 class Errands:
@@ -57,12 +58,19 @@ class Errands:
             case SendReset(flow, to_client, seq, ack):
                 self._key(worker, flow)
                 self._resetter.reset(flow, to_client, seq, ack)
-            case SendSack(flow, seq, ack, window, left, right):
+            case SendSack():
                 with contextlib.suppress(channel.ChannelError):  # the connection may have ended since
-                    self._key(worker, flow)
-                    self._resetter.acknowledge(flow, seq, ack, window, left, right)
+                    self._acknowledge(request, self._table.acknowledged(self._key(worker, request.flow)))
             case _:
                 assert_never(request)
+
+    def _acknowledge(self, told: SendSack, ack: int | None) -> None:
+        """Tell the client what came of all that the server has not acknowledged."""
+        if ack is None:
+            return
+        runs = [run for run in told.runs if to_offset(run[0], ack, 0) > 0]
+        if runs:
+            self._resetter.acknowledge(told.flow, told.seq, ack, told.window, runs)
 
     def _key(self, worker: int, flow: Flow) -> Key:
         """The flow as the kernel's table knows it; ChannelError if another worker's queue has it."""

@@ -9,10 +9,13 @@ itself from that verdict on; the kernel's table and the log follow as the root p
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import os
 import signal
 import socket
+import termios
+from array import array
 from collections import deque
 from collections.abc import Iterable
 from typing import NoReturn, assert_never
@@ -24,6 +27,7 @@ from appliance.daemon.policy import Policy, answer, receive
 from appliance.datapath.counters import EARLY, QUEUE_OVERFLOWS, UNDECIDED, WAITED, verdict_slot
 from appliance.datapath.datapath import LIFETIMES, Datapath
 from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
+from appliance.flow import Flow
 from appliance.kernel import privileges
 from appliance.kernel.nfqueue import Packet, Queue
 from appliance.tcp.connection import State
@@ -33,10 +37,8 @@ QUEUE_BASE = 2500
 #: Requests that wait while the root process does not read; beyond it the oldest record is given up, never a request
 #: that changes the kernel's table.
 BACKLOG = 4096
-#: Requests that may wait where a SendSack is still worth sending.
-SACKS = 64
-#: How long a full channel is left alone (ms).
-RETRY = 20
+#: How long a full channel is left alone, and one in which something waits to be read (ms).
+RETRY, SOON = 20, 1
 
 _MILLISECOND = 1_000_000  # ns
 
@@ -49,6 +51,7 @@ class Worker:
         self._account = privileges.worker_account()
         self._parent = os.getpid()
         self._unsent: deque[channel.Request] = deque()
+        self._sacks: dict[Flow, SendSack] = {}  # the latest of each flow
 
     def __call__(self, number: int, requests: socket.socket, page: Page) -> NoReturn:
         """Serve queue `number` until the root process ends."""
@@ -58,6 +61,7 @@ class Worker:
             os._exit(0)  # it ended before it could be asked to take us along
         gc.disable()  # the engine makes no cycles (tests/datapath/test_garbage.py), and looking for them takes long
         self._requests = requests
+        self._unread = array("i", [0])  # octets
         self._page = page
         self._datapath = Datapath({}, {}, {}, page.engine, clock.monotonic())
         self._go_by(self.policy)
@@ -78,7 +82,7 @@ class Worker:
 
     def _tick(self) -> float:
         """What time asks for; the milliseconds until it asks again."""
-        if self._unsent:
+        if self._unsent or self._sacks:
             self._flush()
         self._engine[QUEUE_OVERFLOWS] = self._overflows + self._queue.lost
         now = clock.monotonic()
@@ -86,6 +90,8 @@ class Worker:
             self._perform(self._datapath.tick(now))
             now = clock.monotonic()
         wait = max(0, self._datapath.next_deadline - now) // _MILLISECOND + 1
+        if self._sacks:
+            return min(wait, SOON)
         return min(wait, RETRY) if self._unsent else wait
 
     def _perform(self, effects: Iterable[Effect]) -> None:
@@ -101,15 +107,17 @@ class Worker:
                 case Emit() | Kill() | Release() | SendReset():
                     self._unsent.append(effect)
                 case SendSack():
-                    if len(self._unsent) < SACKS:  # it is a favour: the sender's timers do without
-                        self._unsent.append(effect)
+                    self._sacks[effect.flow] = effect
                 case _:
                     assert_never(effect)
-        if self._unsent:
+        if self._unsent or self._sacks:
             self._flush()
 
     def _flush(self) -> None:
-        """Send what root has to do, oldest first, as far as the channel takes it."""
+        """Send what root has to do, oldest first, as far as the channel takes it.
+
+        What clients are told of packets that wait goes when root has read all else, or it would come too late.
+        """
         while self._unsent:
             try:
                 self._requests.send(channel.encode(self._unsent[0]))
@@ -117,6 +125,15 @@ class Worker:
                 self._bound()
                 return
             self._unsent.popleft()
+        if self._sacks and self._all_read():
+            self._unsent.extend(self._sacks.values())
+            self._sacks.clear()
+            self._flush()
+
+    def _all_read(self) -> bool:
+        """Whether root has read all that was sent."""
+        fcntl.ioctl(self._requests, termios.TIOCOUTQ, self._unread)
+        return not self._unread[0]
 
     def _bound(self) -> None:
         while len(self._unsent) > BACKLOG:

@@ -70,15 +70,14 @@ class SendReset:
 class SendSack:
     """Tell the client, in the server's name, which of its octets wait here: numbers as the client counts.
 
-    `left` to before `right` have come, those from `ack` on are missing (RFC 2018).
+    Of each of `runs` its first number to before its second has come, the latest first (RFC 2018). It takes the place
+    of one of its flow that was not sent yet. What it acknowledges the edge knows better: what the server last did.
     """
 
     flow: Flow
     seq: int
-    ack: int
     window: int
-    left: int
-    right: int
+    runs: tuple[tuple[int, int], ...]
 
 
 Effect = Accept | Modify | Drop | Emit | Kill | Release | SendReset | SendSack

@@ -46,6 +46,13 @@ class Outcome:
             self._count[why] += 1
         self.effects.append(Drop(handle))
 
+    def give_last(self, handle: Any) -> None:
+        """If the packet goes on, it does so behind all others of this call."""
+        for at, effect in enumerate(self.effects):
+            if isinstance(effect, Accept | Modify) and effect.handle is handle:
+                self.effects.append(self.effects.pop(at))
+                return
+
     def settle(self, handle: Any) -> None:
         """After a fault: drop what this call owes a verdict and has not given one, `handle` (if not None) included."""
         given = {id(each.handle) for each in self.effects if isinstance(each, Accept | Modify | Drop)}

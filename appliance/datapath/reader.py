@@ -5,7 +5,9 @@ Rules:
 * An octet is handed to the inspector once, in order, before its packet goes on; what was refused never does.
 * A packet with octets that are deferred is dropped; what comes again is not inspected again and goes when its time
   has come.
-* Packets that waited go before the one that follows them, in the order of their offsets.
+* Packets that waited go before the one that follows them, in the order of their offsets. The one they waited for goes
+  last where both sides know selective acknowledgments: the receiver then acknowledges all of them at once. An
+  acknowledgment that ended among octets its sender was told of would be taken for reneging (Linux: TCPSACKReneging).
 
 Source: design §2, row 14.
 """
@@ -132,12 +134,22 @@ class Reader:
                 self._outcome.drop(handle, OF_REFUSAL[refusal])
                 return
         parcel = Parcel(handle, segment, start, end, now)
-        if early:
-            if self._room.hold_early(connection, side, parcel) and side is Side.CLIENT and connection.sack:
+        if early and end - stream.edits.base > MAX_KEPT:  # it could not be kept, and its sender would be told of it
+            self._outcome.drop(handle, counters.NO_ROOM)
+        elif early:
+            self._room.hold_early(connection, side, parcel)
+            if side is Side.CLIENT and connection.sack:
                 self._tell_what_waits(connection, parcel)
-            return
-        self._read(connection, side, stream, parcel, now)
-        while stream.early and (ready := self._room.take_ready(connection, stream)) is not None:
+        else:
+            self._read(connection, side, stream, parcel, now)
+            if stream.early:
+                self._read_ready(connection, side, stream, segment, now)
+                if connection.sack and connection.state is State.OPEN:
+                    self._outcome.give_last(handle)
+
+    def _read_ready(self, connection: Inspected, side: Side, stream: Stream, segment: Segment, now: int) -> None:
+        """Perhaps `segment` has filled a gap: the packets behind it, up to the next one."""
+        while (ready := self._room.take_ready(connection, stream)) is not None:
             if stream.beyond_end(ready.end, bool(ready.segment.flags & FIN)):
                 self._outcome.drop(ready.handle, counters.BEYOND_END)
             else:
@@ -148,13 +160,13 @@ class Reader:
         """The client hears of an early packet what the server would say, whom it does not reach yet (RFC 2018).
 
         Without it a loss before the firewall would be noticed by the client's timers alone. It acknowledges nothing,
-        so a packet that is given up comes again.
+        so a packet that is given up comes again. Of one that waits already and comes again it has not heard.
         """
         stream = connection.client
-        run = stream.waiting_around(parcel.start) if parcel.start < parcel.end else None
-        if run is not None and stream.acked is not None:
+        runs = stream.runs_around(parcel.start) if parcel.start < parcel.end else ()
+        if runs and stream.acked is not None:
             flow, seq = self.flow(connection), connection.server.expected_seq
-            self._outcome.effects.append(SendSack(flow, seq, stream.acked, stream.window, *run))
+            self._outcome.effects.append(SendSack(flow, seq, stream.window, runs))
 
     def _read(self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel, now: int) -> None:
         """A packet whose turn has come: what is new in it is inspected, then it goes on or waits for a decision."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence
 
-from appliance.datapath.counters import EARLY, EVICTED, EXPIRED, NO_ROOM, UNDECIDED, WAITED
+from appliance.datapath.counters import EARLY, EVICTED, EXPIRED, NO_ROOM, RETRANSMITTED, UNDECIDED, WAITED
 from appliance.datapath.inspected import Inspected
 from appliance.datapath.outcome import Outcome
 from appliance.flow import Side
@@ -16,7 +16,7 @@ from appliance.tcp.connection import MAX_WAIT
 from appliance.tcp.stream import Parcel, Stream
 
 #: Packets of all connections that may wait (design §2; the queue is 8,192 long).
-MAX_WAITING = 1_024
+MAX_WAITING = 2_048
 
 
 class WaitingRoom:
@@ -37,14 +37,12 @@ class WaitingRoom:
         """The connections with packets that wait."""
         return list(self._connections)
 
-    def hold_early(self, connection: Inspected, side: Side, parcel: Parcel) -> bool:
+    def hold_early(self, connection: Inspected, side: Side, parcel: Parcel) -> None:
         """A packet is beyond a gap: it waits, if there is room for it and anything new in it."""
-        held = connection.hold(side, parcel)
-        if held:
+        if connection.hold(side, parcel):
             self._enter(connection, parcel, EARLY)
         else:
-            self._outcome.drop(parcel.handle, NO_ROOM)
-        return held
+            self._outcome.drop(parcel.handle, NO_ROOM if connection.stream(side).lacks(parcel) else RETRANSMITTED)
 
     def hold_undecided(self, connection: Inspected, side: Side, parcel: Parcel) -> None:
         """A packet's octets have been read and are not decided: it waits."""

@@ -250,6 +250,13 @@ class ConnectionTable:
         """Which worker's queue the connection's packets go to, by asking the program itself."""
         return self._order(_Order.WORKER, self._key(key))
 
+    def acknowledged(self, key: Key) -> int | None:
+        """The highest acknowledgment number that went to the client, None if there is no such connection."""
+        try:
+            return int(self._conns[self._conns.Key.from_buffer_copy(self._key(key))].acked[1])
+        except KeyError:
+            return None
+
     # what it is asked to do
 
     def sweep(self) -> int:

@@ -53,11 +53,12 @@ class Resetter:
         self._reset(key.mapped, key.port, key.client, key.client_port, connection.seq, connection.ack)
         self._reset(key.client, key.client_port, connection.real, key.port, connection.ack, connection.seq)
 
-    def acknowledge(self, flow: Flow, seq: int, ack: int, window: int, left: int, right: int) -> bool:
-        """Tell the client, in the server's name, that `left` to before `right` came and `ack` did not (RFC 2018)."""
+    def acknowledge(self, flow: Flow, seq: int, ack: int, window: int, runs: Sequence[tuple[int, int]]) -> bool:
+        """Tell the client, in the server's name, that `ack` is missing and each of `runs` has come (RFC 2018)."""
         client, server = flow.client, flow.server
         source = self._mapped.get((client.interface, server.address), server.address)
-        sack = struct.pack("!BBBBII", 1, 1, 5, 10, left, right)  # two NOPs, then the option
+        sack = struct.pack("!BBBB", 1, 1, 5, 2 + 8 * len(runs))  # two NOPs, then the option
+        sack += b"".join(struct.pack("!II", *run) for run in runs)
         packet = bare(source, server.port, client.address, client.port, seq, ack, ACK, window, sack)
         return self._send(packet, client.address)
 

@@ -42,10 +42,23 @@ class Assembler:
         at = bisect_right(self._starts, start) - 1
         return start >= end or (at >= 0 and end <= self._ends[at])
 
-    def around(self, offset: int) -> tuple[int, int]:
-        """The span that holds `offset`, which is held."""
+    def around(self, offset: int, most: int) -> list[tuple[int, int]]:
+        """The span that holds `offset`, then those furthest ahead, `most` in all; none if it is not held."""
         at = bisect_right(self._starts, offset) - 1
-        return self._starts[at], self._ends[at]
+        if at < 0 or self._ends[at] <= offset:
+            return []
+        others = [each for each in range(max(0, len(self._starts) - most), len(self._starts)) if each != at]
+        return [(self._starts[each], self._ends[each]) for each in (at, *others[:-most:-1])]
+
+    def remove(self, start: int, end: int) -> None:
+        """Hold none of the offsets from `start` to before `end`."""
+        low, high = bisect_right(self._ends, start), bisect_left(self._starts, end)
+        if low >= high:
+            return
+        kept = [(self._starts[low], start)] if self._starts[low] < start else []
+        kept += [(end, self._ends[high - 1])] if self._ends[high - 1] > end else []
+        self._starts[low:high] = [each for each, _ in kept]
+        self._ends[low:high] = [each for _, each in kept]
 
     def pass_by(self, offset: int) -> None:
         """Forget everything below `offset`."""

@@ -20,8 +20,8 @@ from appliance.tcp.segment import ACK, FIN, RST, SYN, Segment
 from appliance.tcp.seq import first_octet
 from appliance.tcp.stream import MAX_WINDOW, NOWHERE, Parcel, Stream
 
-#: What may wait, of one connection: packets, octets of payload, ns (design §2).
-MAX_WAITING = 256
+#: What may wait, of one connection: packets, octets of payload, ns (design §2, decision 17).
+MAX_WAITING = 768
 MAX_WAITING_OCTETS = 4 << 20
 MAX_WAIT = 5_000_000_000
 

@@ -41,6 +41,9 @@ from appliance.tcp.seq import to_offset, to_seq
 #: How far beyond the next octet a packet may be: the largest window there is (RFC 7323 §2.3), in octets.
 MAX_WINDOW = 1 << 30
 
+#: Runs of octets that one acknowledgment without timestamps can tell of (RFC 2018 §3).
+SACK_BLOCKS = 4
+
 #: In the place of a sequence number: a segment of none goes straight on.
 NOWHERE = -1
 
@@ -156,25 +159,31 @@ class Stream:
 
     def hold(self, parcel: Parcel) -> bool:
         """Keep a packet that is beyond a gap; False if it has nothing that is not waiting already."""
-        held = self._held
-        if held is None:
-            held = self._held = Assembler()
-            for each in self.early:
-                held.add(each.start, each.end)
-        fin = parcel.segment.flags & FIN
-        known = not fin or any(each.end == parcel.end and each.segment.flags & FIN for each in self.early)
-        if known and held.holds(parcel.start, parcel.end):
+        if not self.lacks(parcel):
             return False
-        held.add(parcel.start, parcel.end)
+        self._spans().add(parcel.start, parcel.end)
         insort(self.early, parcel, key=_by_start)
         return True
 
-    def waiting_around(self, offset: int) -> tuple[int, int] | None:
-        """The sequence numbers of the run of early octets around `offset`, which waited last; None: not any more."""
+    def lacks(self, parcel: Parcel) -> bool:
+        """Whether a packet that is beyond a gap has anything that is not waiting already."""
+        fin = parcel.segment.flags & FIN
+        if fin and not any(each.end == parcel.end and each.segment.flags & FIN for each in self.early):
+            return True
+        return not self._spans().holds(parcel.start, parcel.end)
+
+    def _spans(self) -> Assembler:
+        """The offsets of `early`."""
         if self._held is None:
-            return None
-        start, end = self._held.around(offset)
-        return to_seq(start, self.first), to_seq(end, self.first)
+            self._held = Assembler()
+            for each in self.early:
+                self._held.add(each.start, each.end)
+        return self._held
+
+    def runs_around(self, offset: int) -> tuple[tuple[int, int], ...]:
+        """Runs of early octets by their sequence numbers, the one around `offset` first; none if that does not wait."""
+        runs = self._held.around(offset, SACK_BLOCKS) if self._held is not None else ()
+        return tuple((to_seq(start, self.first), to_seq(end, self.first)) for start, end in runs)
 
     def take_ready(self) -> Parcel | None:
         """The first early packet, if the gap before it is filled; it does not wait any more."""
@@ -203,8 +212,19 @@ class Stream:
             self.undecided.remove(oldest)
         else:
             self.early.remove(oldest)
-            self._held = None
+            self._unhold(oldest)
         return oldest
+
+    def _unhold(self, gone: Parcel) -> None:
+        """An early packet does not wait any more, but others may have the same octets."""
+        if self._held is None:
+            return
+        self._held.remove(gone.start, gone.end)
+        for each in self.early:
+            if each.start >= gone.end:
+                break
+            if each.end > gone.start:
+                self._held.add(each.start, each.end)
 
     def append(self, octets: bytes) -> None:
         """The octets from `next` on are read."""

@@ -23,7 +23,7 @@ from appliance.nat.connection import State
 from appliance.nat.machine import Verdict
 from appliance.nat.static import Static
 from appliance.tcp.segment import ACK
-from tests.admission import CLIENT, MAPPED, REAL, bring, client, key, limit, line, mail, police, syn
+from tests.admission import CLIENT, MAPPED, REAL, bring, client, key, limit, line, mail, police, server, syn
 
 pytestmark = pytest.mark.root
 
@@ -122,6 +122,15 @@ def test_a_static_that_is_gone_keeps_its_count_until_its_connections_are_gone(bo
     other = Static("inside", "outside", IPv4Address("203.0.113.126"), REAL)
     box.set_limits(Limits((other,)))
     assert box.use() == (0, 0)
+
+
+def test_what_the_server_acknowledged_last(box: Any) -> None:
+    assert box.table.acknowledged(key()) is None
+    bring(box, State.ESTABLISHED)
+    box.leaves(client(ACK, payload=100))
+    before = box.table.acknowledged(key())
+    box.leaves(server(ACK, ack=before + 100))
+    assert box.table.acknowledged(key()) == before + 100
 
 
 def test_more_of_a_kind_than_there_is_room_for_is_said(box: Any) -> None:

@@ -22,7 +22,7 @@ REQUESTS: list[Request] = [
     Kill(FLOW),
     Release(FLOW),
     SendReset(FLOW, True, 0xFFFFFFFF, 0),
-    SendSack(FLOW, 0xFFFFFFFF, 0, 0xFFFF, 1, 2),
+    SendSack(FLOW, 0xFFFFFFFF, 0xFFFF, ((0, 1), (5, 0xFFFFFFFF))),
 ]
 
 
@@ -46,7 +46,16 @@ ANYTHING = st.recursive(
 
 @given(st.sampled_from(["emit", "kill", "release", "reset", "sack", "exec"]), ANYTHING, ANYTHING)
 def test_a_message_with_wrong_parts_is_refused(do: str, flow: Any, rest: Any) -> None:
-    body = {"do": do, "flow": flow, "record": flow, "to_client": rest, "seq": rest, "ack": rest, "numbers": rest}
+    body = {
+        "do": do,
+        "flow": flow,
+        "record": flow,
+        "to_client": rest,
+        "seq": rest,
+        "ack": rest,
+        "window": rest,
+        "runs": rest,
+    }
     with pytest.raises(ChannelError):
         decode(json.dumps(body).encode())
 

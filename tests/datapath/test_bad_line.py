@@ -79,7 +79,6 @@ class Line:
         self.behind: list[tuple[Side, bytes]] = []  # sender, packet: let go and not received
         self.went = 1  # packets the firewall let go and that were put behind it
         self.stamp = 1_000
-        self.told: dict[Side, int] = {}  # the last acknowledgment of that side's stream the firewall saw
 
     # --- what hosts send ----------------------------------------------------------------------------------------
 
@@ -130,7 +129,6 @@ class Line:
         wire, oracle, sent = self.wire, self.oracles[side], segment(packet)
         known = len(wire.effects)
         wire.give(packet, side)
-        self.told[side.peer] = sent.ack
         if sent.flags & FIN:
             octets += END
         if start - len(oracle.stream) <= FAR and octets:
@@ -200,13 +198,13 @@ class Line:
             assert (octet == 0 and acknowledged) or (offset >= 0 and octet == value[offset]), f"{sender} {offset}"
 
     def check_sack(self, told: SendSack) -> None:
-        """It tells of octets that do wait, and acknowledges what the server did."""
+        """It tells of octets that do wait."""
         oracle, first = self.oracles[CLIENT], self.wire.first(CLIENT)
-        left, right = ((each - first) % 2**32 for each in (told.left, told.right))
         waits = {at for begin, octets in oracle.waiting for at in range(begin, begin + len(octets))}
-        assert waits.issuperset(range(left, right))
-        assert len(oracle.stream) < left < right
-        assert told.ack == self.told[CLIENT]
+        for run in told.runs:
+            left, right = ((each - first) % 2**32 for each in run)
+            assert waits.issuperset(range(left, right))
+            assert len(oracle.stream) < left < right
 
     # --- the conversation ---------------------------------------------------------------------------------------
 

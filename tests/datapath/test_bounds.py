@@ -39,7 +39,7 @@ def test_twenty_attackers_with_256_tiny_segments_each_do_not_stop_other_mail() -
     for at in range(256):
         for each in attackers:
             each.send(CLIENT, 10 + 2 * at, b"x")  # a gap before every one
-    assert datapath.waiting == 1_024
+    assert datapath.waiting == 2_048
     late = [(start, DIALOGUE[5][1][start : start + 9]) for start in range(0, len(DIALOGUE[5][1]), 9)]
     play(victim, lambda _, octets: reversed(late) if octets == DIALOGUE[5][1] else [(0, octets)])
     assert (victim.got(CLIENT), victim.got(SERVER)) == (RELEASED[CLIENT], RELEASED[SERVER])
@@ -51,15 +51,15 @@ def test_the_one_who_holds_most_loses_first() -> None:
     datapath = engine(Double)
     hog = wire(datapath, 0)
     others = [wire(datapath, number, hog) for number in range(1, 9)]
-    for at in range(256):
+    for at in range(512):
         hog.send(CLIENT, 10 + 2 * at, b"x")
-    for at in range(96):
+    for at in range(192):
         for each in others:
             each.send(CLIENT, 10 + 2 * at, b"x")
-    assert datapath.waiting == 1_024
+    assert datapath.waiting == 2_048
     assert count(datapath, "evicted") == 0
     for at in range(20):
-        others[0].send(CLIENT, 1_000 + 2 * at, b"x")
+        others[0].send(CLIENT, 2_000 + 2 * at, b"x")
     assert (count(datapath, "evicted"), dropped(hog), sum(map(dropped, others))) == (20, 20, 0)
 
 

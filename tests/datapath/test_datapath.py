@@ -270,16 +270,16 @@ class TestGaps:
         assert wire.verdicts == {1: Accept(1), 2: Drop(2), 3: Drop(3)}
         assert (wire.datapath.waiting, count(wire.datapath, "expired")) == (0, 2)
 
-    def test_a_connection_may_have_256_waiting(self, wire: Wire) -> None:
-        for at in range(257):
+    def test_a_connection_may_have_768_waiting(self, wire: Wire) -> None:
+        for at in range(769):
             wire.send(CLIENT, 1 + at, b"a")
-        assert [handle for handle in range(2, 259) if handle in wire.verdicts] == [258]
+        assert [handle for handle in range(2, 771) if handle in wire.verdicts] == [770]
         assert count(wire.datapath, "no_room") == 1
         wire.send(CLIENT, 0, b"a")
-        assert len(wire.got(CLIENT)) == 257
+        assert len(wire.got(CLIENT)) == 769
 
     def test_both_directions_count_together(self, wire: Wire) -> None:
-        for at in range(128):
+        for at in range(384):
             wire.send(CLIENT, 1 + at, b"a")
             wire.send(SERVER, 1 + at, b"a")
         wire.send(SERVER, 500, b"a")
@@ -288,16 +288,22 @@ class TestGaps:
     def test_a_connection_may_have_four_mebibytes_waiting(self, wire: Wire) -> None:
         size = 1 << 15
         for at in range((4 << 20) // size):
-            wire.send(CLIENT, 1 + at * size, b"a" * size)
+            wire.send(CLIENT, 1 + at, b"a" * size)
         assert count(wire.datapath, "no_room") == 0
-        wire.send(CLIENT, 1 + (4 << 20), b"a")
+        wire.send(CLIENT, 1 + size, b"a" * size)
         assert verdict(wire) == Drop(wire.handle)
+
+    def test_what_could_not_be_kept_does_not_wait(self, wire: Wire) -> None:
+        wire.send(CLIENT, (1 << 20) - 5, b"a" * 5)
+        wire.send(CLIENT, (1 << 20) - 4, b"a" * 5)
+        assert wire.verdicts == {1: Accept(1), 3: Drop(3)}
+        assert count(wire.datapath, "no_room") == 1
 
     def test_of_a_worker_who_holds_most_loses_his_oldest(self) -> None:
         datapath = engine(Double)
         attackers = [Wire(datapath, client=("203.0.113.66", 1_000 + at), handle=at * 10_000).open() for at in range(4)]
         for wire in attackers:
-            for at in range(256):
+            for at in range(512):
                 wire.send(CLIENT, 1 + at, b"a")
         assert count(datapath, "evicted") == 0
         honest = Wire(datapath).open()
@@ -353,9 +359,9 @@ class TestDecisions:
 
     def test_it_may_not_take_all_room(self, wire: Wire) -> None:
         wire.send(SERVER, 0, b"h")
-        for _ in range(300):
+        for _ in range(812):
             wire.send(SERVER, 0, b"h")
-        assert count(wire.datapath, "undecided") == 256
+        assert count(wire.datapath, "undecided") == 768
         assert count(wire.datapath, "no_room") == 45
 
     def test_when_closed_nothing_of_it_goes(self, wire: Wire) -> None:
@@ -396,20 +402,43 @@ class TestTellingWhatWaits:
         wire.send(SERVER, 0, b"220\n")
         for at in (6, 8, 20):
             wire.send(CLIENT, at, b"xy")
-        numbers = [(each.seq, each.ack, each.window, each.left, each.right) for each in self.told(wire)]
-        assert numbers == [
-            (9_005, 1_003, 65_535, 1_007, 1_009),
-            (9_005, 1_003, 65_535, 1_007, 1_011),
-            (9_005, 1_003, 65_535, 1_021, 1_023),
+        assert [(each.seq, each.window, each.runs) for each in self.told(wire)] == [
+            (9_005, 65_535, ((1_007, 1_009),)),
+            (9_005, 65_535, ((1_007, 1_011),)),
+            (9_005, 65_535, ((1_021, 1_023), (1_007, 1_011))),
         ]
         assert str(self.told(wire)[0].flow.client) == "outside:203.0.113.10/40000"
 
     def test_not_what_found_no_room_nor_what_has_no_octets(self, wire: Wire) -> None:
         wire.send(SERVER, 0, b"220\n")
         wire.send(CLIENT, 6, b"xy")
-        wire.send(CLIENT, 6, b"xy")
+        wire.send(CLIENT, 1 << 20, b"xy")
         wire.send(CLIENT, 9, flags=ACK | FIN)
         assert len(self.told(wire)) == 1
+
+    def test_again_of_what_comes_again(self, wire: Wire) -> None:
+        wire.send(SERVER, 0, b"220\n")
+        wire.send(CLIENT, 6, b"xy")
+        wire.send(CLIENT, 6, b"xy")
+        assert [each.runs for each in self.told(wire)] == [((1_007, 1_009),)] * 2
+        assert (verdict(wire), count(wire.datapath, "retransmitted")) == (Drop(4), 1)
+
+    def test_the_packet_that_fills_the_gap_goes_last(self, wire: Wire) -> None:
+        """So that the server acknowledges at once all that its client was told of."""
+        wire.send(CLIENT, 4, b"ef")
+        wire.send(CLIENT, 2, b"cd")
+        wire.send(CLIENT, 8, b"ij")
+        wire.send(CLIENT, 0, b"ab")
+        assert wire.order == [1, 3, 2, 5]
+        wire.send(CLIENT, 6, b"gh")
+        assert wire.order == [1, 3, 2, 5, 4, 6]
+        assert wire.got(CLIENT) == b"abcdefghij"
+
+    def test_nothing_goes_behind_what_closes_the_connection(self, wire: Wire) -> None:
+        wire.send(CLIENT, 2, b"!")
+        wire.send(CLIENT, 0, b"ab")
+        assert wire.order == [1, 3]
+        assert wire.verdicts[2] == Drop(2)
 
     def test_not_the_server_nor_a_client_that_does_not_know_them(self, wire: Wire) -> None:
         wire.send(SERVER, 0, b"220\n")

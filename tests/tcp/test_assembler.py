@@ -42,6 +42,14 @@ def test_what_is_passed_by_is_forgotten(spans: list[tuple[int, int]], offset: in
     assert assembler.spans == runs([False] * offset + oracle[offset:])
 
 
+@given(SPANS, st.integers(0, SIZE), st.integers(0, 12))
+def test_what_is_removed_is_held_no_more(spans: list[tuple[int, int]], start: int, length: int) -> None:
+    assembler, oracle = of(spans)
+    assembler.remove(start, start + length)
+    oracle[start : start + length] = [False] * length
+    assert assembler.spans == runs(oracle)
+
+
 @pytest.mark.parametrize(
     ("added", "spans"),
     [
@@ -59,8 +67,11 @@ def test_neighbours_become_one(added: list[tuple[int, int]], spans: list[tuple[i
     assert assembler.spans == spans
 
 
-def test_the_span_around_an_offset() -> None:
+def test_the_span_around_an_offset_comes_first_then_the_last_ones() -> None:
     held = Assembler()
-    for start, end in ((10, 12), (20, 25), (12, 14)):
+    for start, end in ((10, 12), (20, 25), (12, 14), (30, 31), (40, 41)):
         held.add(start, end)
-    assert [held.around(offset) for offset in (10, 13, 20, 24)] == [(10, 14), (10, 14), (20, 25), (20, 25)]
+    assert held.around(13, 1) == [(10, 14)]
+    assert held.around(24, 3) == [(20, 25), (40, 41), (30, 31)]
+    assert held.around(40, 9) == [(40, 41), (30, 31), (20, 25), (10, 14)]
+    assert [held.around(offset, 9) for offset in (9, 14, 25, 41)] == [[], [], [], []]

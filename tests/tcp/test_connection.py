@@ -99,10 +99,10 @@ class TestWaiting:
     def test_packets_are_bounded(self, connection: Connection) -> None:
         for at in range(MAX_WAITING):
             assert connection.hold(CLIENT if at % 2 else SERVER, self.parcel(10 + at))
-        assert not connection.hold(CLIENT, self.parcel(1_000))
+        assert not connection.hold(CLIENT, self.parcel(10_000))
         connection.take_oldest()
-        assert connection.hold(CLIENT, self.parcel(1_000))
-        assert connection.waiting == MAX_WAITING == 256
+        assert connection.hold(CLIENT, self.parcel(10_000))
+        assert connection.waiting == MAX_WAITING == 768
 
     def test_octets_are_bounded(self, connection: Connection) -> None:
         assert connection.hold(CLIENT, self.parcel(10, MAX_WAITING_OCTETS - 1))
