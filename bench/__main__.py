@@ -7,9 +7,10 @@ rounds' own ratios to direct forwarding. Nothing here passes or fails.
     sudo .venv/bin/python -m bench [--rounds N] [--only WORD] [--out DIRECTORY]
     .venv/bin/python -m bench engine
     sudo .venv/bin/python -m bench limits
+    sudo .venv/bin/python -m bench flood [--rounds N] [--only WORD] [--out DIRECTORY]
 
 `engine` is another measurement: what a packet costs in Python alone, without kernel, root or network. So is `limits`:
-what counting connections costs in the kernel.
+what counting connections costs in the kernel; and `flood`: what mail goes through while SYNs flood the server.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from appliance.kernel.errors import KernelError
-from bench import engine, limits, report, ways
+from bench import engine, flood, limits, report, ways
 from bench.loads import FAR, NEAR, Load, Measured
 from bench.report import Row
 from bench.ways import Way
@@ -35,9 +36,14 @@ def main() -> int:
     """Run it, print the table, write JSON and picture."""
     arguments = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
     arguments.add_argument(
-        "what", nargs="?", choices=["engine", "limits"], help="only what the engine costs, or counting"
+        "what",
+        nargs="?",
+        choices=["engine", "limits", "flood"],
+        help="only what the engine costs, counting, or mail during a flood",
     )
-    arguments.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each load (default {ROUNDS})")
+    arguments.add_argument(
+        "--rounds", type=int, default=0, help=f"rounds of each load (default {ROUNDS}; of `flood` {flood.ROUNDS})"
+    )
     arguments.add_argument("--only", default="", help="only loads whose name has this word")
     arguments.add_argument("--out", type=Path, default=Path("build/bench"), help="where JSON and picture go")
     given = arguments.parse_args()
@@ -45,11 +51,13 @@ def main() -> int:
         return engine.main()
     if given.what == "limits":
         return limits.main()
+    if given.what == "flood":
+        return flood.main(given.rounds or flood.ROUNDS, given.only, given.out)
     if os.geteuid() != 0:
         print("bench needs root for its network namespaces: sudo make bench", file=sys.stderr)
         return 2
     where, rows, missing, parsed = report.machine(), list[Row](), list[str](), 0
-    rounds = max(1, given.rounds)
+    rounds = given.rounds or ROUNDS
     print(f"{where}\nmedian of {rounds} rounds in turns [least-most]\n\n{report.HEAD}")
     try:
         with tempfile.TemporaryDirectory() as place:

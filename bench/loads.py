@@ -54,13 +54,13 @@ class Mails:
     def measure(self, way: Way) -> Measured:
         """One round."""
         with namespaces.within(way.lab.network.namespace("outside")):
-            again = _retransmitted()
+            again = retransmitted()
             began = time.monotonic()
             for source in [each.source(way.server) for each in self.parts]:
                 if code := source.wait(600):
                     raise subprocess.CalledProcessError(code, source.args)
             took = time.monotonic() - began
-            return Measured(sum(each.count for each in self.parts) / took, _retransmitted() - again)
+            return Measured(sum(each.count for each in self.parts) / took, retransmitted() - again)
 
     def warm(self) -> Mails:
         """As little of it as makes caches warm and neighbours known."""
@@ -81,7 +81,7 @@ class Latency:
     def measure(self, way: Way) -> Measured:
         """One round."""
         with namespaces.within(way.lab.network.namespace("outside")):
-            again = _retransmitted()
+            again = retransmitted()
             with socket.create_connection((str(way.server), 25), 10) as client:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 client.recv(1000)
@@ -90,7 +90,7 @@ class Latency:
                 took = [_round_trip(client) for _ in range(_ROUND_TRIPS)]
                 client.sendall(b"QUIT\r\n")
                 client.recv(1000)
-            return Measured(statistics.median(took) / 1000, _retransmitted() - again)
+            return Measured(statistics.median(took) / 1000, retransmitted() - again)
 
     def warm(self) -> Latency:
         """The load itself: it is short."""
@@ -125,7 +125,7 @@ def _round_trip(client: socket.socket) -> int:
     return time.perf_counter_ns() - began
 
 
-def _retransmitted() -> int:
+def retransmitted() -> int:
     """The segments this network namespace has sent again (RFC 4022's tcpRetransSegs)."""
     names, values = (
         line.split()

@@ -901,7 +901,7 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 	u32 tick = now >> TICK_SHIFT, resets = 0;
 	struct end low = { key->low, key->low_port }, high = { key->high, key->high_port };
 	u8 tag = hash(&low, &high);
-	int done = 0;
+	int done = 0, unanswered = 0;
 
 	if (order == WORKER)
 		return worker(hash(&low, &high), set);
@@ -938,16 +938,20 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 			u32 since = embryonic(state) ? conn->started : conn->last;
 
 			done = order == CLEAR || ahead(tick, since) >= (s32)timeout;
+			unanswered = state == SYN && conn->flags & INTERCEPTED && ahead(tick, since) >= PATIENCE;
 			if (done)
 				conn->state = CLOSED;
 		}
 	}
 	bpf_spin_unlock(&conn->lock);
-	if (!done || order == RELEASE)
+	if (!(done | unanswered) || order == RELEASE)
 		return done;
-	finish(key, &was, order != KILL, order == KILL ? INSPECTION : order == CLEAR ? CLEARED : expiry(state), now);
 	u32 kind = 0, seq = was.delta + 1;
-	if (was.flags & INTERCEPTED && embryonic(state)) { /* the server never answered, the client knows nothing of it */
+	if (done)
+		finish(key, &was, order != KILL, order == KILL ? INSPECTION : order == CLEAR ? CLEARED : expiry(state), now);
+	if (!done) {
+		kind = UNANSWERED;
+	} else if (was.flags & INTERCEPTED && embryonic(state)) { /* the server never answered, the client knows nothing of it */
 		kind = order == KILL ? 0 : STRANDED;
 	} else if (order == SWEEP && state == ESTABLISHED && resets) {
 		kind = EXPIRED;
@@ -955,7 +959,7 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 	}
 	if (kind)
 		emit_numbers(kind, key, was.flags, was.number, seq, was.next[CLIENT], now);
-	return 1;
+	return done;
 }
 
 /* Run by user space alone, its packet an order and keys; → how many entries it changed, or the worker of one key. */

@@ -170,13 +170,16 @@ struct settings {
 	u32 timeout[STATES]; /* ticks, by state */
 };
 
+/* Ticks: how long the server may take to answer SYNPROXY before it is asked again. */
+#define PATIENCE SECOND
+
 /* What the program counts of itself. */
 struct totals {
 	u64 lost_events;
 	u64 table_full;
 };
 
-enum event_kind { BUILT, TORN_DOWN, REFUSED, STRANDED, EXPIRED };
+enum event_kind { BUILT, TORN_DOWN, REFUSED, STRANDED, EXPIRED, UNANSWERED };
 
 /* One event; flat and of plain types, because bcc reads no other out of a ring. Times are ns; network order as above. */
 struct event {
@@ -192,7 +195,7 @@ struct event {
 	u32 why; /* an ending or a refusal */
 	u32 count;
 	u32 limit;
-	u32 seq; /* of one stranded or expired: the number its client expects next */
+	u32 seq; /* of one stranded, expired or unanswered: the number its client expects next */
 	u32 ack; /* and the number its client sends next */
 };
 

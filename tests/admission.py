@@ -14,7 +14,19 @@ from typing import Any, Protocol
 from appliance.flow import Side
 from appliance.nat.classes import LimitedClass, Limits, PortSpan
 from appliance.nat.classes import Rule as ClassRule
-from appliance.nat.connection import Built, Ending, Event, Expired, Key, Limit, Refused, State, Stranded, TornDown
+from appliance.nat.connection import (
+    Built,
+    Ending,
+    Event,
+    Expired,
+    Key,
+    Limit,
+    Refused,
+    State,
+    Stranded,
+    TornDown,
+    Unanswered,
+)
 from appliance.nat.limits import Table, lifetimes
 from appliance.nat.machine import Packet, Verdict
 from appliance.nat.static import Static
@@ -648,6 +660,25 @@ def what_synproxy_began_in_vain_ends_by_the_clock(box: Subject) -> None:
     box.later(IDLE + 1)
     assert box.sweep() == 1
     assert not any(isinstance(each, Stranded) for each in box.events())
+
+
+@rule
+def a_server_that_does_not_answer_synproxy_is_told_of_at_each_sweep(box: Subject) -> None:
+    box.leaves(syn(2))  # its client sends it again itself
+    box.leaves(proxied_syn())
+    box.events()
+    assert (box.sweep(), box.events()) == (0, [])
+    for _ in range(2):
+        box.later(1)
+        assert box.sweep() == 0
+        event = only(box.events())
+        assert isinstance(event, Unanswered)
+        assert (event.key, event.real, event.seq, event.ack) == (key(), REAL, COOKIE + 1, 101)
+        box.leaves(proxied_syn())
+    assert box.states()[key()] is State.SYN
+    box.leaves(server(SYN | ACK, 500, 101))
+    box.later(1)
+    assert (box.sweep(), box.events()) == (0, [])
 
 
 # WAITING

@@ -21,7 +21,18 @@ from appliance.kernel.bpf import EVENTS, ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
 from appliance.nat.attacks import Attack, Attacks
-from appliance.nat.connection import Built, Connection, Ending, Expired, Key, Refused, State, Stranded, TornDown
+from appliance.nat.connection import (
+    Built,
+    Connection,
+    Ending,
+    Expired,
+    Key,
+    Refused,
+    State,
+    Stranded,
+    TornDown,
+    Unanswered,
+)
 from appliance.nat.static import Static
 from appliance.syslog import AverageRateExceeded, BurstRateExceeded, EventsLost, Record, TableFull
 
@@ -85,6 +96,9 @@ class Books:
             if isinstance(event, Stranded):
                 self._resetter.turn_away(event)
                 self._stale.appendleft(event.key)  # before it can come again
+                continue
+            if isinstance(event, Unanswered):
+                self._resetter.ask_again(event)
                 continue
             if isinstance(event, Refused) and self._attacks is not None:
                 self._attacks.hear(event)

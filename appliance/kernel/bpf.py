@@ -57,6 +57,7 @@ from appliance.nat.connection import (
     State,
     Stranded,
     TornDown,
+    Unanswered,
 )
 from appliance.nat.limits import lifetimes
 
@@ -100,6 +101,7 @@ class _Kind(enum.IntEnum):
     REFUSED = 2
     STRANDED = 3
     EXPIRED = 4
+    UNANSWERED = 5
 
 
 class ConnectionTable:
@@ -355,6 +357,7 @@ _HEARD: Mapping[int, Callable[[Key, IPv4Address, Any], Event]] = {
     _Kind.REFUSED: lambda key, real, it: Refused(key, real, Limit(it.why), it.count, it.limit, it.time),
     _Kind.STRANDED: lambda key, real, it: Stranded(key, real, it.seq, it.ack, it.time),
     _Kind.EXPIRED: lambda key, real, it: Expired(key, real, it.seq, it.ack, it.time),
+    _Kind.UNANSWERED: lambda key, real, it: Unanswered(key, real, it.seq, it.ack, it.time),
 }
 
 

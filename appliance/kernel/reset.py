@@ -1,5 +1,5 @@
-"""Segments in a peer's name: the RSTs by which peers learn that inspection closed their connection, and the
-acknowledgment that tells a sender of the gap that packets wait behind.
+"""Segments in a peer's name: the RSTs by which peers learn that inspection closed their connection, the
+acknowledgment that tells a sender of the gap that packets wait behind, and the SYN that SYNPROXY sends once.
 
 A segment goes out of a raw socket as the other peer would have sent it, addresses included, so the one that gets it
 sees what it knows: the mapped address where a static translates. Connection tracking finds no entry for such a tuple
@@ -17,9 +17,11 @@ from ipaddress import IPv4Address
 
 from appliance.flow import Flow
 from appliance.kernel.errors import KernelError
-from appliance.nat.connection import Expired, Stranded
+from appliance.nat.connection import Expired, Stranded, Unanswered
 from appliance.nat.static import Static, mapped_addresses
-from appliance.tcp.segment import ACK, RST, bare
+from appliance.tcp.segment import ACK, RST, SYN, bare
+
+_WINDOW = 8192  # octets, until the client's first own segment says what it has
 
 
 class Resetter:
@@ -61,6 +63,16 @@ class Resetter:
         sack += b"".join(struct.pack("!II", *run) for run in runs)
         packet = bare(source, server.port, client.address, client.port, seq, ack, ACK, window, sack)
         return self._send(packet, client.address)
+
+    def ask_again(self, waiting: Unanswered) -> bool:
+        """Send the server once more the SYN that SYNPROXY sent it for a client, the client's cookie in it.
+
+        It has no options: SYNPROXY kept none of the client's. The MSS is then the least (RFC 9293 §3.7.1).
+        """
+        key = waiting.key
+        seq, cookie = (waiting.ack - 1) % 2**32, (waiting.seq - 1) % 2**32
+        packet = bare(key.client, key.client_port, key.mapped, key.port, seq, cookie, SYN, _WINDOW)
+        return self._send(packet, key.mapped)
 
     def close(self) -> None:
         """Give the socket back."""

@@ -150,4 +150,18 @@ class Expired:
     time: int
 
 
-Event = Built | TornDown | Refused | Stranded | Expired
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The server does not answer the SYN that SYNPROXY sent it for a client, and SYNPROXY sends it once.
+
+    Told at each sweep; `seq` is the number the client expects next, `ack` the one it sends next.
+    """
+
+    key: Key
+    real: IPv4Address
+    seq: int
+    ack: int
+    time: int
+
+
+Event = Built | TornDown | Refused | Stranded | Expired | Unanswered

@@ -17,7 +17,19 @@ from ipaddress import IPv4Address
 
 from appliance.flow import Side
 from appliance.nat.classes import LimitedClass, Limits, Opening, limited_class
-from appliance.nat.connection import Built, Ending, Event, Expired, Key, Limit, Refused, State, Stranded, TornDown
+from appliance.nat.connection import (
+    Built,
+    Ending,
+    Event,
+    Expired,
+    Key,
+    Limit,
+    Refused,
+    State,
+    Stranded,
+    TornDown,
+    Unanswered,
+)
 from appliance.nat.machine import (
     EMBRYONIC,
     REPLACEABLE,
@@ -40,6 +52,9 @@ from appliance.tcp.seq import first_octet, to_seq
 
 #: a limit that refuses is told of once in this time (ns), whatever a flood brings
 TELL_EVERY = 1_000_000_000
+
+#: how long (ns) the server may take to answer SYNPROXY before it is asked again
+PATIENCE = 1_000_000_000
 
 _SECOND = 1_000_000_000
 
@@ -177,12 +192,15 @@ class Table:
         return len(found)
 
     def sweep(self, now: int) -> int:
-        """End what has outlived its state: how many."""
+        """End what has outlived its state: how many. Tells of servers that have not answered SYNPROXY."""
         over = []
         for entry in self.entries.values():
             since = entry.started if entry.state in EMBRYONIC else entry.last
             if now - since >= self._lifetime(entry):
                 over.append(entry)
+            elif entry.state is State.SYN and entry.delta is not None and now - since >= PATIENCE:
+                seq, ack = first_octet(entry.delta), entry.next[Side.CLIENT]
+                self.events.append(Unanswered(entry.key, self._real(entry.key), seq, ack, now))
         for entry in over:
             self._end(entry, expiry(entry.state), now)
             if entry.state is State.ESTABLISHED and entry.limited and self.classes[entry.limited.identity].resets:

@@ -11,7 +11,8 @@ import pytest
 
 from appliance.lab.network import MAPPED_SERVER
 from tests.e2e.box import eventually
-from tests.e2e.test_intercept import client, letter, postman, wall
+from tests.e2e.postman import client, letter, postman
+from tests.e2e.wall import wall
 
 pytestmark = pytest.mark.root
 

@@ -1,10 +1,7 @@
 """TCP Intercept: at the embryonic limit clients are answered by cookies, and served like any other."""
 
-import asyncio
 import contextlib
-import hashlib
 import os
-import random
 import re
 import select
 import signal
@@ -15,82 +12,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from appliance.control.client import ask
-from appliance.control.protocol import ShowConnections, ShowLogging
-from appliance.kernel import queues
 from appliance.lab import burst
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import CLIENTS, MAPPED_SERVER, OUTSIDE, SERVER, Network
+from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.lab.wire import Seen, Tap
 from appliance.tcp.segment import ACK, RST, SYN
-from tests.e2e.box import PATIENCE, eventually, workspace
-from tests.ground import Child, Ground
+from tests.e2e.box import PATIENCE, eventually
+from tests.e2e.flooding import flooding
+from tests.e2e.postman import client, letter, postman
+from tests.e2e.wall import wall
 
 pytestmark = pytest.mark.root
 
 LONG = bool(os.environ.get("FIXUP_LONG"))  # `make limits`
 CONNECTIONS = 2_000 if LONG else 250
-PARALLEL = 50
 DELAY = 0.004  # s, of each SYN-ACK
 QUEUE = 9
 SYN_ACKS = ["-p", "tcp", "--sport", "25", "--tcp-flags", "SYN,ACK", "SYN,ACK"]
-
-
-@dataclass
-class Wall:
-    """A running firewall, and work beside it."""
-
-    lab: Lab
-    ground: Ground
-
-    def outside(self, work: Callable[[], Any]) -> Child:
-        return self.ground.beside("outside", work)
-
-    def serve(self, serve: Callable[[], Any]) -> Child:
-        """A server inside that is listening when this returns."""
-        server = self.ground.beside("inside", serve)
-        assert eventually(lambda: f"{SERVER}:25 " in self.ground.run("inside", "ss", "-tln"))
-        return server
-
-    def in_use(self) -> int:
-        return int(ask(self.lab.directory / "control.sock", ShowConnections(count_only=True)).in_use)
-
-    def workers(self) -> set[int]:
-        with self.ground.within("firewall"):
-            return {each.worker_pid for each in queues.uses()}
-
-    def log(self) -> str:
-        return "\n".join(ask(self.lab.directory / "control.sock", ShowLogging()).lines)
-
-    def proxied(self, target: str = "SYNPROXY") -> int:
-        """How many packets SYNPROXY, or another target beside it, has had."""
-        told = self.ground.run("firewall", "iptables", "-vxnL", "FIXUP_PROXY")
-        return int(re.findall(rf"^ *(\d+) +\d+ {target}", told, re.MULTILINE)[0])
-
-
-@contextmanager
-def wall(limits: str, *of_class: str) -> Iterator[Wall]:
-    """The example's firewall with these limits of the static, and what `set connection` says of all there is."""
-    with workspace() as home:
-        config = home / "wall.cfg"
-        said = "".join(f"  set connection {each}\n" for each in of_class)
-        more = f"class-map all\n match any\npolicy-map global_policy\n class all\n{said}" if said else ""
-        config.write_text(EXAMPLE.read_text().replace("tcp 50 100", limits) + more)
-        lab = Lab(Network(f"fxi{os.getpid()}"), home / "run")
-        lab.up(config)
-        ground = Ground(lab.network)
-        try:
-            yield Wall(lab, ground)
-        finally:
-            ground.end()
-            lab.down()
 
 
 @contextmanager
@@ -103,82 +46,6 @@ def half_open(count: int) -> Iterator[None]:
             yield
         finally:
             burst.give_up(MAPPED_SERVER, CLIENTS[-count:])
-
-
-def postman(mails: int, backlog: int = 512) -> Callable[[], None]:
-    """A mail server for so many connections; it answers a message with its digest."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 postman.inside.example ESMTP Post\r\n")
-        with contextlib.suppress(ConnectionError):
-            while line := await reader.readline():
-                verb = line[:4].upper().rstrip()
-                if verb == b"DATA":
-                    writer.write(b"354 go ahead\r\n")
-                    message = await reader.readuntil(b"\r\n.\r\n")
-                    writer.write(b"250 " + hashlib.sha256(message).hexdigest().encode() + b"\r\n")
-                elif verb == b"EHLO":
-                    writer.write(b"250-postman\r\n250-STARTTLS\r\n250 SIZE 10000000\r\n")
-                else:
-                    writer.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
-                if verb == b"QUIT":
-                    break
-            writer.close()
-
-    async def serve() -> None:
-        over, done = 0, asyncio.Event()
-
-        async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal over
-            await talk(reader, writer)
-            over += 1
-            if over >= mails:
-                done.set()
-
-        server = await asyncio.start_server(count, str(SERVER), 25, backlog=backlog, limit=LIMIT)
-        async with server:
-            await done.wait()
-
-    return lambda: asyncio.run(serve())
-
-
-LIMIT = 8 << 20
-
-
-def client(count: int, message: bytes, to: str = str(MAPPED_SERVER)) -> Callable[[], list[str]]:
-    """So many sessions, PARALLEL at once, each with a message; what went wrong."""
-
-    async def one(number: int) -> str:
-        replies: list[bytes] = []
-        try:
-            async with asyncio.timeout(20):
-                reader, writer = await asyncio.open_connection(to, 25)
-                replies.append(await reader.readline())
-                for line, many in ((b"EHLO outside", 3), (b"MAIL FROM:<a@b>", 1), (b"RCPT TO:<c@d>", 1), (b"DATA", 1)):
-                    writer.write(line + b"\r\n")
-                    replies += [await reader.readline() for _ in range(many)]
-                writer.write(message)
-                replies.append(await reader.readline())
-                writer.write(b"QUIT\r\n")
-                replies.append(await reader.readline())
-                writer.close()
-                await writer.wait_closed()
-        except (OSError, TimeoutError) as error:
-            return f"{number}: {error!r} behind {replies}"
-        masked = replies[0].startswith(b"220 ****") and replies[2] == b"250-XXXXXXXA\r\n"
-        whole = replies[-2] == b"250 " + hashlib.sha256(message).hexdigest().encode() + b"\r\n"
-        return "" if masked and whole and replies[-1] == b"221 bye\r\n" else f"{number}: {replies}"
-
-    async def all_of_them() -> list[str]:
-        gate = asyncio.Semaphore(PARALLEL)
-
-        async def gated(number: int) -> str:
-            async with gate:
-                return await one(number)
-
-        return [wrong for wrong in await asyncio.gather(*map(gated, range(count))) if wrong]
-
-    return lambda: asyncio.run(all_of_them())
 
 
 def delayed() -> None:
@@ -196,12 +63,6 @@ def delayed() -> None:
             queue.run(block=False)
         while waiting and waiting[0][0] <= time.monotonic():
             waiting.popleft()[1].accept()
-
-
-def letter(size: int) -> bytes:
-    dice = random.Random(size)
-    lines = [bytes(dice.choices(b"abcdefghij ", k=70)) for _ in range(size // 72)]
-    return b"\r\n".join([b"Subject: letter", b"", *lines]) + b"\r\n.\r\n"
 
 
 def test_mail_through_intercepted_connections_is_masked_and_whole() -> None:
@@ -385,6 +246,27 @@ def answer_to(tap: Tap, flags: int) -> Seen:
     return found[0]
 
 
+def test_a_server_that_has_no_room_at_first_is_asked_again() -> None:
+    """SYNPROXY sends it one SYN; its backlog may be full of what the limit let through."""
+    deaf = ["INPUT", "-p", "tcp", "--dport", "25", "--syn", "-j", "DROP"]
+    with wall("tcp 0 3") as box:
+        box.serve(postman(2))
+        box.ground.run("inside", "iptables", "-A", *deaf)
+
+        def send() -> list[str]:
+            with half_open(3):
+                return client(2, letter(5000))()
+
+        def unheard() -> int:
+            return int(box.ground.run("inside", "iptables", "-vxnL", "INPUT").splitlines()[2].split()[0])
+
+        sending = box.outside(send)
+        assert eventually(lambda: unheard() >= 3 + 2)
+        box.ground.run("inside", "iptables", "-D", *deaf)
+        assert sending.result(60) == []
+        assert eventually(lambda: box.in_use() == 0)
+
+
 def test_with_every_place_taken_a_returning_cookie_is_reset_at_once() -> None:
     """It is handed out while there are places, and comes back when there are none."""
 
@@ -473,47 +355,18 @@ def test_all_are_served_while_the_embryonic_limit_is_crossed(limits: str) -> Non
         assert eventually(lambda: box.in_use() == 0)
 
 
-def flood(seconds: float, rate: int) -> Callable[[], int]:
-    """SYNs of 198.51.100.0/24 from a child outside, for so long and at most so many a second; how many there were."""
-
-    def send() -> int:
-        dice, sent, started = random.Random(5), 0, time.monotonic()
-        hardware = gateway()
-        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as out:
-            while (elapsed := time.monotonic() - started) < seconds:
-                while sent < rate * elapsed:
-                    source = IPv4Address("198.51.100.0") + dice.randrange(256)
-                    packet = burst.syn(source, MAPPED_SERVER, dice.randrange(1024, 65536))
-                    with contextlib.suppress(BlockingIOError):
-                        out.sendto(packet, ("eth0", 0x0800, 0, 0, hardware))
-                    sent += 1
-                time.sleep(0.001)
-        return sent
-
-    return send
-
-
-def gateway() -> bytes:
-    """The firewall's hardware address, as outside knows it."""
-    with contextlib.suppress(OSError):
-        socket.create_connection((str(OUTSIDE.ip), 9), 1)
-    told = subprocess.run(["ip", "neigh", "show", str(OUTSIDE.ip)], capture_output=True, text=True, check=True).stdout
-    return bytes.fromhex(told.split("lladdr ")[1].split()[0].replace(":", ""))
-
-
 def test_mail_is_delivered_during_a_flood() -> None:
     """The server is a weak one: no cookies of its own, a backlog little above the embryonic limit."""
-    seconds, rate, mails = (10, 200_000, 1000) if LONG else (4, 10_000, 100)
+    seconds, rate, mails = (20, 200_000, 1000) if LONG else (10, 10_000, 100)
     with wall("tcp 1000 100") as box:
         with box.ground.within("inside"):
             Path("/proc/sys/net/ipv4/tcp_syncookies").write_text("0")
             Path("/proc/sys/net/ipv4/tcp_max_syn_backlog").write_text("512")
-        box.ground.run("outside", "ip", "route", "add", "blackhole", "198.51.100.0/24")
         box.serve(postman(mails, backlog=256))
-        flooding = box.outside(flood(seconds, rate))
-        assert eventually(lambda: box.proxied() > 1000)
-        assert box.outside(client(mails, letter(500))).result(120) == []
-        sent = flooding.result(60)
+        with flooding(box.ground, seconds=seconds, most=seconds * rate, rate=rate) as flood:
+            assert eventually(lambda: box.proxied() > 1000)
+            assert box.outside(client(mails, letter(500))).result(120) == []
+            assert eventually(lambda: "-201010:" in box.log())  # which holds the last few records
+            sent, took = flood.sent()
         assert box.proxied() > sent / 2
-        assert 1 <= box.log().count("-201010:") <= seconds + 5
-        print(sent, box.proxied())
+        assert box.log().count("-201010:") <= took + 5  # once a second

@@ -15,8 +15,9 @@ from appliance.lab.lab import EXAMPLE
 from appliance.lab.network import CLIENTS, MAPPED_SERVER
 from appliance.lab.wire import Tap
 from tests.e2e.box import Box, box, eventually, smtp, workspace
-from tests.e2e.test_intercept import client, letter, postman, wall
+from tests.e2e.postman import client, letter, postman
 from tests.e2e.test_mail import as_stored, message
+from tests.e2e.wall import wall
 
 pytestmark = pytest.mark.root
 
