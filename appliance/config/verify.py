@@ -242,7 +242,11 @@ def _one_source(parsed: Parsed, static: PolicyStaticStatement, sources: set[IPv4
 
 
 def _services(parsed: Parsed) -> Iterator[Diagnostic]:
-    """``service`` of a manual rule, where it is more than is carried out."""
+    """``service``, where it is more than is carried out."""
+    for rule in translations(parsed.config):
+        if rule.ports is not None and rule.real.prefixlen < 32:
+            line = parsed.lines[rule.line]
+            yield _error(line, "ERROR: service translates a port of one host", _column(line, "service"))
     config, defined = parsed.config, {each.name for each in parsed.config.service_objects}
     for each in config.translations:
         if not isinstance(each, ManualNat) or each.services is None or not defined.issuperset(each.services):
@@ -254,8 +258,7 @@ def _services(parsed: Parsed) -> Iterator[Diagnostic]:
                 "or of two like objects with destination ports"
             )
             line = parsed.lines[each.line]
-            column = next((word.column for word in line.words if word.text.lower() == "service"), 1)
-            yield _error(line, message, column)
+            yield _error(line, message, _column(line, "service"))
 
 
 def _statics(parsed: Parsed) -> Iterator[Diagnostic]:
@@ -295,6 +298,11 @@ def _twice(parsed: Parsed, rules: list[Translation], word: str) -> Iterator[Diag
                 first, later = min(line, other), max(line, other)
                 message = f"ERROR: duplicate of existing static: {word} {IPv4Address(start)} is in line {first}"
                 yield _error(parsed.lines[later], message)
+
+
+def _column(line: Line, keyword: str) -> int:
+    """Where a keyword stands that may be shortened; the line's first word if it doesn't."""
+    return next((word.column for word in line.words if keyword.startswith(word.text.lower())), line.words[0].column)
 
 
 # -- interfaces

@@ -23,7 +23,15 @@ from appliance.config.config import (
     TcpInterceptStatistics,
     Timeouts,
 )
-from appliance.config.nat import GlobalStatement, NatStatement, StaticStatement, Trailer
+from appliance.config.nat import (
+    GlobalStatement,
+    ManualNat,
+    NatStatement,
+    ObjectNat,
+    PolicyStaticStatement,
+    StaticStatement,
+    Trailer,
+)
 from appliance.config.statements.accepted import Section
 from appliance.config.translations import hosts
 from appliance.config.versions import SEED, VERSIONS, named
@@ -278,6 +286,115 @@ def translations(nameifs: list[str], objects: Sequence[NetworkObject]) -> st.Sea
     return found.map(lambda each: (*each[0], *each[1]))
 
 
+SIDES = st.sampled_from([IPv4Network("198.51.100.0/28"), IPv4Network("198.51.100.128/32")])
+OPTIONS = ("dns", "net-to-net", "no-proxy-arp", "route-lookup")
+MANUAL_OPTIONS = (*OPTIONS, "unidirectional", "inactive")
+
+
+@dataclass(frozen=True)
+class Modern:
+    """Translations of 8.3 and what they name."""
+
+    objects: tuple[NetworkObject, ...] = ()
+    services: tuple[ServiceObject, ...] = ()
+    manual: tuple[ManualNat, ...] = ()
+    of_objects: tuple[ObjectNat, ...] = ()
+
+
+def _subnet(base: IPv4Network, number: int, far: bool) -> IPv4Network:
+    """A network as large, of its own: no two rules have an address in common."""
+    address = int(base.network_address) + number * base.num_addresses + (1 << 16 if far else 0)
+    return IPv4Network((address, base.prefixlen))
+
+
+@st.composite
+def modern(draw: st.DrawFn, nameifs: list[str]) -> Modern:
+    """Objects with a translation, and manual rules in both sections."""
+    if len(nameifs) < 2:
+        return Modern()
+    found = Modern(services=SERVED)
+    sides = st.sampled_from([*nameifs, "any"])
+    for number in range(draw(st.integers(0, 3))):
+        between = draw(st.tuples(sides, sides).filter(lambda each: each[0] != each[1]))
+        size = draw(SIDES)
+        real = NetworkObject(f"R{number}", _subnet(size, number, far=False))
+        known = NetworkObject(f"T{number}", _subnet(size, number, far=True))
+        found = replace(found, objects=(*found.objects, real, known))
+        rule = draw(object_nats(real, known, between) | manual_nats(real, known, between))
+        if isinstance(rule, ObjectNat):
+            found = replace(found, of_objects=(*found.of_objects, rule))
+        else:
+            found = replace(found, manual=(*found.manual, rule))
+    return found
+
+
+def _some(words: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(words), max_size=3, unique=True).map(tuple)
+
+
+@st.composite
+def object_nats(draw: st.DrawFn, real: NetworkObject, known: NetworkObject, between: tuple[str, str]) -> ObjectNat:
+    assert isinstance(known.place, IPv4Network)
+    dynamic, one = draw(st.booleans()), known.place.prefixlen == 32
+    to = [known.place.network_address, known.name, *([None] if between[1] != "any" and (dynamic or one) else [])]
+    mapped = draw(st.sampled_from(to))
+    port = draw(st.none() | st.builds(PortMap, st.sampled_from(["tcp", "udp"]), st.integers(1, 99), st.integers(1, 99)))
+    return ObjectNat(
+        real.name,
+        *between,
+        dynamic,
+        mapped,
+        overload=dynamic and mapped is not None and draw(st.booleans()),
+        ports=port if one and not dynamic else None,
+        options=draw(_some(OPTIONS)),
+    )
+
+
+#: One port of a host; the same as another; ports of who is asked.
+SERVED = (
+    ServiceObject("from-25", Service("tcp", Ports("eq", 25, 25))),
+    ServiceObject("from-2525", Service("tcp", Ports("eq", 2525, 2525))),
+    ServiceObject("to-web", Service("tcp", None, Ports("range", 80, 88))),
+)
+
+
+@st.composite
+def manual_nats(draw: st.DrawFn, real: NetworkObject, known: NetworkObject, between: tuple[str, str]) -> ManualNat:
+    dynamic = draw(st.booleans())
+    services = [None, ("to-web", "to-web")]
+    assert isinstance(known.place, IPv4Network)
+    services += [("from-25", "from-2525")] if not dynamic and known.place.prefixlen == 32 else []
+    mapped = draw(st.sampled_from([known.name, real.name, *([None] if dynamic and between[1] != "any" else [])]))
+    return ManualNat(
+        *between,
+        dynamic,
+        real.name,
+        mapped,
+        draw(st.sampled_from([None, (real.name, real.name), (known.name, real.name)])),
+        draw(st.booleans()),
+        draw(_some(MANUAL_OPTIONS)),
+        draw(st.sampled_from(services)),
+        draw(st.just("") | TEXTS),
+    )
+
+
+@st.composite
+def policy_nats(draw: st.DrawFn, nameifs: list[str]) -> tuple[tuple[AccessList, ...], tuple[Any, ...]]:
+    """Translations of 8.2 for some peers alone, and the lists that name them."""
+    if len(nameifs) < 2 or draw(st.booleans()):
+        return (), ()
+    host, net = IPv4Network("198.51.100.200"), IPv4Network("192.0.2.0/24")
+    asked = st.none() | ports(("eq", "lt", "gt", "range"))
+    peers = Ace(True, "ip", host, None, draw(NETWORKS), None)
+    web = Ace(True, draw(st.sampled_from(["tcp", "udp"])), net, None, draw(NETWORKS), draw(asked))
+    between = draw(st.permutations(nameifs).map(lambda each: each[:2]))
+    mapped, prefix = IPv4Address("203.0.113.200"), draw(st.none() | st.just(32))
+    static = PolicyStaticStatement(*between, mapped, "policy-static", prefix)
+    nat = NatStatement(between[0], draw(st.integers(0, 9)), None, "policy-nat")
+    lists = AccessList("policy-static", (peers,)), AccessList("policy-nat", (web,))
+    return lists, (static, nat)
+
+
 @st.composite
 def class_maps(draw: st.DrawFn, lists: tuple[AccessList, ...]) -> tuple[ClassMap, ...]:
     match = st.sampled_from([None, MatchAny(), MatchDefaultInspectionTraffic(), MatchOther(("match dscp ef",))])
@@ -361,6 +478,8 @@ def configs(draw: st.DrawFn) -> Config:
     )
     grouped = draw(groups(objects, service_objects))
     lists = draw(access_lists(Known(objects, service_objects, grouped, tuple(nameifs))))
+    policy_lists, policy_rules = draw(policy_nats(nameifs))
+    translated = draw(modern(nameifs))
     known = draw(regexes())
     expressions = draw(regex_classes(known))
     maps = draw(inspect_maps(known, expressions))
@@ -393,8 +512,8 @@ def configs(draw: st.DrawFn) -> Config:
         accepted=draw(st.sampled_from([(), ACCEPTED])),
         names_shown=draw(st.booleans()),
         names=draw(st.lists(NAMED, max_size=3, unique_by=lambda each: each.name).map(tuple)),
-        objects=objects,
-        service_objects=service_objects,
+        objects=(*objects, *translated.objects),
+        service_objects=(*service_objects, *translated.services),
         groups=grouped,
         inter_interface=draw(st.booleans()),
         intra_interface=draw(st.booleans()),
@@ -403,9 +522,15 @@ def configs(draw: st.DrawFn) -> Config:
         hostname=draw(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True)),
         interfaces=ports_of_ours,
         routes=tuple(routes),
-        access_lists=lists,
+        access_lists=(*lists, *policy_lists),
         access_groups=tuple(applied),
-        translations=draw(translations(nameifs, objects)),
+        translations=(
+            *draw(translations(nameifs, objects)),
+            *policy_rules,
+            *(each for each in translated.manual if not each.after_auto),
+            *translated.of_objects,
+            *(each for each in translated.manual if each.after_auto),
+        ),
         class_maps=classes,
         regexes=known,
         regex_classes=expressions,
