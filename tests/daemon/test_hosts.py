@@ -35,6 +35,8 @@ def test_the_maximum_stays() -> None:
     hosts.leave(end(10), 0)
     hosts.leave(end(11), 0)
     assert hosts.counts() == {"outside": (1, 3)}
+    hosts.enter(end(13), 0)
+    assert hosts.counts() == {"outside": (2, 3)}
 
 
 def test_an_end_without_a_beginning_is_nobodys() -> None:

@@ -962,7 +962,7 @@ MUTANTS = (
         "frozenset({State.CLOSED})",
         OF_SHOW,
     ),
-    Mutant("show conn: M", CONNECTIONS, "not connection.bypass and self._inspected(ends)", "True", OF_SHOW),
+    Mutant("show conn: M", CONNECTIONS, "(inspected and not connection.bypass)", "True", OF_SHOW),
     Mutant(
         "show conn: r and R",
         CONNECTIONS,

@@ -78,6 +78,11 @@ def test_timeouts(state: State, seconds: int) -> None:
     assert states(state)[0].timeout == seconds
 
 
+def test_a_class_has_its_own_timeout() -> None:
+    (shown,) = reports(replace(connection(State.ESTABLISHED), lifetime=7200))
+    assert shown.timeout == 7200
+
+
 def test_a_clock_read_before_the_packet_gives_no_negative_time() -> None:
     shown = Reporter(PLAIN, NOW - 100 * SECOND).report(connection(State.SYN))
     assert (shown.idle, shown.uptime) == (0, 0)

@@ -1,0 +1,800 @@
+"""Mutants of the kernel's program, bpf/: what it reads of a packet, how a connection goes on, which places it takes.
+
+Each is compiled and run; one that the compiler or the verifier refuses is badly made, not caught.
+"""
+
+from __future__ import annotations
+
+from tests.mutants.mutants import Mutant
+
+CONNLIMIT = "bpf/connlimit.bpf.c"
+MACHINE = "bpf/machine.h"
+PARSING = "bpf/parsing.h"
+PLACES = "bpf/places.h"
+
+#: The rules that the model keeps too, frames, and what may fail.
+OF_PROGRAM = ("tests/bpf/test_rules.py", "tests/bpf/test_frames.py", "tests/bpf/test_program.py")
+
+
+def _mutant(rule: str, file: str, old: str, new: str) -> Mutant:
+    return Mutant(f"program: {rule}", file, old, new, OF_PROGRAM)
+
+
+_READING = (
+    _mutant("a fragment at offset 1 is dropped", PARSING, "offset == 1 ? FORBIDDEN : OTHER", "OTHER"),
+    _mutant(
+        "a fragment without the whole header is dropped",
+        PARSING,
+        "return packet->whole ? OTHER : FORBIDDEN;\n\tpacket->saddr",
+        "return OTHER;\n\tpacket->saddr",
+    ),
+    _mutant(
+        "a fragment without all options is dropped",
+        PARSING,
+        "length < headers)\n\t\treturn packet->whole ? OTHER : FORBIDDEN;",
+        "length < headers)\n\t\treturn OTHER;",
+    ),
+    _mutant(
+        "a fragment with a flag that opens or ends is dropped",
+        PARSING,
+        "FLAG_SYN | FLAG_FIN | FLAG_RST)))",
+        "FLAG_SYN)))",
+    ),
+    _mutant("a first fragment of headers alone is dropped", PARSING, "(packet->payload == 0 ||", "("),
+    _mutant(
+        "lengths are the IP header's, not the frame's",
+        PARSING,
+        "ip->tot_len ? ntohs(ip->tot_len) : skb->len - ETH_HLEN",
+        "skb->len - ETH_HLEN",
+    ),
+    _mutant(
+        "IP options are gone over",
+        PARSING,
+        "void *)(long)skb->data + ETH_HLEN + header;",
+        "void *)(long)skb->data + ETH_HLEN + sizeof(*ip);",
+    ),
+    _mutant(
+        "TCP options are no payload",
+        PARSING,
+        "u32 headers = header + (tcp->offset >> 4) * 4;",
+        "u32 headers = header + TCP_HEADER;",
+    ),
+    _mutant(
+        "a SYN with an ACK opens nothing",
+        PARSING,
+        "(FLAG_SYN | FLAG_ACK | FLAG_RST)) == FLAG_SYN;",
+        "(FLAG_SYN | FLAG_RST)) == FLAG_SYN;",
+    ),
+    _mutant(
+        "a SYN with an RST opens nothing",
+        PARSING,
+        "(FLAG_SYN | FLAG_ACK | FLAG_RST)) == FLAG_SYN;",
+        "(FLAG_SYN | FLAG_ACK)) == FLAG_SYN;",
+    ),
+    _mutant(
+        "a SYN with data is not plain",
+        PARSING,
+        "packet->whole && !packet->payload && !(packet->flags & (FLAG_FIN | FLAG_URG))",
+        "packet->whole && !(packet->flags & (FLAG_FIN | FLAG_URG))",
+    ),
+    _mutant(
+        "a SYN with a FIN is not plain",
+        PARSING,
+        "!(packet->flags & (FLAG_FIN | FLAG_URG))",
+        "!(packet->flags & FLAG_URG)",
+    ),
+    _mutant(
+        "a pure ACK has no URG",
+        PARSING,
+        "FLAG_ACK | FLAG_URG);\n\treturn flags == FLAG_ACK &&",
+        "FLAG_ACK);\n\treturn flags == FLAG_ACK &&",
+    ),
+    _mutant(
+        "a pure ACK has no payload",
+        PARSING,
+        "flags == FLAG_ACK && packet->whole && !packet->payload",
+        "flags == FLAG_ACK && packet->whole",
+    ),
+    _mutant(
+        "a FIN acknowledges no cookie",
+        PARSING,
+        "(FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK)) == FLAG_ACK;",
+        "(FLAG_SYN | FLAG_RST | FLAG_ACK)) == FLAG_ACK;",
+    ),
+    _mutant("sequence numbers wrap", PARSING, "return (s32)(of - than);", "return of < than ? -1 : of > than;"),
+)
+
+_HANDSHAKE = (
+    _mutant(
+        "half-open until the client's ACK", MACHINE, "return state == SYN || state == SYN_ACK;", "return state == SYN;"
+    ),
+    _mutant(
+        "a SYN again changes nothing",
+        MACHINE,
+        "if (conn->next[CLIENT] != packet->seq + 1 || packet->proxied) {",
+        "if (packet->seq || packet->proxied) {",
+    ),
+    _mutant(
+        "another SYN begins the handshake anew",
+        MACHINE,
+        "if (conn->next[CLIENT] != packet->seq + 1 || packet->proxied) {",
+        "if (packet->proxied) {",
+    ),
+    _mutant(
+        "the last cookie holds",
+        MACHINE,
+        "conn->next[SERVER] = 1;\n\t\tconn->delta = packet->ack;",
+        "conn->next[SERVER] = 1;",
+    ),
+    _mutant(
+        "a SYN-ACK of another SYN is none",
+        MACHINE,
+        "embryonic(conn->state) && packet->ack == conn->next[CLIENT]) {",
+        "embryonic(conn->state)) {",
+    ),
+    _mutant(
+        "a SYN-ACK is the server's", MACHINE, "if (side == SERVER && syn_ack && embryonic", "if (syn_ack && embryonic"
+    ),
+    _mutant(
+        "the SYN-ACK's number is recorded",
+        MACHINE,
+        "\t\tconn->next[SERVER] = packet->seq + 1;\n\t\tconn->acked[CLIENT]",
+        "\t\tconn->acked[CLIENT]",
+    ),
+    _mutant(
+        "only the ACK of the server's number establishes",
+        MACHINE,
+        "packet->flags & FLAG_ACK && packet->ack == conn->next[SERVER])",
+        "packet->flags & FLAG_ACK)",
+    ),
+    _mutant(
+        "no ACK before the SYN-ACK establishes",
+        MACHINE,
+        "if (side == CLIENT && conn->state == SYN_ACK &&",
+        "if (side == CLIENT && embryonic(conn->state) &&",
+    ),
+    _mutant(
+        "the server's ACK does not establish",
+        MACHINE,
+        "if (side == CLIENT && conn->state == SYN_ACK &&",
+        "if (conn->state == SYN_ACK &&",
+    ),
+    _mutant(
+        "a number without an ACK flag establishes nothing",
+        MACHINE,
+        "packet->flags & FLAG_ACK && packet->ack == conn->next[SERVER])",
+        "packet->ack == conn->next[SERVER])",
+    ),
+    _mutant(
+        "octets of a half-open connection are not counted",
+        MACHINE,
+        "\tif (embryonic(conn->state))\n\t\treturn GOES_ON;\n\treturn book_data",
+        "\treturn book_data",
+    ),
+    _mutant(
+        "a half-open place comes back with the handshake's end",
+        CONNLIMIT,
+        "give_back(&holding, 0, 1);\n\t\twas.state = state;",
+        "was.state = state;",
+    ),
+    _mutant(
+        "a connection of both ends' SYNs is refused",
+        CONNLIMIT,
+        "if (side == SERVER) /* towards a client that has opened this very connection */\n\t\t\treturn DROP;",
+        "if (side == SERVER)\n\t\t\treturn PASS;",
+    ),
+    _mutant(
+        "the server's SYN does not leave either",
+        CONNLIMIT,
+        "\tif (opens(packet))\n\t\treturn DROP;\n\tif (conn->state == DEAD) {\n\t\tif (lets_go(packet))\n\t\t\tbury",
+        "\tif (conn->state == DEAD) {\n\t\tif (lets_go(packet))\n\t\t\tbury",
+    ),
+    _mutant(
+        "the client's SYN again is skipped",
+        CONNLIMIT,
+        "\tif (plain_syn(packet))\n\t\t*allowed = MARK_SKIP;\n\tif (state == WAITING",
+        "\tif (state == WAITING",
+    ),
+)
+
+_END = (
+    _mutant("one FIN is half a close", MACHINE, "conn->state == ESTABLISHED ? HALF_CLOSED : CLOSING", "CLOSING"),
+    _mutant("a FIN again is one FIN", MACHINE, " && !(conn->flags & FIN_FROM << side)) {", ") {"),
+    _mutant(
+        "the client acknowledges the server's FIN", MACHINE, "conn->acked[CLIENT] == conn->next[SERVER] &&\n\t    ", ""
+    ),
+    _mutant(
+        "the server acknowledges the client's FIN",
+        MACHINE,
+        " &&\n\t    conn->acked[SERVER] == conn->next[CLIENT])",
+        ")",
+    ),
+    _mutant("acknowledgments do not go back", MACHINE, "ahead(packet->ack, conn->acked[side]) > 0 &&\n\t    ", ""),
+    _mutant("nothing unsent is acknowledged", MACHINE, " &&\n\t    ahead(conn->next[!side], packet->ack) >= 0)", ")"),
+    _mutant("octets are added up", MACHINE, "conn->octets += packet->payload;", "conn->octets = packet->payload;"),
+    _mutant("who has sent data is known", MACHINE, "conn->flags |= DATA_FROM << side;", ";"),
+    _mutant(
+        "what is sent again moves no number",
+        MACHINE,
+        "if (end != packet->seq && ahead(end, conn->next[side]) > 0 &&",
+        "if (end != packet->seq &&",
+    ),
+    _mutant("an overtaking ACK moves no number", MACHINE, "if (end != packet->seq && ahead", "if (ahead"),
+    _mutant("octets behind a FIN are stopped", CONNLIMIT, "if (was.state == DEAD || beyond)", "if (was.state == DEAD)"),
+    _mutant(
+        "octets before a FIN may come again",
+        MACHINE,
+        "ahead(packet->seq + packet->payload + 1, conn->next[side]) > 0;",
+        "ahead(packet->seq + packet->payload + 1, conn->next[side]) >= 0;",
+    ),
+    _mutant(
+        "a reset ends at the expected number alone",
+        MACHINE,
+        "return packet->seq == conn->next[side] || packet->seq == conn->acked[!side];",
+        "return packet->seq != 0;",
+    ),
+    _mutant("a reset at what the peer expects is obeyed", MACHINE, " || packet->seq == conn->acked[!side];", ";"),
+    _mutant(
+        "a reset behind all that was sent is obeyed", MACHINE, "return packet->seq == conn->next[side] || ", "return "
+    ),
+    _mutant(
+        "a reset with its FIN's own number is obeyed",
+        MACHINE,
+        "packet->seq + 1 == conn->next[side])\n\t\treturn 1;",
+        "packet->seq + 1 == conn->next[side])\n\t\treturn 0;",
+    ),
+    _mutant(
+        "a server refuses with the client's number",
+        MACHINE,
+        "return packet->flags & FLAG_ACK && packet->ack == conn->next[CLIENT];",
+        "return packet->flags & FLAG_ACK;",
+    ),
+    _mutant(
+        "a reset is its sender's",
+        MACHINE,
+        "side == CLIENT ? RESET_BY_CLIENT : RESET_BY_SERVER",
+        "side == SERVER ? RESET_BY_CLIENT : RESET_BY_SERVER",
+    ),
+    _mutant(
+        "a reset is booked at egress",
+        CONNLIMIT,
+        "\tif (side == CLIENT)\n\t\tpacket->ack -= conn->delta;",
+        "\tif (packet->flags & FLAG_RST)\n\t\treturn follow(conn, at, packet, side, clock(set));\n"
+        "\tif (side == CLIENT)\n\t\tpacket->ack -= conn->delta;",
+    ),
+    _mutant(
+        "a connection that ended gives its place back",
+        CONNLIMIT,
+        "\tif (ending)\n\t\tfinish(&at->key, &was, 1, ending, now);",
+        "\tif (ending)\n\t\tfinish(&at->key, &was, 0, ending, now);",
+    ),
+    _mutant(
+        "a SYN replaces a closing connection",
+        CONNLIMIT,
+        "\tcase CLOSING:\n\tcase DEAD:\n\t\treturn replace",
+        "\tcase DEAD:\n\t\treturn replace",
+    ),
+    _mutant(
+        "a SYN replaces a dead connection",
+        CONNLIMIT,
+        "\tcase CLOSING:\n\tcase DEAD:\n\t\treturn replace",
+        "\tcase CLOSING:\n\t\treturn replace",
+    ),
+    _mutant(
+        "what replaces is half-open again", CONNLIMIT, "\tgive_back(&holding, 0, -1);", "\tgive_back(&holding, 0, 0);"
+    ),
+    _mutant("what is replaced is told of", CONNLIMIT, "if (from != DEAD) /* of which", "if (from == DEAD) /* of which"),
+    _mutant(
+        "what replaces is told of",
+        CONNLIMIT,
+        "emit_torn_down(&at->key, &was, REPLACED, now);\n\temit_built(at, was.number, now);",
+        "emit_torn_down(&at->key, &was, REPLACED, now);",
+    ),
+    _mutant(
+        "what replaces keeps its client's place",
+        CONNLIMIT,
+        "was.flags & (CLIENT_HIGH | PER_CLIENT)",
+        "was.flags & CLIENT_HIGH",
+    ),
+)
+
+_LIMITS = (
+    _mutant("max_conns admits no one more", PLACES, "if (most && total >= most &&", "if (most && total > most &&"),
+    _mutant(
+        "the embryonic limit admits no one more",
+        PLACES,
+        "most_half_open && half_open >= most_half_open",
+        "most_half_open && half_open > most_half_open",
+    ),
+    _mutant("0 is no limit of connections", PLACES, "if (most && total >= most", "if (total >= most"),
+    _mutant("0 is no limit of half-open ones", PLACES, "if (most_half_open && half_open", "if (half_open"),
+    _mutant(
+        "a limit of all goes before one of half-open ones",
+        PLACES,
+        "half_open >= most_half_open && known == ADMITTED",
+        "half_open >= most_half_open",
+    ),
+    _mutant("a client's limit is told as such", PLACES, "of_client ? CLIENT_MAX : MAX_CONNS", "MAX_CONNS"),
+    _mutant(
+        "a client's embryonic limit is told as such", PLACES, "of_client ? CLIENT_EMBRYONIC : EMBRYONIC", "EMBRYONIC"
+    ),
+    _mutant(
+        "a client's embryonic limit intercepts",
+        PLACES,
+        "return refusal == EMBRYONIC || refusal == CLIENT_EMBRYONIC;",
+        "return refusal == EMBRYONIC;",
+    ),
+    _mutant(
+        "max_conns is asked at egress",
+        CONNLIMIT,
+        "judge(found, count->total, 0, limit->max_conns, 0, 0, 0);",
+        "judge(found, count->total, 0, 0, 0, 0, 0);",
+    ),
+    _mutant(
+        "a class's limits are asked at egress",
+        CONNLIMIT,
+        "judge(found, share->total, 0, most, 0, scope == FROM_CLIENT, 1);",
+        "judge(found, share->total, 0, 0, 0, scope == FROM_CLIENT, 1);",
+    ),
+    _mutant(
+        "the embryonic limit is not asked at egress",
+        CONNLIMIT,
+        "judge(found, count->total, 0, limit->max_conns, 0, 0, 0);",
+        "judge(found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic, 0, 0);",
+    ),
+    _mutant("egress counts at the static", CONNLIMIT, "\t\tcount->total++;\n", ""),
+    _mutant("egress counts half-open ones at the static", CONNLIMIT, "\t\tcount->embryonic++;\n", ""),
+    _mutant("egress counts in the class", CONNLIMIT, "\t\tshare->total++;\n", ""),
+    _mutant("egress counts half-open ones in the class", CONNLIMIT, "\t\tshare->embryonic++;\n", ""),
+    _mutant(
+        "ingress takes no place",
+        CONNLIMIT,
+        "\tsurvey(at, &found);\n\tif (found.refusal == ADMITTED)",
+        "\tsurvey(at, &found);\n\ttake_static(at->number, &found);\n\tif (found.refusal == ADMITTED)",
+    ),
+    _mutant(
+        "ingress asks the static",
+        CONNLIMIT,
+        "judge(found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic, 0, 0);",
+        ";",
+    ),
+    _mutant(
+        "ingress asks the server's places in the class",
+        CONNLIMIT,
+        "look_at_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, klass->max_embryonic, found);",
+        ";",
+    ),
+    _mutant(
+        "ingress asks the client's places in the class",
+        CONNLIMIT,
+        "look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, klass->client_embryonic, found);",
+        ";",
+    ),
+    _mutant(
+        "each client has its own places",
+        CONNLIMIT,
+        "take_share(at->klass, FROM_CLIENT, at->sender.address,",
+        "take_share(at->klass, FROM_CLIENT, at->receiver.address,",
+    ),
+    _mutant(
+        "clients are counted where a class asks",
+        CONNLIMIT,
+        "if (!(klass->client_max | klass->client_embryonic))",
+        "if (!klass->client_max)",
+    ),
+    _mutant("a place of one limit goes back when another refuses", CONNLIMIT, "\tgive_back(&so_far, 1, 1);\n", ""),
+    _mutant(
+        "a server's place goes back when its client's is refused", CONNLIMIT, "\t\tso_far.klass = at->klass;\n", ""
+    ),
+    _mutant("a static's place goes back", CONNLIMIT, "\tcount->total -= total;\n", ""),
+    _mutant("a static's half-open place goes back", CONNLIMIT, "\tcount->embryonic -= half_open;\n", ""),
+    _mutant("a class's place goes back", CONNLIMIT, "\t\tshare->total -= total;\n", ""),
+    _mutant(
+        "a client's place goes back",
+        CONNLIMIT,
+        "\tif (of->client)\n\t\tgive_back_share",
+        "\tif (0)\n\t\tgive_back_share",
+    ),
+    _mutant("who has no place is no row", CONNLIMIT, "\tif (last)\n\t\tshares.delete(&key);", ""),
+    _mutant(
+        "a full table takes no place",
+        CONNLIMIT,
+        "\t\tgive_back(&holding, 1, 1);\n\t\tif (error == -EEXIST)",
+        "\t\tif (error == -EEXIST)",
+    ),
+    _mutant(
+        "a full table refuses",
+        CONNLIMIT,
+        "\t\tfound.refusal = NO_ROOM;\n\t\treturn turn_away(at, packet, &found, now);\n\t}\n\temit_built",
+        "\t\treturn PASS;\n\t}\n\temit_built",
+    ),
+    _mutant("a full table is told of", CONNLIMIT, "__sync_fetch_and_add(&total->table_full, 1);", ";"),
+    _mutant(
+        "refusals are counted by limit",
+        CONNLIMIT,
+        "which == MAX_CONNS ? &count->refused_max : &count->refused_embryonic",
+        "which != MAX_CONNS ? &count->refused_max : &count->refused_embryonic",
+    ),
+    _mutant(
+        "of refusals one a second is told",
+        CONNLIMIT,
+        "return tick + SECOND - told >= 2 * SECOND;",
+        "return tick != told + SECOND * 1000;",
+    ),
+    _mutant(
+        "which limit was told of is known by limit",
+        CONNLIMIT,
+        "told = &count->told[which];",
+        "told = &count->told[ADMITTED];",
+    ),
+    _mutant(
+        "a refused SYN is dropped",
+        CONNLIMIT,
+        "packet->ack + 1, packet->seq + 1, now);\n\treturn DROP;",
+        "packet->ack + 1, packet->seq + 1, now);\n\treturn PASS;",
+    ),
+    _mutant("a line that denies leads on", CONNLIMIT, "row = rule->otherwise;", "row++;"),
+    _mutant(
+        "the first line met decides",
+        CONNLIMIT,
+        "\t\tif (rule->klass)\n\t\t\treturn rule->klass;\n",
+        "\t\tif (rule->klass && row + 1 >= set->last_rule)\n\t\t\treturn rule->klass;\n",
+    ),
+    _mutant("a line asks for the source", PLACES, "((at->sender.address & rule->source_mask) ^ rule->source) |\n", ""),
+    _mutant(
+        "a line asks for the destination",
+        PLACES,
+        "((at->receiver.address & rule->destination_mask) ^ rule->destination) |\n",
+        "",
+    ),
+    _mutant(
+        "a line asks for the source port",
+        PLACES,
+        "outside(at->sender.port, rule->source_ports, rule->source_but) |\n",
+        "",
+    ),
+    _mutant("a span of ports has its last one", PLACES, "(ports[1] - number)) >> 31", "(ports[1] - number - 1)) >> 31"),
+    _mutant("all ports but these", PLACES, ">> 31 ^ but;", ">> 31;"),
+    _mutant(
+        "an interface's policy is of what crosses it",
+        PLACES,
+        "any(rule->ifindex ^ at->in) & any(rule->ifindex ^ at->out)",
+        "any(rule->ifindex ^ at->in)",
+    ),
+    _mutant(
+        "a pool's last address is in it",
+        PLACES,
+        "(u64)(veil->last - veil->first) -",
+        "(u64)(veil->last - veil->first - 1) -",
+    ),
+    _mutant("what a pool stands for has no entry", CONNLIMIT, "\tif (!face && veiled(at, set))\n\t\treturn 0;\n", ""),
+    _mutant(
+        "an interface without a name is not ours",
+        CONNLIMIT,
+        "if (in ? !interfaces.lookup(&in) : !packet->proxied)",
+        "if (in ? 0 : !packet->proxied)",
+    ),
+    _mutant(
+        "the firewall's own connections are not counted",
+        CONNLIMIT,
+        "if (in ? !interfaces.lookup(&in) : !packet->proxied)",
+        "if (in ? !interfaces.lookup(&in) : 0)",
+    ),
+    _mutant(
+        "a SYN-ACK to nobody is dropped where there are limits",
+        CONNLIMIT,
+        "limit->max_conns | limit->max_embryonic);",
+        "limit->max_conns);",
+    ),
+    _mutant(
+        "where nothing is limited a SYN-ACK to nobody passes",
+        CONNLIMIT,
+        "return row && limit && (set->first_rule < set->last_rule ||",
+        "return row && limit && (set->first_rule <= set->last_rule ||",
+    ),
+)
+
+_INTERCEPT = (
+    _mutant(
+        "at the embryonic limit SYNs are intercepted",
+        CONNLIMIT,
+        "if (!half_open_limit(found.refusal) || !plain_syn(packet))\n\t\treturn DROP;",
+        "if (found.refusal)\n\t\treturn DROP;",
+    ),
+    _mutant(
+        "at max_conns SYNs are not intercepted",
+        CONNLIMIT,
+        "if (!half_open_limit(found.refusal) || !plain_syn(packet))",
+        "if (!plain_syn(packet))",
+    ),
+    _mutant(
+        "only a plain SYN is intercepted",
+        CONNLIMIT,
+        "if (!half_open_limit(found.refusal) || !plain_syn(packet))",
+        "if (!half_open_limit(found.refusal))",
+    ),
+    _mutant(
+        "a SYN that nobody answered goes no further",
+        CONNLIMIT,
+        "\tif (!packet->proxied && (skb->mark & MARK_DISPOSITION) == MARK_INTERCEPT)\n\t\treturn DROP;",
+        "\tif (0)\n\t\treturn DROP;",
+    ),
+    _mutant(
+        "what SYNPROXY has begun, it ends",
+        CONNLIMIT,
+        "conn->flags & INTERCEPTED && embryonic(state) && plain_syn(packet))",
+        "0)",
+    ),
+    _mutant(
+        "only what SYNPROXY has begun is its own",
+        CONNLIMIT,
+        "mine = conn->tag == (u8)at->hash && conn->flags & INTERCEPTED &&",
+        "mine = conn->tag == (u8)at->hash &&",
+    ),
+    _mutant(
+        "SYNPROXY's ACK has the client's number",
+        CONNLIMIT,
+        "embryonic(conn->state) &&\n\t       packet->seq == conn->next[CLIENT];",
+        "embryonic(conn->state);",
+    ),
+    _mutant(
+        "the server's number makes the difference",
+        CONNLIMIT,
+        "conn->delta -= packet->ack - 1;",
+        "conn->delta -= packet->ack;",
+    ),
+    _mutant(
+        "SYNPROXY's ACK gives the half-open place back",
+        CONNLIMIT,
+        "\tif (mine)\n\t\tgive_back(&holding, 0, 1);",
+        "\tif (0)\n\t\tgive_back(&holding, 0, 1);",
+    ),
+    _mutant("a client's acknowledgments at ingress are the cookie's", CONNLIMIT, "packet->ack -= conn->delta;", ";"),
+    _mutant("the server's numbers at egress are the cookie's", CONNLIMIT, "packet->seq -= conn->delta;", ";"),
+    _mutant("a reset to an intercepted client is renumbered", CONNLIMIT, "\t\t\trenumber(skb, conn, packet);\n", ""),
+    _mutant(
+        "a renumbered reset has its checksum",
+        CONNLIMIT,
+        "\tbpf_l4_csum_replace(skb, packet->header + offsetof(struct tcp_header, checksum), was, is, sizeof(is));\n",
+        "",
+    ),
+    _mutant("a renumbered reset ends its connection", CONNLIMIT, "\t\t\tpacket->seq = conn->next[SERVER];\n", ""),
+    _mutant(
+        "a client without a place is told",
+        CONNLIMIT,
+        "\tif (packet->proxied)\n\t\temit_numbers(STRANDED",
+        "\tif (0)\n\t\temit_numbers(STRANDED",
+    ),
+    _mutant(
+        "SYNPROXY's SYN does not wait",
+        CONNLIMIT,
+        "if (!packet->proxied && found.refusal < NO_ROOM) {",
+        "if (found.refusal < NO_ROOM) {",
+    ),
+    _mutant(
+        "a cookie that comes back to no place is marked",
+        CONNLIMIT,
+        "\t\tif (full(at))\n\t\t\t*allowed = MARK_FULL;",
+        "",
+    ),
+    _mutant(
+        "nobody is full where nobody is intercepted",
+        CONNLIMIT,
+        "return survey(at, &found) && found.refusal",
+        "survey(at, &found);\n\treturn found.refusal",
+    ),
+    _mutant(
+        "an embryonic limit is no reason to be full",
+        CONNLIMIT,
+        "found.refusal != ADMITTED && !half_open_limit(found.refusal);\n",
+        "found.refusal != ADMITTED;\n",
+    ),
+    _mutant(
+        "the server's answer in vain is told to the client",
+        CONNLIMIT,
+        "kind = order == KILL ? 0 : STRANDED;",
+        "kind = 0;",
+    ),
+)
+
+_WAITING = (
+    _mutant("who finds no place at egress waits", CONNLIMIT, "\t\t\tfresh.state = WAITING;\n", ""),
+    _mutant("a waiting SYN takes its place at ingress", CONNLIMIT, "if (state == WAITING && at->named) {", "if (0) {"),
+    _mutant(
+        "a waiting SYN takes its place at egress",
+        CONNLIMIT,
+        "\tcase WAITING:\n\t\treturn admit_waiting(conn, at, packet, now);\n",
+        "\tcase WAITING:\n\t\treturn DROP;\n",
+    ),
+    _mutant(
+        "a waiting SYN takes a place by its static",
+        CONNLIMIT,
+        "\t\t\tconn->number = at->number;\n",
+        "\t\t\tconn->number = 0;\n",
+    ),
+    _mutant("a waiting SYN takes a place by its class", CONNLIMIT, "\t\t\tconn->klass = at->klass;\n", ""),
+    _mutant(
+        "what waited holds nothing",
+        CONNLIMIT,
+        "\tif (was->state != WAITING) {\n\t\tstruct holding holding",
+        "\tif (was) {\n\t\tstruct holding holding",
+    ),
+    _mutant(
+        "what waited is no connection that ends",
+        CONNLIMIT,
+        "if (was->state != WAITING && was->state != DEAD)",
+        "if (was->state != DEAD)",
+    ),
+    _mutant(
+        "what waits cannot be dead", CONNLIMIT, "done = state != DEAD && state != WAITING;", "done = state != DEAD;"
+    ),
+)
+
+_DEAD = (
+    _mutant("a dead connection holds its place", CONNLIMIT, "finish(key, &was, order != KILL,", "finish(key, &was, 1,"),
+    _mutant(
+        "a killed half-open connection is half-open no more",
+        CONNLIMIT,
+        "give_back(&holding, gone, embryonic(was->state));",
+        "give_back(&holding, gone, gone && embryonic(was->state));",
+    ),
+    _mutant(
+        "nothing of a dead connection arrives",
+        CONNLIMIT,
+        "bury(conn, at, clock(set));\n\t\treturn DROP;",
+        "bury(conn, at, clock(set));\n\t\treturn PASS;",
+    ),
+    _mutant(
+        "the client does not give a dead place back",
+        CONNLIMIT,
+        "if (side == SERVER && lets_go(packet))",
+        "if (lets_go(packet))",
+    ),
+    _mutant("the server gives a dead place back", CONNLIMIT, "if (side == SERVER && lets_go(packet))", "if (0)"),
+    _mutant(
+        "a FIN lets go too",
+        MACHINE,
+        "return packet->flags & (FLAG_FIN | FLAG_RST);\n}\n\n#endif",
+        "return packet->flags & FLAG_RST;\n}\n\n#endif",
+    ),
+    _mutant(
+        "a reset lets go too",
+        MACHINE,
+        "return packet->flags & (FLAG_FIN | FLAG_RST);\n}\n\n#endif",
+        "return packet->flags & FLAG_FIN;\n}\n\n#endif",
+    ),
+    _mutant(
+        "our own reset to the server gives a dead place back",
+        CONNLIMIT,
+        "\tif (conn->state == DEAD && lets_go(packet))\n\t\tbury(conn, at, now);\n\treturn PASS;",
+        "\treturn PASS;",
+    ),
+    _mutant(
+        "what is dead was told of",
+        CONNLIMIT,
+        "if (was->state != WAITING && was->state != DEAD)",
+        "if (was->state != WAITING)",
+    ),
+    _mutant("killed once", CONNLIMIT, "done = state != DEAD && state != WAITING;", "done = state != WAITING;"),
+)
+
+_TIME = (
+    _mutant(
+        "a half-open connection's time is from its SYN",
+        CONNLIMIT,
+        "embryonic(state) ? conn->started : conn->last",
+        "conn->last",
+    ),
+    _mutant(
+        "an established connection's time is from its last packet",
+        CONNLIMIT,
+        "embryonic(state) ? conn->started : conn->last",
+        "conn->started",
+    ),
+    _mutant(
+        "a packet is the last one",
+        MACHINE,
+        "\tconn->last = now;\n\tif (packet->flags & FLAG_RST) {",
+        "\tif (packet->flags & FLAG_RST) {",
+    ),
+    _mutant("a class has its own times", CONNLIMIT, "klass->timeout[conn->state % STATES] ?: timeout", "timeout"),
+    _mutant(
+        "where a class says nothing the times are everyone's",
+        CONNLIMIT,
+        "klass->timeout[conn->state % STATES] ?: timeout",
+        "klass->timeout[conn->state % STATES]",
+    ),
+    _mutant(
+        "a half-open connection times out as one",
+        MACHINE,
+        "\tif (embryonic(state))\n\t\treturn SYN_TIMEOUT;",
+        "\tif (embryonic(state))\n\t\treturn IDLE_TIMEOUT;",
+    ),
+    _mutant(
+        "a half-closed connection times out as one",
+        MACHINE,
+        "state == ESTABLISHED ? IDLE_TIMEOUT : FIN_TIMEOUT",
+        "IDLE_TIMEOUT",
+    ),
+    _mutant("a class may reset what was idle", CONNLIMIT, "order == SWEEP && state == ESTABLISHED && resets", "0"),
+    _mutant(
+        "what is cleared is not reset",
+        CONNLIMIT,
+        "order == SWEEP && state == ESTABLISHED && resets",
+        "state == ESTABLISHED && resets",
+    ),
+    _mutant(
+        "what was half-open is not reset",
+        CONNLIMIT,
+        "order == SWEEP && state == ESTABLISHED && resets",
+        "order == SWEEP && resets",
+    ),
+    _mutant(
+        "a reset of what was idle has the client's number",
+        CONNLIMIT,
+        "seq = was.next[SERVER] + was.delta;",
+        "seq = was.next[CLIENT];",
+    ),
+    _mutant("clear waits for no time", CONNLIMIT, "done = order == CLEAR ||", "done ="),
+    _mutant("clear is told as such", CONNLIMIT, "order == CLEAR ? CLEARED : expiry(state)", "expiry(state)"),
+)
+
+_MARKS = (
+    _mutant(
+        "foreign bits of the mark stay", CONNLIMIT, "u32 word = (skb->mark & ~MARK_OURS) | ours;", "u32 word = ours;"
+    ),
+    _mutant(
+        "a mark from outside is no permission",
+        CONNLIMIT,
+        "u32 word = (skb->mark & ~MARK_OURS) | ours;",
+        "u32 word = skb->mark | ours;",
+    ),
+    _mutant("a SYN-ACK is never skipped", MACHINE, "!packet->whole || packet->flags & FLAG_SYN)", "!packet->whole)"),
+    _mutant("a fragment is never skipped", MACHINE, "state > CLOSING || !packet->whole ||", "state > CLOSING ||"),
+    _mutant(
+        "a half-open connection's packets are not skipped", MACHINE, "if (state < SYN_ACK ||", "if (state < SYN ||"
+    ),
+    _mutant(
+        "one pure ACK in 64 KiB is queued",
+        MACHINE,
+        "return conn->flags & BYPASS || (pure_ack(packet) && same);",
+        "return conn->flags & BYPASS || pure_ack(packet);",
+    ),
+    _mutant("data is queued", MACHINE, "(pure_ack(packet) && same);", "same;"),
+    _mutant("a released connection is skipped", MACHINE, "return conn->flags & BYPASS || (", "return ("),
+    _mutant(
+        "an end out of turn is queued",
+        MACHINE,
+        "conn->state < ESTABLISHED || packet->seq != conn->next[side])",
+        "conn->state < ESTABLISHED)",
+    ),
+    _mutant(
+        "an end with data is queued",
+        MACHINE,
+        "if (packet->payload || conn->state < ESTABLISHED",
+        "if (conn->state < ESTABLISHED",
+    ),
+    _mutant(
+        "an end with URG is queued",
+        MACHINE,
+        "FLAG_RST | FLAG_ACK | FLAG_URG);\n\n\tif (packet->payload",
+        "FLAG_RST | FLAG_ACK);\n\n\tif (packet->payload",
+    ),
+    _mutant("a FIN that acknowledges much is queued", MACHINE, "(same || packet->flags & FLAG_RST);", "1;"),
+    _mutant("another connection on a released tuple is inspected", MACHINE, "\t\tconn->flags &= ~BYPASS;", "\t\t;"),
+    _mutant(
+        "both directions have one worker",
+        PLACES,
+        "u32 sum = spread(one) + spread(other);",
+        "u32 sum = spread(one) - spread(other);",
+    ),
+    _mutant("workers get equal shares", PLACES, "return sum ^ sum >> 16;", "return (sum ^ sum >> 16) & ~1u;"),
+    _mutant(
+        "an end called by another address is another's",
+        CONNLIMIT,
+        "(sender(conn, at) == CLIENT && conn->number != at->named)",
+        "0",
+    ),
+)
+
+PROGRAM = (*_READING, *_HANDSHAKE, *_END, *_LIMITS, *_INTERCEPT, *_WAITING, *_DEAD, *_TIME, *_MARKS)
