@@ -299,7 +299,7 @@ class ReplyLines:
             facts.append(EhloParameter(self._stalled, offset, len(text), starttls=keyword == b"STARTTLS", whole=False))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def _offer(rest: bytes) -> tuple[tuple[tuple[str, int, int, bool], ...], bool] | None:
     """The parameters in the lines behind the first of a reply to EHLO, and whether PIPELINING is one of them.
 

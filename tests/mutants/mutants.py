@@ -96,8 +96,8 @@ OF_LANGUAGE = ("tests/config/test_golden.py", "tests/iptables/test_rules.py")
 
 MUTANTS = (
     # --- row 1: the greeting ------------------------------------------------------------------------------------
-    Mutant("1: 2 and 0 stay", INSPECTOR, 'octet if octet in b"20"', 'octet if octet in b"2"', OF_REPLIES),
-    Mutant("1: mask-banner all", INSPECTOR, 'Banner.ALL: b"*" * 256', "Banner.ALL: bytes(range(256))", OF_REPLIES),
+    Mutant("1: 2 and 0 stay", PLAN, 'octet if octet in b"20"', 'octet if octet in b"2"', OF_REPLIES),
+    Mutant("1: mask-banner all", PLAN, 'Banner.ALL: b"*" * 256', "Banner.ALL: bytes(range(256))", OF_REPLIES),
     Mutant(
         "1: a refusal passes",
         REPLIES,
@@ -112,11 +112,13 @@ MUTANTS = (
         "2: only a 2xx", REPLIES, 'elif code // 100 == 2 and oldest == "EHLO":', 'elif oldest == "EHLO":', OF_REPLIES
     ),
     Mutant("2: any 2xx", REPLIES, "elif code // 100 == 2 and oldest", "elif code == 250 and oldest", OF_REPLIES),
-    Mutant("2: mixed codes", REPLIES, " and self._code == _USUAL and", " and", OF_REPLIES),
+    Mutant("2: mixed codes", REPLIES, " or self._code != _USUAL or", " or", OF_REPLIES),
+    Mutant("2: a usual reply's codes", REPLIES, '_MORE_LINES = b"250-"', '_MORE_LINES = b"25"', OF_REPLIES),
+    Mutant("2: a bare CR in a usual first line", REPLIES, ' and b"\\r" not in text:', ":", OF_REPLIES),
     Mutant("2: a bare CR in a line", REPLIES, 'if b"\\r" in text:\n', "if False:\n", OF_REPLIES),
     Mutant("2: a bare CR in the first line", REPLIES, "if run.start():", "if False:", OF_REPLIES),
     Mutant("2: a CR that may be bare", REPLIES, "self._held = held[len(text) :]", "pass", OF_REPLIES),
-    Mutant("mail-relay: a dot behind the domain", INSPECTOR, '.removesuffix(b".")', "", OF_CRITERIA),
+    Mutant("mail-relay: a dot behind the domain", PLAN, '.removesuffix(b".")', "", OF_CRITERIA),
     Mutant("2: the known", COMMANDS, 'b"VRFY": "vrfy",', 'b"CHUNKING": "vrfy",', OF_REPLIES),
     Mutant(
         "2: the first line",
@@ -171,9 +173,9 @@ MUTANTS = (
     Mutant("§2: octets of a line", REPLIES, "LINE = 1024\n", "LINE = 1025\n", OF_REPLIES),
     Mutant("§2: octets of a reply", REPLIES, "REPLY = 65536\n", "REPLY = 65537\n", OF_REPLIES),
     Mutant("§2: lines of a reply", REPLIES, "LINES = 100\n", "LINES = 101\n", OF_REPLIES),
-    Mutant("§2: a usual line's octets", REPLIES, "if length >= LINE or", "if", OF_REPLIES),
-    Mutant("§2: a usual reply's octets", REPLIES, " or read > REPLY or", " or", OF_REPLIES),
-    Mutant("§2: a usual reply's lines", REPLIES, " or self._lines >= LINES or", " or", OF_REPLIES),
+    Mutant("§2: a usual first line's octets", REPLIES, " and len(line) < LINE and", " and", OF_REPLIES),
+    Mutant("§2: a usual reply's octets", REPLIES, " or len(rest) > LINE or", " or", OF_REPLIES),
+    Mutant("§2: a usual reply's lines", REPLIES, "if nothing or len(lines) >= LINES:", "if nothing:", OF_REPLIES),
     # --- row 3: unsupported verbs -------------------------------------------------------------------------------
     Mutant("3: fifteen verbs", COMMANDS, 'RFC1985 = (Verb("ETRN"),)', "RFC1985 = ()", OF_COMMANDS),
     Mutant(
@@ -354,7 +356,9 @@ MUTANTS = (
     # --- row 10: BDAT -------------------------------------------------------------------------------------------
     Mutant("10: behind BDAT", LINES, "(STARTTLS, BDAT)", "(STARTTLS,)", OF_DIALOGUE),
     # --- row 11: TLS --------------------------------------------------------------------------------------------
-    Mutant("11: only where allowed", LINES, "verb is None and self._starttls and", "verb is None and", OF_COMMANDS),
+    Mutant(
+        "11: only where allowed", LINES, "verb is None and self._settings.starttls and", "verb is None and", OF_COMMANDS
+    ),
     Mutant("11: masked in the reply", INSPECTOR, "(fact.starttls and not allowed)", "False", OF_REPLIES),
     Mutant("11: a server's alert", SESSION, '(b"\\x16\\x03", b"\\x15\\x03")', '(b"\\x16\\x03",)', OF_DIALOGUE),
     Mutant("11: a client's alert is none", SESSION, '(b"\\x16\\x03",)', '(b"\\x16\\x03", b"\\x15\\x03")', OF_DIALOGUE),
@@ -397,8 +401,8 @@ MUTANTS = (
     Mutant(
         "13: the 101st",
         LINES,
-        "if count - 1 in self._recipient_limits:",
-        "if count in self._recipient_limits:",
+        "if count - 1 in self._settings.recipient_limits:",
+        "if count in self._settings.recipient_limits:",
         OF_DIALOGUE,
     ),
     Mutant(
@@ -434,11 +438,11 @@ MUTANTS = (
     Mutant(
         "13: a command's length",
         LINES,
-        "if self._length > self._limits[self._over]:",
-        "if self._length > self._limits[self._over] + 1:",
+        "if self._length > self._settings.command_limits[self._over]:",
+        "if self._length > self._settings.command_limits[self._over] + 1:",
         OF_COMMANDS,
     ),
-    Mutant("13: a usual command's length", LINES, "or len(text) > self._limits[0]:", ":", OF_COMMANDS),
+    Mutant("13: a usual command's length", LINES, "or len(text) > self._settings.command_limits[0]:", ":", OF_COMMANDS),
     Mutant(
         "13: a sender's length",
         GRAMMAR,
@@ -631,7 +635,7 @@ MUTANTS = (
     Mutant("§2: a mask is before the release", STREAM, "if start < self.decided:", "if False:", OF_DATAPATH),
     # --- facts and actions --------------------------------------------------------------------------------------
     Mutant("Command", INSPECTOR, "counters[_COMMAND] += 1", "pass", OF_COMMANDS),
-    Mutant("MessageEnded", INSPECTOR, "counters[Slot.MESSAGE] += 1", "pass", OF_MESSAGE),
+    Mutant("MessageEnded", INSPECTOR, "counters[_MESSAGE] += 1", "pass", OF_MESSAGE),
     Mutant(
         "Odd",
         INSPECTOR,
@@ -639,9 +643,7 @@ MUTANTS = (
         "self._counters[OF_ODDITY[fact.oddity]] += 1",
         OF_MESSAGE,
     ),
-    Mutant(
-        "Greeted", INSPECTOR, "counters[Slot.MASK_BANNER] += self._map.banner is not Banner.OFF", "pass", OF_REPLIES
-    ),
+    Mutant("Greeted", INSPECTOR, "counters[_MASK_BANNER] += self._plan.stars is not None", "pass", OF_REPLIES),
     Mutant("Pipe", INSPECTOR, "counters[Slot.MALICIOUS_ADDRESS] += 1", "pass", OF_COMMANDS),
     Mutant("InvalidAddress", INSPECTOR, "counters[Slot.INVALID_ADDRESS] += 1", "pass", OF_COMMANDS),
     Mutant("Breach", INSPECTOR, "self._counters[OF_RULE[fact.rule]] += 1", "pass", (*OF_MESSAGE, *OF_DIALOGUE)),
@@ -875,8 +877,8 @@ MUTANTS = (
     Mutant(
         "Kept of a command",
         LINES,
-        "for limit in self._kept if length <= limit)",
-        "for limit in self._kept if length < limit)",
+        "in self._settings.kept_commands if length <= limit",
+        "in self._settings.kept_commands if length < limit",
         OF_CRITERIA,
     ),
     # --- actions ------------------------------------------------------------------------------------------------
@@ -915,12 +917,12 @@ MUTANTS = (
         ("tests/datapath/test_rates.py",),
     ),
     Mutant("Oversize", INSPECTOR, "actions.append(Oversize(side, declared, actual))", "pass", OF_CRITERIA),
-    Mutant("mail-relay", INSPECTOR, "any(_domain(each) != self._relay", "any(False", OF_CRITERIA),
+    Mutant("mail-relay", INSPECTOR, "any(domain(each) != self._plan.relay", "any(False", OF_CRITERIA),
     Mutant(
         "mail-relay: every host",
         INSPECTOR,
-        "any(_domain(each) != self._relay",
-        "all(_domain(each) != self._relay",
+        "any(domain(each) != self._plan.relay",
+        "all(domain(each) != self._plan.relay",
         OF_CRITERIA,
     ),
     Mutant("a sender as a server keeps it", PLAN, "(sender.address, sender.mailbox)", "(sender.address,)", OF_CRITERIA),

@@ -118,8 +118,13 @@ class TestEhloReply:
         """Clients look at the first digit alone."""
         lines = (code + b"-mx", code + b"-SIZE", code + b" STARTTLS")
         assert everyhow(*ehlo(*lines)).server.endswith(code + b"-SIZE\r\n" + code + b" XXXXXXXA\r\n")
-        mixed = everyhow(*ehlo(code + b"-mx", b"250-SIZE"))
-        assert mixed.ended == f"DropConnection: server-transition: 250 inside a {code.decode()} reply"
+        for line in (b"250-SIZE", b"250 SIZE"):
+            mixed = everyhow(*ehlo(code + b"-mx", line))
+            assert mixed.ended == f"DropConnection: server-transition: 250 inside a {code.decode()} reply"
+
+    def test_another_code_in_the_midst_of_a_whole_reply(self):
+        mixed = everyhow(*ehlo(b"250-mx", b"251-SIZE", b"250 DSN"))
+        assert mixed.ended == "DropConnection: server-transition: 251 inside a 250 reply"
 
     @pytest.mark.parametrize("allow_tls", [False, True])
     def test_what_is_behind_a_bare_cr_never_passes(self, allow_tls):
@@ -158,6 +163,11 @@ class TestEhloReply:
     def test_the_octets_of_a_line(self, octets, passes):
         line = b"250-SIZE " + b"1" * (octets - 11)
         outcome = everyhow(*ehlo(b"250-mx", line, b"250 DSN"))
+        assert outcome.ended == ("" if passes else "DropConnection: ehlo-reply: more than can be held")
+
+    @pytest.mark.parametrize(("octets", "passes"), [(1023, True), (1024, True), (1025, False)])
+    def test_the_octets_of_the_first_line(self, octets, passes):
+        outcome = everyhow(*ehlo(b"250-" + b"m" * (octets - 6), b"250 DSN"))
         assert outcome.ended == ("" if passes else "DropConnection: ehlo-reply: more than can be held")
 
     @pytest.mark.parametrize(("lines", "passes"), [(99, True), (100, True), (101, False)])
