@@ -1,7 +1,7 @@
 """A configuration being changed line by line, as at a device's prompt: each line is read and done, or refused, at once.
 
-What is being made is a candidate: nothing here puts it in force. Names are not looked up before `text` is read as a
-whole, so that lines may come in any order. ``clear configure …`` is a statement here and nowhere else: a file has
+What is being made is a candidate: nothing here puts it in force. Names are not looked up before all of it is asked for
+(`loaded`), so that lines may come in any order. ``clear configure …`` is a statement here and nowhere else: a file has
 nothing to clear.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 from appliance.config.config import Config
 from appliance.config.diagnostics import INCOMPLETE, INVALID, Diagnostic, Place, Severity
 from appliance.config.lexer import Line, Word, lines
+from appliance.config.load import Loaded, load, verified
 from appliance.config.nat import (
     GlobalStatement,
     ManualNat,
@@ -22,7 +23,7 @@ from appliance.config.nat import (
     PolicyStaticStatement,
     StaticStatement,
 )
-from appliance.config.parser import Parser
+from appliance.config.parser import Parsed, Parser
 from appliance.config.render import running_config
 from appliance.config.syntax import Mode
 
@@ -82,6 +83,20 @@ class Editor:
         """The whole candidate, as a rule file."""
         self._parser.leave(0)
         return running_config(self.config)
+
+    def loaded(self) -> tuple[Loaded, Mapping[int, str]]:
+        """The whole candidate verified, and its lines by the numbers that diagnostics have.
+
+        It was read when it was typed. What seems wrong is looked at once more as the file it would be, in which nothing
+        is left of what was typed and undone.
+        """
+        self._parser.leave(0)
+        parsed = Parsed(self.config, (), self._parser.live_references(), self._parser.lines)
+        found = verified(parsed)
+        if found.config is not None:
+            return found, {number: each.text for number, each in parsed.lines.items()}
+        text = self.text()
+        return load(text), dict(enumerate(text.split("\n"), 1))
 
     def line(self, text: str) -> tuple[Diagnostic, ...]:
         """Do one line; what is wrong with it, or noteworthy. One in error changes nothing and opens no mode."""

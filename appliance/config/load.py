@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from appliance.config.config import Config
 from appliance.config.diagnostics import Diagnostic, Severity
-from appliance.config.parser import parse
+from appliance.config.parser import Parsed, parse
 from appliance.config.verify import verify
 
 
@@ -20,7 +20,11 @@ class Loaded:
 
 def load(text: str | bytes) -> Loaded:
     """Read and verify a rule file. Never raises for what the file holds; time and memory are bounded."""
-    parsed = parse(text)
+    return verified(parse(text))
+
+
+def verified(parsed: Parsed) -> Loaded:
+    """The same of what was read already."""
     diagnostics = sorted((*parsed.diagnostics, *verify(parsed)), key=lambda each: each.place)
     refused = any(each.severity is Severity.ERROR for each in diagnostics)
     return Loaded(None if refused else parsed.config, tuple(diagnostics))

@@ -18,7 +18,7 @@ from appliance.config.editor import Editor
 from appliance.config.load import Loaded
 from appliance.config.render import running_config
 from appliance.control.protocol import Applied, Refusal, StartupConfigReport, Written
-from appliance.daemon.startup import Startup, load_here
+from appliance.daemon.startup import Startup, here
 from appliance.kernel.errors import KernelError
 from appliance.syslog import CommandExecuted, ConfigurationRefused, Record
 
@@ -70,7 +70,7 @@ class Configuration:
         findings = tuple(each for line in lines for each in editor.line(line))
         if any(each.severity is Severity.ERROR for each in findings):
             return Applied("", False, findings)
-        return self._apply("", load_here(editor.text().encode("utf-8", "surrogateescape")))
+        return self._apply("", here(*editor.loaded()))
 
     def write(self) -> Written | Refusal:
         """Keep what is in force as startup configuration; comments of the old one that have a place become remarks."""

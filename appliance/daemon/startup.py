@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,11 +52,15 @@ class Startup:
 
 def load_here(text: bytes) -> Loaded:
     """The configuration `text` says, if this machine has its devices."""
-    loaded = load(text)
+    return here(load(text), dict(enumerate(text.decode("utf-8", "surrogateescape").split("\n"), 1)))
+
+
+def here(loaded: Loaded, lines: Mapping[int, str]) -> Loaded:
+    """What was read from `lines`, by their numbers, if this machine has its devices."""
     if loaded.config is None:
         return loaded
     devices = {name for _, name in socket.if_nameindex()}
-    missing = tuple(missing_devices(loaded.config, text, devices))
+    missing = tuple(missing_devices(loaded.config, lines, devices))
     if not missing:
         return loaded
     places = {each.place.line for each in missing}
@@ -64,9 +68,8 @@ def load_here(text: bytes) -> Loaded:
     return Loaded(None, tuple(sorted((*others, *missing), key=lambda each: each.place)))
 
 
-def missing_devices(config: Config, text: bytes, devices: Collection[str]) -> Iterator[Diagnostic]:
-    """The named interfaces of `text` for which none of `devices` stands, each where its device should be."""
-    lines = text.decode("utf-8", "surrogateescape").split("\n")
+def missing_devices(config: Config, lines: Mapping[int, str], devices: Collection[str]) -> Iterator[Diagnostic]:
+    """The named interfaces of `lines` for which none of `devices` stands, each where its device should be."""
     for each in config.interfaces:
         if each.nameif is None or each.shutdown or each.hardware in devices:
             continue
@@ -75,14 +78,14 @@ def missing_devices(config: Config, text: bytes, devices: Collection[str]) -> It
         else:
             message = f"ERROR: no such device: {each.hardware} (see ip link)"
         place = _place(each, lines)
-        yield Diagnostic(Severity.ERROR, place, message, lines[place.line - 1].removesuffix("\r"))
+        yield Diagnostic(Severity.ERROR, place, message, lines[place.line].removesuffix("\r"))
 
 
-def _place(interface: Interface, lines: list[str]) -> Place:
+def _place(interface: Interface, lines: Mapping[int, str]) -> Place:
     """Where its device is named, or the interface itself."""
-    for number in range(interface.line, len(lines) + 1):
-        before, found, _ = lines[number - 1].partition(f" {interface.hardware}")
+    for number in range(interface.line, max(lines) + 1):
+        before, found, _ = lines.get(number, "").partition(f" {interface.hardware}")
         if found and before.split() and "hardware".startswith(before.split()[0].lower()):
             return Place(number, len(before) + 2)
-    opening = lines[interface.line - 1]
+    opening = lines[interface.line]
     return Place(interface.line, len(opening) - len(opening.lstrip()) + 1)

@@ -3,6 +3,7 @@
 from dataclasses import fields
 
 import pytest
+from hypothesis import given
 
 from appliance.config.config import Config
 from appliance.config.diagnostics import INCOMPLETE, INVALID
@@ -11,6 +12,7 @@ from appliance.config.load import load
 from appliance.config.render import running_config
 from appliance.config.syntax import Mode
 from appliance.lab.lab import EXAMPLE
+from tests.config.configs import configs
 
 MAIL = load(EXAMPLE.read_bytes()).config
 assert MAIL is not None
@@ -29,6 +31,20 @@ def typed(editor: Editor, *texts: str) -> list[tuple[int, str]]:
 def test_what_nobody_changed_is_what_it_was(editor: Editor) -> None:
     assert editor.config == MAIL
     assert load(editor.text()).config == MAIL
+
+
+@given(configs())
+def test_a_candidate_is_verified_as_it_was_typed(config: Config) -> None:
+    editor = Editor(config)
+    found, lines = editor.loaded()
+    assert found.config == config
+    assert set(lines.values()) <= set(running_config(config).splitlines())
+
+
+def test_what_was_undone_is_named_no_more(editor: Editor) -> None:
+    undone = ["access-list new permit ip any any", "access-group new in interface inside"]
+    assert typed(editor, *undone, *(f"no {each}" for each in reversed(undone))) == []
+    assert editor.loaded()[0].config == MAIL
 
 
 def test_lines_stand_in_the_mode_that_the_last_one_left(editor: Editor) -> None:

@@ -28,7 +28,7 @@ interface Ethernet0/4
 def findings(text: str, *devices: str) -> list[tuple[int, int, str, str]]:
     config = load(text).config
     assert config is not None
-    found = missing_devices(config, text.encode(), devices)
+    found = missing_devices(config, dict(enumerate(text.split("\n"), 1)), devices)
     return [(each.place.line, each.place.column, each.message, each.source) for each in found]
 
 
