@@ -390,6 +390,7 @@ ARGUMENTS: dict[str, Argument] = {
     "map-name": _matching(_NAME, 40),  # asa.md §2.1, §6.1
     "new-nameif": _matching(re.compile(r"[!-'*+\--~]+"), 48),  # no parenthesis, no comma: it goes between some
     "device": _matching(_DEVICE),
+    "vlan": _matching(re.compile(r"vlan\d{1,4}", re.IGNORECASE)),
     "hostname": _matching(_HOSTNAME),
     "text": _text,
     "rest": _rest,
@@ -397,6 +398,7 @@ ARGUMENTS: dict[str, Argument] = {
     "pattern": _pattern,
     "domain": _matching(_DOMAIN, 253),
     "address": traffic.address,
+    "ipv6": traffic.ipv6_words,
     "mask": traffic.mask,
     "network": traffic.network,
     "range": traffic.address_range,

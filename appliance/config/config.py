@@ -29,6 +29,7 @@ class Interface:
     line: int = field(default=0, compare=False)  # of the rule file, for errors
     standby: IPv4Address | None = None  # of the failover's other unit: kept, not used
     accepted: tuple[str, ...] = ()  # what is kept and not acted on: ``duplex full``; a block's lines begin with a blank
+    speed: str = "auto"  # of PIX 6's ``interface ethernet0 100full``: kept
     mtu: int | None = None  # ``mtu NAMEIF OCTETS``; None: as the device has it
     no_forward: tuple[str, ...] = ()  # ``no forward interface NAME``: interfaces to which it opens no connection
 
@@ -116,6 +117,7 @@ class Logging:
 
     enabled: bool = False
     timestamp: bool = False
+    rfc5424: bool = False  # `logging timestamp rfc5424`: kept
     buffered: int | None = None
     buffer_size: int = 4096  # octets, ASA's default
     console: int | None = None  # stderr, here

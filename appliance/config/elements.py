@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
 from appliance.config.config import Config
-from appliance.policy.acl import AccessList, Ace, Element, Endpoint, IcmpType, Named, Ports
+from appliance.policy.acl import ANY, AccessList, Ace, Element, Endpoint, IcmpType, Named, Ports
 from appliance.policy.objects import Member, Service
 
 #: Elements, and members of groups on the way to them, of one configuration: some seconds and some 100 MB of rules.
@@ -70,8 +70,10 @@ class Elements:
             case "object-group":
                 leaves = (each for each in self._leaves(endpoint.name) if isinstance(each, IPv4Network | Named))
                 return tuple(dict.fromkeys(itertools.chain.from_iterable(map(self.networks, leaves))))
+            case "any4":
+                return (ANY,)
             case _:
-                return ()  # any6
+                return ()  # of IPv6
 
     def services(self, ace: Ace) -> tuple[Service, ...]:
         """The protocols of an entry, each with the ports or ICMP types it asks for."""

@@ -97,6 +97,7 @@ class ManualNat:
     mapped: str | None  # the same; None is `interface`
     destination: tuple[str, str] | None = None  # mapped, real
     after_auto: bool = False
+    overload: bool = False  # `dynamic POOL interface`, as of an object
     options: tuple[str, ...] = ()
     services: tuple[str, str] | None = None  # names of service objects: real, mapped
     description: str = ""

@@ -7,6 +7,7 @@ read (and reported on) but not done, so that one mistake is one error. Reading e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from appliance.config.config import Config
@@ -17,9 +18,10 @@ from appliance.config.grammar import TREES
 from appliance.config.lexer import Line, lines
 from appliance.config.statements.sheet import END, EXIT, QUIT
 from appliance.config.syntax import Mode, Reading, Unread, read
+from appliance.config.traffic import IPV6
 
-#: Errors, and warnings, that are kept: more help nobody.
-MOST = 100
+#: Errors that are kept, and warnings, of which a whole configuration has a hundred: more help nobody.
+MOST, MOST_WARNINGS = 100, 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Parser:
         self.lines: dict[int, Line] = {}
         self._stack = [_Frame(Mode.CONFIGURE, Line(0, "", ()), False)]
         self._counts = dict.fromkeys(Severity, 0)
+        self._told_of_ipv6 = False
 
     @property
     def full(self) -> bool:
@@ -89,12 +92,13 @@ class Parser:
 
     def diagnose(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic, the last one saying that there were too many."""
-        self._counts[diagnostic.severity] += 1
-        if self._counts[diagnostic.severity] < MOST:
+        severity, place = diagnostic.severity, diagnostic.place
+        most = MOST if severity is Severity.ERROR else MOST_WARNINGS
+        self._counts[severity] += 1
+        if self._counts[severity] < most:
             self.diagnostics.append(diagnostic)
-        elif self._counts[diagnostic.severity] == MOST:
-            severity, place = diagnostic.severity, diagnostic.place
-            message = f"{severity.value}: more than {MOST - 1} of them, the rest is not shown"
+        elif self._counts[severity] == most:
+            message = f"{severity.value}: more than {most - 1} of them, the rest is not shown"
             self.diagnostics.append(Diagnostic(severity, place, message, diagnostic.source))
 
     def line(self, line: Line) -> None:
@@ -145,7 +149,7 @@ class Parser:
             except Rejected as reason:
                 self._error(line, reason)
                 dead = True
-        for column, message in (*cursor.warnings, *self.draft.warnings):
+        for column, message in (*self._untold(cursor), *self.draft.warnings):
             self.diagnose(Diagnostic(Severity.WARNING, Place(line.number, column), message, line.text))
         if reading.statement in (EXIT, QUIT):
             self.leave(max(0, len(self._stack) - 2))
@@ -153,6 +157,13 @@ class Parser:
             self.leave(0)
         elif reading.statement.enters is not None:
             self._stack.append(_Frame(reading.statement.enters, line, dead))
+
+    def _untold(self, cursor: Cursor) -> Iterator[tuple[int, str]]:
+        """What was noticed of words, but for that of IPv6 that was told before."""
+        for column, message in cursor.warnings:
+            if message != IPV6 or not self._told_of_ipv6:
+                yield column, message
+            self._told_of_ipv6 |= message == IPV6
 
     def _error(self, line: Line, reason: Rejected) -> None:
         self.diagnose(Diagnostic(Severity.ERROR, Place(line.number, reason.column), reason.message, line.text))

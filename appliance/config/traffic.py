@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Interface
 from typing import Any
 
 from appliance.config.cursor import Argument, Cursor, Kind, Rejected, decimal, number
@@ -16,7 +16,9 @@ from appliance.config.names import ICMP_TYPES, LEVELS, PORTS, PROTOCOLS
 from appliance.policy.acl import ANY, Endpoint, IcmpType, Log, Named, Ports
 from appliance.policy.objects import AddressRange, GroupKind
 
-ANY6 = Named("any6")
+ANY4, ANY6 = Named("any4"), Named("any6")
+#: Told once of a file.
+IPV6 = "WARNING: accepted, not acted on: addresses of IPv6, which does not pass"
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")  # RFC 1122 §3.2.1.3: no host's
 
 
@@ -110,12 +112,14 @@ def endpoint(cursor: Cursor) -> Endpoint:
     """``any``, ``host A``, ``A MASK``, ``object N``, …; a bare A is a host, with a warning (row 18)."""
     word = cursor.take()
     match word.text.lower():
-        case "any" | "any4":
+        case "any":
             return ANY
+        case "any4":
+            return ANY4
         case "any6":
             return ANY6
         case "host":
-            return _host(address(cursor))
+            return ipv6_host(cursor) or _host(address(cursor))
         case "interface":
             return Named("interface", cursor.name(Kind.NAMEIF, cursor.take()))
         case "object":
@@ -123,6 +127,9 @@ def endpoint(cursor: Cursor) -> Endpoint:
         case "object-group":
             return Named("object-group", _group(cursor, Kind.GROUP_NETWORK, GroupKind.NETWORK))
     cursor.at -= 1
+    sixth = ipv6(cursor)
+    if sixth is not None:
+        return sixth
     found = address(cursor)
     following = cursor.peek()
     prefix = prefix_of(following.text) if following else None
@@ -133,6 +140,35 @@ def endpoint(cursor: Cursor) -> Endpoint:
         return IPv4Network(found)
     cursor.at += 1
     return paired(found, prefix, word.column)
+
+
+def ipv6(cursor: Cursor) -> Named | None:
+    """``2001:db8::/32``, or an address or two of such: read and kept, and nothing of IPv4; None where none stands."""
+    word = cursor.peek()
+    if word is None or ":" not in word.text:
+        return None
+    try:
+        IPv6Interface(word.text)
+    except ValueError:
+        raise Rejected(word.column) from None
+    cursor.at += 1
+    cursor.warnings.append((word.column, IPV6))
+    return Named(word.text.lower())
+
+
+def ipv6_host(cursor: Cursor) -> Named | None:
+    """The same behind ``host``."""
+    found = ipv6(cursor)
+    return None if found is None else Named("host", found.kind)
+
+
+def ipv6_words(cursor: Cursor) -> Named:
+    """One address of IPv6, a network, or the first and the last of a range."""
+    first = ipv6(cursor)
+    if first is None:
+        raise Rejected(cursor.column)
+    last = ipv6(cursor)
+    return first if last is None else Named(first.kind, last.kind)
 
 
 def _wildcard(text: str) -> bool:

@@ -124,6 +124,8 @@ def _unused(parsed: Parsed) -> Iterator[Diagnostic]:
     """Definitions that nothing names. A real configuration is full of objects; those are not told of."""
     used = {(each.kind, each.name) for each in parsed.references}
     config = parsed.config
+    accepted = (text for each in config.accepted for text in (each.text, *each.block))
+    kept = set(itertools.chain.from_iterable(map(str.split, accepted)))  # a crypto map may name a list, too
     services = {each.policy_map for each in config.service_policies}
     lines = {
         **{(Kind.ACCESS_LIST, each.name): each.aces[0].line for each in config.access_lists if each.aces},
@@ -132,7 +134,7 @@ def _unused(parsed: Parsed) -> Iterator[Diagnostic]:
     }
     in_policies = {(Kind.CLASS_MAP, each.name) for policy in config.policy_maps for each in policy.classes}
     for thing, line in lines.items():
-        if thing not in used and thing not in in_policies and line in parsed.lines:
+        if thing not in used | in_policies and thing[1] not in kept and line in parsed.lines:
             message = f"WARNING: {_USED[thing[0]].format(thing[1])} is not used"
             yield _found(Severity.WARNING, parsed.lines[line], message)
 

@@ -29,7 +29,14 @@ class Fqdn:
     name: str
 
 
-Place = IPv4Network | AddressRange | Fqdn
+@dataclass(frozen=True, slots=True)
+class Ipv6Place:
+    """``host``, ``subnet`` or ``range`` of IPv6, as it is written: no address of IPv4."""
+
+    text: str
+
+
+Place = IPv4Network | AddressRange | Fqdn | Ipv6Place
 
 
 @dataclass(frozen=True, slots=True)

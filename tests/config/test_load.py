@@ -9,7 +9,7 @@ from appliance.config.diagnostics import Severity, render
 from appliance.config.grammar import STATEMENTS
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import load
-from appliance.config.parser import MOST
+from appliance.config.parser import MOST, MOST_WARNINGS
 from appliance.config.statements.class_maps import CLASS_MAPS
 from appliance.config.statements.interfaces import INTERFACES
 from appliance.config.statements.regexes import REGEXES
@@ -92,8 +92,8 @@ def test_junk_ends_after_a_bounded_number_of_errors() -> None:
 
 
 def test_warnings_are_bounded_too_and_refuse_nothing() -> None:
-    text = "".join(f"access-list A permit ip any 10.0.{n >> 8}.{n & 255}\n" for n in range(3 * MOST))
-    assert MOST <= len(load(text).diagnostics) <= 2 * MOST  # of the reading, and of the whole
+    text = "".join(f"access-list A permit ip any 10.0.{n >> 8}.{n & 255}\n" for n in range(3 * MOST_WARNINGS))
+    assert MOST_WARNINGS <= len(load(text).diagnostics) <= 2 * MOST_WARNINGS  # of the reading, and of the whole
     assert load(text).config is not None
 
 

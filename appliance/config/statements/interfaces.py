@@ -127,10 +127,10 @@ class Interfaces(AcceptedStatements):
 
     # -- PIX 6's own forms: one line says what an interface's block says
 
-    def hardware_speed(self, name: str, shutdown: str = "") -> None:
+    def hardware_speed(self, name: str, speed: str, shutdown: str = "") -> None:
         self.interface(name)
-        self.accept_in_interface("interface speed")
-        self._change_interface(accepted=(), shutdown=bool(shutdown))
+        self.accepted_once("interface speed")
+        self._change_interface(speed=speed, shutdown=bool(shutdown))
 
     def nameif_of(self, name: str, nameif: str, level: int) -> None:
         self.interface(name)
@@ -233,7 +233,7 @@ def pix6_interface_lines(interfaces: Iterable[Interface]) -> Iterator[str]:
     Addresses are no names yet: these lines come first.
     """
     for each in interfaces:
-        yield f"interface {each.name} auto{' shutdown' if each.shutdown else ''}"
+        yield f"interface {each.name} {each.speed}{' shutdown' if each.shutdown else ''}"
         yield from description(each.description)
         if each.hardware is not None:
             yield f" hardware {each.hardware}"
@@ -299,10 +299,16 @@ STATEMENTS = {
             "interface <name:name>", Interfaces.interface, Interfaces.no_interface, Mode.INTERFACE, says="an interface"
         ),
         Statement(
-            f"interface <name:name> <_={_SPEEDS}> [<shutdown=shutdown>]",
+            f"interface <name:name> <speed={_SPEEDS}> [<shutdown=shutdown>]",
             Interfaces.hardware_speed,
             Mode.INTERFACE,
             says="PIX 6: the speed is accepted, not acted on",
+        ),
+        *kept(
+            "interface <name:name> <_:vlan> <_=logical|physical>",
+            "interface logical",
+            Section.INTERFACES,
+            "PIX 6: a VLAN, which is accepted: its device is what hardware says",
         ),
         Statement(
             "nameif <name:name> <nameif:new-nameif> <level:security>",

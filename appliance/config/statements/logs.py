@@ -34,6 +34,10 @@ class Logs(AcceptedStatements):
         """``logging …``: the fields of `Logging` that the statement sets."""
         self._logging = replace(self._logging, **fields)
 
+    def timestamp_rfc5424(self) -> None:
+        self.accepted_once("rfc5424", "WARNING: accepted, not acted on: rfc5424: times are written as ever")
+        self.logging(timestamp=True, rfc5424=True)
+
     def logging_host(
         self,
         interface: str,
@@ -84,7 +88,7 @@ def logging_lines(logging: Logging, everything: bool, spelling: Spelling = PLAIN
     if logging.enabled:
         yield "logging on" if spelling.pix6 else "logging enable"
     if logging.timestamp:
-        yield "logging timestamp"
+        yield f"logging timestamp{' rfc5424' if logging.rfc5424 else ''}"
     if everything or logging.buffer_size != default.buffer_size:
         yield f"logging buffer-size {logging.buffer_size}"
     for destination in ("console", "buffered", "trap"):
@@ -116,7 +120,18 @@ STATEMENTS = {
     Mode.CONFIGURE: (
         *both("logging enable", _flag(enabled=True), _flag(enabled=False), says="logs at all"),
         *both("logging on", _flag(enabled=True), _flag(enabled=False), says="the same, PIX 6's word"),
-        *both("logging timestamp", _flag(timestamp=True), _flag(timestamp=False), says="a time in every line"),
+        *both(
+            "logging timestamp",
+            _flag(timestamp=True, rfc5424=False),
+            _flag(timestamp=False, rfc5424=False),
+            says="a time in every line",
+        ),
+        *both(
+            "logging timestamp rfc5424",
+            Logs.timestamp_rfc5424,
+            _flag(timestamp=False, rfc5424=False),
+            says="the same: that its form is another is accepted, not acted on",
+        ),
         *_setting(
             "buffer-size <buffer_size:4096-1048576>",
             "octets of the memory buffer",

@@ -18,6 +18,7 @@ from appliance.policy.objects import (
     Fqdn,
     Group,
     GroupKind,
+    Ipv6Place,
     Member,
     NetworkObject,
     Place,
@@ -84,6 +85,9 @@ class Objects(Sheet):
             self.accepted_once("fqdn", "WARNING: accepted, not acted on: fqdn; nothing is looked up, it is no address")
             found = Fqdn(fqdn)
         self.objects[self._object] = replace(self.objects[self._object], place=found)
+
+    def ipv6_place(self, kind: str, place: Named) -> None:
+        self.objects[self._object] = replace(self.objects[self._object], place=Ipv6Place(f"{kind} {place}"))
 
     def no_place(self, **fields: Any) -> None:
         del fields
@@ -161,6 +165,10 @@ def _host(host: IPv4Address) -> Member:
     return IPv4Network(host)
 
 
+def _ipv6_host(host: Named) -> Member:
+    return Named("host", host.kind)
+
+
 def _the_same(member: Member) -> Member:
     return member
 
@@ -190,6 +198,8 @@ def network_object_lines(found: NetworkObject, spelling: Spelling = PLAIN) -> It
             yield f" range {spelling.address(first)} {spelling.address(last)}"
         case Fqdn(name):
             yield f" fqdn v4 {name}"
+        case Ipv6Place(text):
+            yield f" {text}"
     yield from description(found.description)
 
 
@@ -239,6 +249,7 @@ def _member_text(member: Member, group: Group, spelling: Spelling) -> str:
             return f"protocol-object {member}"
 
 
+_IPV6 = "accepted, not acted on: it is no address of IPv4"
 _PLACES = {
     "host <host:address>": "one address",
     "subnet <subnet:network>": "a network",
@@ -259,7 +270,7 @@ def _services(head: str) -> Iterator[str]:
 def _older_services(head: str) -> Iterator[str]:
     """The same without a side: the ports are the destination's."""
     for protocol in ("tcp", "udp", "tcp-udp"):
-        yield f"{head} <protocol={protocol}> <destination:{protocol}-operator>"
+        yield f"{head} <protocol={protocol}> [source <source:{protocol}-operator>] <destination:{protocol}-operator>"
         yield f"{head} <protocol={protocol}> <destination:{protocol}-service>"
 
 
@@ -321,6 +332,13 @@ STATEMENTS = {
     ),
     Mode.NETWORK_OBJECT: (
         *(row for syntax, says in _PLACES.items() for row in both(syntax, Objects.place, Objects.no_place, says=says)),
+        *(
+            row
+            for kind in ("host", "subnet", "range")
+            for row in both(
+                f"{kind} <place:ipv6>", partial(Objects.ipv6_place, kind=kind), Objects.no_place, says=_IPV6
+            )
+        ),
         Statement("description <text:text>", Objects.network_object_description),
     ),
     Mode.SERVICE_OBJECT: (
@@ -338,6 +356,8 @@ STATEMENTS = {
         ("network-object host <host:address>", _host, "an address"),
         ("network-object object <name:network-object>", _object, "what an object stands for"),
         ("network-object <member:network>", _the_same, "a network"),
+        ("network-object host <host:ipv6>", _ipv6_host, _IPV6),
+        ("network-object <member:ipv6>", _the_same, _IPV6),
     ),
     Mode.SERVICE_GROUP: _group_rows(
         "service",

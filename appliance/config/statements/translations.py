@@ -78,9 +78,11 @@ class Translations(Objects):
         mapped_port: int = 0,
         real_port: int = 0,
         prefix: int = 32,
+        dns: str = "",
         trailer: Trailer | None = None,
     ) -> StaticStatement:
         trailer = trailer or Trailer()
+        trailer = replace(trailer, dns=trailer.dns or bool(dns))
         ports = PortMap(protocol, real_port, mapped_port) if protocol else None
         if prefix != 32 and (ports is not None or mapped is None):
             raise self.rejected("prefix", "ERROR: a static of a port or of the interface translates one host")
@@ -115,9 +117,11 @@ class Translations(Objects):
         mapped: IPv4Address,
         acl: str,
         prefix: int | None = None,
+        dns: str = "",
         trailer: Trailer | None = None,
     ) -> PolicyStaticStatement:
         trailer = trailer or Trailer()
+        trailer = replace(trailer, dns=trailer.dns or bool(dns))
         if trailer.tcp or trailer.embryonic:
             raise self.rejected("trailer", "ERROR: limits are for a static of a whole host: use set connection")
         self._untold(trailer.dns)
@@ -222,6 +226,7 @@ class Translations(Objects):
         real: str,
         mapped: str | None = None,
         after: str = "",
+        overload: str = "",
         far_mapped: str = "",
         far_real: str = "",
         options: Mapping[str, Any] = _NOTHING,
@@ -236,6 +241,7 @@ class Translations(Objects):
             mapped,
             (far_mapped, far_real) if far_real else None,
             bool(after),
+            bool(overload),
             options.get("words", ()),
             options.get("services"),
             options.get("description", ""),
@@ -331,6 +337,7 @@ def _manual_line(nat: ManualNat) -> str:
     words += ["after-auto"] if nat.after_auto else []
     words += ["source", "dynamic" if nat.dynamic else "static", nat.real]
     words.append("interface" if nat.mapped is None else nat.mapped)
+    words += ["interface"] if nat.overload else []
     if nat.destination is not None:
         words += ["destination", "static", *nat.destination]
     words += nat.options
@@ -340,8 +347,8 @@ def _manual_line(nat: ManualNat) -> str:
 
 
 _STATIC = "static <interfaces:interfaces>"
-_END = "[netmask <prefix:mask>] [<trailer:trailer>]"
-_PORT_END = "[netmask <prefix:mask>] [<trailer:port-trailer>]"
+_END = "[<dns=dns>] [netmask <prefix:mask>] [<trailer:trailer>]"
+_PORT_END = "[<dns=dns>] [netmask <prefix:mask>] [<trailer:port-trailer>]"
 _NAT = "nat <interface:in-brackets> <number:nat-number>"
 
 
@@ -387,10 +394,12 @@ def _object_nats() -> Iterator[Statement]:
 
 
 def _manual_nats() -> Iterator[Statement]:
-    for mapped in ("interface", "<mapped:place>"):
+    dynamic = ("interface", "<mapped:place> [<overload=interface>]")
+    kinds = [("static", "interface"), ("static", "<mapped:place>"), *(("dynamic", each) for each in dynamic)]
+    for kind, mapped in kinds:
         yield from both(
             "nat <interfaces:any-interfaces> [<after=after-auto>] [<position:1-2147483647>] source"
-            f" <kind=static|dynamic> <real:place> {mapped}"
+            f" <kind={kind}> <real:place> {mapped}"
             " [destination static <far_mapped:place> <far_real:place>] [<options:nat-options>]",
             Translations.manual_nat,
             Translations.no_manual_nat,
