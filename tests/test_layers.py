@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -65,12 +66,27 @@ def test_imports_point_down(path: Path) -> None:
             assert here in FENCED[top], f"{here} may not import {name}"
 
 
+def name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Within a package neither; CycleError says which do."""
+    names = {name(path) for path in MODULES}
+    graph = {
+        name(path): {found for each in imported(path) for found in (each, each.rpartition(".")[0]) if found in names}
+        for path in MODULES
+    }
+    assert sum(map(len, graph.values())) > len(graph)
+    TopologicalSorter(graph).prepare()
+
+
 PURE = [path for path in MODULES if ROW[package(path)] < ROW["kernel"]]
 
 
 def test_pure_rows_import_without_root_kernel_socket_or_clock() -> None:
     """Every pure module imports in an interpreter in which our own modules may not import the edge."""
-    names = [".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in PURE]
+    names = [name(path) for path in PURE]
     assert len(names) > 20
     script = f"""
 import builtins, importlib, sys
