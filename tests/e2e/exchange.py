@@ -1,22 +1,18 @@
 """A firewall whose rule file may be exchanged while connections live, and servers that say what reaches them."""
 
 import contextlib
-import os
 import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import IPv4Address
-from pathlib import Path
 
-from appliance.control.client import ask, ask_for_parts
 from appliance.control.protocol import ShowConnections, ShowServicePolicy
-from appliance.lab.lab import Lab
-from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER, Network
-from appliance.show import ConnectionReport, ConnectionsReport, ServicePolicyReport
-from tests.e2e.box import fixup, workspace
+from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER
+from appliance.show import ConnectionReport
+from tests.e2e.box import fixup
+from tests.e2e.firewall import Firewall, firewall
 from tests.ground import Ground
 
 CONFIGURATION = f"""\
@@ -102,14 +98,8 @@ class Client:
         return {each for each in (b"NOOP", b"VRFY") if self.arrives(each) == b"XXXX"}
 
 
-@dataclass
-class Firewall:
+class Exchanged(Firewall):
     """A firewall with a rule file that may be exchanged."""
-
-    lab: Lab
-    ground: Ground
-    file: Path
-    pid: int
 
     def reload(self, text: str) -> tuple[int, str]:
         """The exit code of `fixup reload` with another text in the file, and what it said on stderr."""
@@ -122,33 +112,21 @@ class Firewall:
 
     def connections(self) -> list[ConnectionReport]:
         """What `show conn` lists."""
-        parts = ask_for_parts(self.lab.directory / "control.sock", ShowConnections())
-        return [each for part in parts if isinstance(part, ConnectionsReport) for each in part.connections]
+        return [each for part in self.parts(ShowConnections()) for each in part.connections]
 
     def packets(self) -> dict[tuple[str, str], int]:
         """By class and inspect map, the packets that were inspected."""
-        report = ask(self.lab.directory / "control.sock", ShowServicePolicy())
-        assert isinstance(report, ServicePolicyReport)
         return {
             (each.name, each.inspection.map): each.inspection.packet
-            for policy in report.policies
+            for policy in self.answer(ShowServicePolicy()).policies
             for each in policy.classes
             if each.inspection
         }
 
 
 @contextmanager
-def running(prefix: str) -> Iterator[Firewall]:
+def running(prefix: str) -> Iterator[Exchanged]:
     """The firewall up, its servers listening, and nothing of them afterwards."""
-    with workspace() as home:
-        file = home / "box.cfg"
-        file.write_text(CONFIGURATION, encoding="utf-8")
-        lab = Lab(Network(f"{prefix}{os.getpid()}"), home / "run")
-        pid = lab.up(file)
-        ground = Ground(lab.network)
-        try:
-            ground.beside("inside", echo)
-            yield Firewall(lab, ground, file, pid)
-        finally:
-            ground.end()
-            lab.down()
+    with firewall(prefix, CONFIGURATION, Exchanged) as made:
+        made.ground.beside("inside", echo)
+        yield made

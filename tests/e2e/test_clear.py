@@ -1,37 +1,35 @@
 """What operators end is over: no packet of it passes, its place is free, and other connections go on."""
 
-import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from appliance.control.client import ask, ask_for_parts
 from appliance.control.protocol import (
     ClearConnections,
     ClearTranslations,
     Request,
     ShowConnections,
     ShowLocalHosts,
-    ShowLogging,
     ShowNat,
     ShowTranslations,
 )
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER, Network
+from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.show import AddressRange, PortRange, Progress, TranslationsWanted, Wanted
-from tests.e2e.box import eventually, workspace
-from tests.ground import Ground
+from tests.appliances import EXAMPLE
+from tests.e2e.box import eventually
+from tests.e2e.firewall import Firewall, firewall
 
 pytestmark = pytest.mark.root
 
 
-class Talk:
-    """Connections through the firewall, both ends of which this process holds."""
+class Talk(Firewall):
+    """Connections through it, both ends of which this process holds."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab, self.ground = lab, Ground(lab.network)
+    listener: socket.socket
+
+    def listen(self) -> None:
         with self.ground.within("inside"):
             self.listener = socket.create_server((str(SERVER), 25))
         self.listener.settimeout(10)
@@ -46,34 +44,22 @@ class Talk:
         assert near.recv(99) == b"220 ****\r\n"
         return near, far
 
-    def answer(self, request: Request) -> Any:
-        return ask(self.lab.directory / "control.sock", request)
-
     def flags(self, **wanted: Any) -> list[str]:
         """The flags of the connections that are wanted, by client."""
-        parts = ask_for_parts(self.lab.directory / "control.sock", ShowConnections(wanted=Wanted(**wanted)))
-        found = [each for part in parts for each in part.connections]  # type: ignore[union-attr]  # it is of connections
+        parts = self.parts(ShowConnections(wanted=Wanted(**wanted)))
+        found = [each for part in parts for each in part.connections]
         return [each.flags for each in sorted(found, key=lambda each: each.initiator.address)]
 
-    def log(self) -> str:
-        return "\n".join(self.answer(ShowLogging()).lines)
+
+BUFFER = "logging buffered debugging\nlogging buffer-size 1048576"
 
 
 @pytest.fixture(scope="module")
 def talk() -> Iterator[Talk]:
-    with workspace() as home:
-        config = home / "clear.cfg"
-        config.write_text(EXAMPLE.read_text().replace("logging buffered informational", BUFFER))
-        lab = Lab(Network(f"fxc{os.getpid()}"), home / "run")
-        lab.up(config)
-        made = Talk(lab)
+    with firewall("fxc", EXAMPLE.replace("logging buffered informational", BUFFER), Talk) as made:
+        made.listen()
         yield made
         made.listener.close()
-        made.ground.end()
-        lab.down()
-
-
-BUFFER = "logging buffered debugging\nlogging buffer-size 1048576"
 
 
 def says(near: socket.socket, far: socket.socket) -> None:
@@ -112,13 +98,13 @@ def test_both_peers_find_it_gone(talk: Talk, what: str) -> None:
     silent(*ends)
     if what != "clear xlate":
         says(*others)
-    assert f"outside:{CLIENTS[0]}/{port} to inside:{SERVER}/25 duration 0:00:0" in talk.log()
-    assert " bytes 24 Xlate Clear" in talk.log()
+    assert f"outside:{CLIENTS[0]}/{port} to inside:{SERVER}/25 duration 0:00:0" in talk.text()
+    assert " bytes 24 Xlate Clear" in talk.text()
     assert str(port) not in talk.ground.run("firewall", "cat", "/proc/net/nf_conntrack")
     again = talk.open(0)  # its place is free, and the host may come again
     says(*again)
     talk.answer(ClearConnections(Wanted()))
-    assert eventually(lambda: talk.answer(ShowConnections(count_only=True)).in_use == 0)
+    assert eventually(lambda: talk.in_use() == 0)
     for end in (*ends, *others, *again):
         end.close()
 
@@ -137,7 +123,7 @@ def test_flags_follow_a_connection_to_its_end(talk: Talk) -> None:
     near.close()
     assert eventually(lambda: talk.flags() == [])
     far.close()
-    assert "TCP FINs" in talk.log()
+    assert "TCP FINs" in talk.text()
 
 
 def test_what_inspection_closed_holds_its_place_in_sight(talk: Talk) -> None:
@@ -145,7 +131,7 @@ def test_what_inspection_closed_holds_its_place_in_sight(talk: Talk) -> None:
     near.sendall(b"MAIL FROM:<|x@example.com>\r\n")
     assert eventually(lambda: talk.flags(states=(Progress.DEAD,)) != [])
     assert talk.flags() == []
-    assert talk.answer(ShowConnections(count_only=True)).in_use == 0
+    assert talk.in_use() == 0
     assert talk.answer(ShowLocalHosts()).uses[0].connections == 1
     assert talk.answer(ClearConnections(Wanted())).connections == 0
     assert talk.answer(ClearConnections(Wanted(states=(Progress.DEAD,)))).connections == 1
@@ -160,10 +146,10 @@ def test_hosts_come_and_go(talk: Talk) -> None:
     pairs = [talk.open(number) for number in (3, 4)]
     now = {each.interface: each for each in talk.answer(ShowLocalHosts()).interfaces}
     assert (now["outside"].active, now["inside"].active) == (2, 1)
-    assert f"609001: Built local-host outside:{CLIENTS[3]}" in talk.log()
+    assert f"609001: Built local-host outside:{CLIENTS[3]}" in talk.text()
     for end in (end for pair in pairs for end in pair):
         end.close()
-    assert eventually(lambda: f"609002: Teardown local-host outside:{CLIENTS[3]} duration" in talk.log())
+    assert eventually(lambda: f"609002: Teardown local-host outside:{CLIENTS[3]} duration" in talk.text())
 
 
 def test_translations_say_what_they_did(talk: Talk) -> None:
@@ -173,6 +159,6 @@ def test_translations_say_what_they_did(talk: Talk) -> None:
     assert talk.answer(ShowNat()).rules[0].translate_hits == 0
     report = talk.answer(ShowTranslations())
     assert (report.in_use, report.most_used, report.translations[0].idle <= 1) == (3, 3, True)
-    assert f"305009: Built static translation from inside:{SERVER} to outside:{MAPPED_SERVER}" in talk.log()
+    assert f"305009: Built static translation from inside:{SERVER} to outside:{MAPPED_SERVER}" in talk.text()
     near.close()
     far.close()

@@ -13,7 +13,7 @@ import pytest
 from appliance.kernel import namespaces
 from appliance.lab.network import MAPPED_SERVER
 from tests.e2e.box import FIXUP
-from tests.e2e.exchange import CONFIGURATION, Firewall, running
+from tests.e2e.exchange import CONFIGURATION, Exchanged, running
 
 pytestmark = pytest.mark.root
 
@@ -36,18 +36,18 @@ write memory
 
 
 @pytest.fixture(scope="module")
-def firewall() -> Iterator[Firewall]:
+def firewall() -> Iterator[Exchanged]:
     with running("fxc") as made:
         yield made
 
 
-def console(firewall: Firewall, script: str) -> subprocess.CompletedProcess[str]:
+def console(firewall: Exchanged, script: str) -> subprocess.CompletedProcess[str]:
     with namespaces.within(firewall.lab.network.namespace("firewall")):
         command = [FIXUP, "--run-dir", str(firewall.lab.directory), "console"]
         return subprocess.run(command, input=script, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_script_changes_what_new_connections_meet_and_keeps_it(firewall: Firewall) -> None:
+def test_a_script_changes_what_new_connections_meet_and_keeps_it(firewall: Exchanged) -> None:
     assert firewall.reload(CONFIGURATION)[0] == 0
     living = firewall.client(MAPPED_SERVER)
     done = console(firewall, SCRIPT)
@@ -62,7 +62,7 @@ def test_a_script_changes_what_new_connections_meet_and_keeps_it(firewall: Firew
     assert firewall.file.with_name("box.cfg.old").read_text(encoding="utf-8") == CONFIGURATION
 
 
-def test_a_script_with_a_mistake_changes_nothing(firewall: Firewall) -> None:
+def test_a_script_with_a_mistake_changes_nothing(firewall: Exchanged) -> None:
     assert firewall.reload(CONFIGURATION)[0] == 0
     done = console(firewall, SCRIPT.replace("match cmd verb HELP", "match cmd verb HULP"))
     assert done.returncode == 2
@@ -100,7 +100,7 @@ class Terminal:
         os.close(self._ours)
 
 
-def test_somebody_at_a_terminal(firewall: Firewall) -> None:
+def test_somebody_at_a_terminal(firewall: Exchanged) -> None:
     assert firewall.reload(CONFIGURATION)[0] == 0
     terminal = Terminal(firewall.lab.directory)
     try:

@@ -103,17 +103,23 @@ def queue_ids(log: str, recipient: str, words: str = "") -> list[str]:
     return re.findall(rf": ([0-9A-Za-z]+): to=<{re.escape(recipient)}>.*{re.escape(words)}", log)
 
 
+def delivered(box: Box) -> dict[str, list[bytes]]:
+    """By recipient, the digests of what is in the boxes."""
+    found = defaultdict[str, list[bytes]](list)
+    for path in (box.server.boxes / "all" / "new").iterdir():
+        octets = path.read_bytes()
+        recipient = octets.partition(b"\nDelivered-To: ")[2].partition(b"\n")[0].decode()
+        found[recipient].append(sha256(without_trace(octets)).digest())
+    return found
+
+
 def test_every_mail_arrives_whole_and_twice_only_where_nobody_can_know(box: Box) -> None:
     expected = {recipient: sha256(as_stored(octets)).digest() for recipient, octets in mails().items()}
     submission = box.submission(mails())
     cuts = cut_again_and_again(box, MAILS)
     submission.result()
-    arrived = defaultdict[str, list[bytes]](list)
-    for path in (box.server.boxes / "all" / "new").iterdir():
-        octets = path.read_bytes()
-        recipient = octets.partition(b"\nDelivered-To: ")[2].partition(b"\n")[0].decode()
-        arrived[recipient].append(sha256(without_trace(octets)).digest())
-    assert arrived.keys() == expected.keys()
+    assert eventually(lambda: delivered(box).keys() == expected.keys()), "the server has them all, and then the boxes"
+    arrived = delivered(box)
     assert [recipient for recipient, digests in arrived.items() if set(digests) != {expected[recipient]}] == []
     outside, inside = told(box, "outside"), told(box, "inside")
     copies = Counter({recipient: len(digests) for recipient, digests in arrived.items() if len(digests) > 1})

@@ -1,18 +1,16 @@
 """What a class limits is shown as it is: limits, who has how many, how many were refused."""
 
-import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from appliance.control.client import ask
 from appliance.control.protocol import ShowLocalHosts, ShowServicePolicy
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER, Network
-from appliance.show import LimitsReport, LocalHostsReport, ServicePolicyReport
-from tests.e2e.box import eventually, workspace
-from tests.ground import Ground
+from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
+from appliance.show import LimitsReport
+from tests.appliances import EXAMPLE
+from tests.e2e.box import eventually
+from tests.e2e.firewall import Firewall, firewall
 
 pytestmark = pytest.mark.root
 CLASS = """policy-map global_policy
@@ -23,24 +21,16 @@ CLASS = """policy-map global_policy
 
 
 @pytest.fixture
-def lab() -> Iterator[Lab]:
+def box() -> Iterator[Firewall]:
     mail = "class-map smtp_limits\n match port tcp eq smtp\nclass-map ironport_esa"
-    text = EXAMPLE.read_text().replace("class-map ironport_esa", mail)
-    with workspace() as home:
-        config = home / "limits.cfg"
-        config.write_text(text.replace("policy-map global_policy\n", CLASS).replace("tcp 50 100", "tcp 0 0"))
-        made = Lab(Network(f"fxs{os.getpid()}"), home / "run")
-        made.up(config)
+    text = EXAMPLE.replace("class-map ironport_esa", mail).replace("policy-map global_policy\n", CLASS)
+    with firewall("fxs", text.replace("tcp 50 100", "tcp 0 0")) as made:
         yield made
-        made.down()
 
 
-def test_limits_of_a_class(lab: Lab) -> None:
-    ground = Ground(lab.network)
-
+def test_limits_of_a_class(box: Firewall) -> None:
     def limits() -> LimitsReport:
-        report = ask(lab.directory / "control.sock", ShowServicePolicy())
-        assert isinstance(report, ServicePolicyReport)
+        report = box.answer(ShowServicePolicy())
         (found,) = [each.limits for each in report.policies[0].classes if each.name == "smtp_limits"]
         assert found is not None
         return found
@@ -50,9 +40,9 @@ def test_limits_of_a_class(lab: Lab) -> None:
         {"idle": 7200},
         True,
     )
-    with ground.within("inside"):
+    with box.ground.within("inside"):
         listener = socket.create_server((str(SERVER), 25))
-    with ground.within("outside"):
+    with box.ground.within("outside"):
         held = [socket.create_connection((str(MAPPED_SERVER), 25), 10, (str(CLIENTS[each]), 0)) for each in (0, 0, 1)]
         for one_more in (0, 2):  # the first has two, the server three
             with pytest.raises(TimeoutError):
@@ -60,8 +50,7 @@ def test_limits_of_a_class(lab: Lab) -> None:
     assert eventually(lambda: limits().embryonic == 0)
     assert (limits().connections, limits().drop >= 2) == (3, True)
     assert {each.address: each.connections for each in limits().clients} == {CLIENTS[0]: 2, CLIENTS[1]: 1}
-    hosts = ask(lab.directory / "control.sock", ShowLocalHosts())
-    assert isinstance(hosts, LocalHostsReport)
+    hosts = box.answer(ShowLocalHosts())
     assert (hosts.uses[0].connections, hosts.uses[0].limit) == (3, 3)
     for each in (*held, listener):
         each.close()

@@ -3,14 +3,12 @@
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import MAPPED_SERVER, SERVER, Network
-from tests.e2e.box import eventually, workspace
-from tests.ground import Ground
+from appliance.lab.network import MAPPED_SERVER, SERVER
+from tests.appliances import EXAMPLE
+from tests.e2e.firewall import Firewall, firewall
 
 pytestmark = pytest.mark.root
 
@@ -47,25 +45,15 @@ def serve() -> None:
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    with workspace() as home:
-        config = Path(home / "ports.cfg")
-        text = EXAMPLE.read_text(encoding="ascii").replace(PERMITTED, PERMITTED + OTHER_PORTS)
-        config.write_text(text.replace("policy-map global_policy\n", CLASSES), encoding="ascii")
-        lab = Lab(Network(f"fxn{os.getpid()}"), home / "run")
-        lab.up(config)
-        made = Ground(lab.network)
-        try:
-            made.beside("inside", serve)
-            assert eventually(lambda: made.run("inside", "ss", "-tlnH").count(f"{SERVER}:") == len(PORTS))
-            yield made
-        finally:
-            made.end()
-            lab.down()
+def box() -> Iterator[Firewall]:
+    text = EXAMPLE.replace(PERMITTED, PERMITTED + OTHER_PORTS).replace("policy-map global_policy\n", CLASSES)
+    with firewall("fxn", text) as made:
+        made.serve(serve, len(PORTS))
+        yield made
 
 
 @pytest.mark.parametrize("port", PORTS)
-def test_a_class_decides_what_is_inspected(ground: Ground, port: int) -> None:
+def test_a_class_decides_what_is_inspected(box: Firewall, port: int) -> None:
     def talk() -> tuple[bytes, bytes, bytes]:
         with socket.create_connection((str(MAPPED_SERVER), port), 10) as client:
             greeting = client.recv(1000)
@@ -76,7 +64,7 @@ def test_a_class_decides_what_is_inspected(ground: Ground, port: int) -> None:
             client.sendall(b"STARTTLS\r\n")
             return greeting, reply, client.recv(1000)
 
-    greeting, reply, told = ground.beside("outside", talk).result()
+    greeting, reply, told = box.outside(talk).result()
     inspected = port != PORTS[-1]
     assert (b"mail.inside.example" in greeting, greeting.startswith(b"220 ****")) == (not inspected, inspected)
     assert (b"STARTTLS" in reply, b"250-XXXXXXXA" in reply) == (not inspected, inspected)

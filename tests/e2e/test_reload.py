@@ -10,7 +10,7 @@ import pytest
 from appliance.lab.lab import Lab
 from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, Network
 from tests.e2e.box import eventually
-from tests.e2e.exchange import CONFIGURATION, SWAPPED, Client, Firewall, running
+from tests.e2e.exchange import CONFIGURATION, SWAPPED, Client, Exchanged, running
 from tests.e2e.test_life import state
 from tests.ground import Ground
 
@@ -22,18 +22,18 @@ REFUSED = SWAPPED + "route outside 198.51.100.0 255.255.255.0 192.0.2.77\n"
 
 
 @pytest.fixture(scope="module")
-def firewall() -> Iterator[Firewall]:
+def firewall() -> Iterator[Exchanged]:
     with running("fxr") as made:
         yield made
 
 
 @pytest.fixture(autouse=True)
-def _as_at_first(firewall: Firewall) -> None:
+def _as_at_first(firewall: Exchanged) -> None:
     assert firewall.reload(CONFIGURATION)[0] == 0
     assert eventually(lambda: firewall.client(MAPPED_SERVER).banner)
 
 
-def test_each_connection_is_under_its_own_map_also_when_a_reload_swaps_them(firewall: Firewall) -> None:
+def test_each_connection_is_under_its_own_map_also_when_a_reload_swaps_them(firewall: Exchanged) -> None:
     def connect() -> tuple[Client, Client, Client]:
         return firewall.client(MAPPED_SERVER), firewall.client(MAPPED_SERVER, 587), firewall.client(MAPPED_EXEMPT)
 
@@ -66,7 +66,7 @@ def test_each_connection_is_under_its_own_map_also_when_a_reload_swaps_them(fire
     ],
     ids=["syntax", "no device", "no hardware", "no gateway", "no port", "workers"],
 )
-def test_a_refused_configuration_changes_nothing(firewall: Firewall, text: str, code: int, said: str) -> None:
+def test_a_refused_configuration_changes_nothing(firewall: Exchanged, text: str, code: int, said: str) -> None:
     living = firewall.client(MAPPED_SERVER)
     before = state(firewall.lab)
     done, told = firewall.reload(text)
@@ -77,12 +77,12 @@ def test_a_refused_configuration_changes_nothing(firewall: Firewall, text: str, 
     assert firewall.client(MAPPED_SERVER, 587).masked == {b"VRFY"}
 
 
-def test_an_error_is_said_with_its_place(firewall: Firewall) -> None:
+def test_an_error_is_said_with_its_place(firewall: Exchanged) -> None:
     line = BAD.count("\n")
     assert f"{firewall.file}:{line}:1: ERROR: % Invalid input" in firewall.reload(BAD)[1]
 
 
-def test_a_signal_reloads_too(firewall: Firewall) -> None:
+def test_a_signal_reloads_too(firewall: Exchanged) -> None:
     firewall.file.write_text(SWAPPED, encoding="utf-8")
     os.kill(firewall.pid, signal.SIGHUP)
     assert eventually(lambda: firewall.client(MAPPED_SERVER).masked == {b"VRFY"})
@@ -92,7 +92,7 @@ def test_a_signal_reloads_too(firewall: Firewall) -> None:
     assert firewall.client(MAPPED_SERVER).masked == {b"VRFY"}
 
 
-def test_a_class_left_as_it_was_counts_on(firewall: Firewall) -> None:
+def test_a_class_left_as_it_was_counts_on(firewall: Exchanged) -> None:
     firewall.client(MAPPED_SERVER).arrives(b"NOOP")
     firewall.client(MAPPED_SERVER, 587).arrives(b"NOOP")
     before = firewall.packets()
@@ -109,7 +109,7 @@ def test_a_class_left_as_it_was_counts_on(firewall: Firewall) -> None:
     assert firewall.packets()["relay", "no-noop"] > more
 
 
-def test_a_connection_that_is_inspected_says_so_whatever_is_in_force(firewall: Firewall) -> None:
+def test_a_connection_that_is_inspected_says_so_whatever_is_in_force(firewall: Exchanged) -> None:
     def flags(client: Client) -> str:
         [shown] = [each for each in firewall.connections() if each.initiator.port == client.port]
         return shown.flags
@@ -123,7 +123,7 @@ def test_a_connection_that_is_inspected_says_so_whatever_is_in_force(firewall: F
     assert [flags(each) for each in (*old, *new)] == ["UOBM", "UOB", "UOB", "UOBM"]
 
 
-def test_addresses_statics_and_access_lists_follow(firewall: Firewall) -> None:
+def test_addresses_statics_and_access_lists_follow(firewall: Exchanged) -> None:
     living = firewall.client(MAPPED_SERVER)
     without = CONFIGURATION.replace(f"permit tcp any host {MAPPED_SERVER} eq smtp", "deny tcp any any eq smtp")
     without = without.replace(f"static (inside,outside) {MAPPED_EXEMPT} {EXEMPT}\n", "")
@@ -145,14 +145,14 @@ def test_addresses_statics_and_access_lists_follow(firewall: Firewall) -> None:
     assert firewall.client(MAPPED_EXEMPT).banner
 
 
-def test_a_stop_after_reloads_puts_back_what_was_found(firewall: Firewall) -> None:
+def test_a_stop_after_reloads_puts_back_what_was_found(firewall: Exchanged) -> None:
     network = Network(f"fxs{os.getpid()}")
     lab = Lab(network, firewall.file.parent / "other")
     network.build()
     try:
         before = state(lab)
         pid = lab.start(firewall.file)
-        other = Firewall(lab, Ground(network), firewall.file, pid)
+        other = Exchanged(lab, Ground(network), firewall.file, pid)
         assert other.reload(CONFIGURATION + "route inside 198.51.100.0 255.255.255.0 192.0.2.77\n")[0] == 0
         assert other.reload(CONFIGURATION.replace("203.0.113.1 ", "203.0.113.2 "))[0] == 0
         os.kill(pid, signal.SIGTERM)

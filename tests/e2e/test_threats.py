@@ -1,35 +1,28 @@
 """A SYN flood that TCP Intercept answers is counted by server, told of, and shown."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from appliance.control.client import ask
-from appliance.control.protocol import ShowAttacks, ShowLogging
+from appliance.control.protocol import ShowAttacks
 from appliance.lab import burst
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import CLIENTS, MAPPED_LIMITED, MAPPED_SERVER, SERVER, Network
+from appliance.lab.network import CLIENTS, MAPPED_LIMITED, MAPPED_SERVER, SERVER
 from appliance.show import AttacksReport
-from tests.e2e.box import eventually, workspace
-from tests.ground import Ground
+from tests.appliances import EXAMPLE
+from tests.e2e.box import eventually
+from tests.e2e.firewall import Firewall, firewall
 
 pytestmark = pytest.mark.root
 ASKED = "threat-detection statistics tcp-intercept rate-interval 1 burst-rate 25 average-rate 1000\n"
 
 
 @pytest.fixture
-def lab() -> Iterator[Lab]:
-    with workspace() as home:
-        config = home / "threats.cfg"
-        config.write_text(EXAMPLE.read_text().replace("tcp 50 100", "tcp 0 5") + ASKED)
-        made = Lab(Network(f"fxt{os.getpid()}"), home / "run")
-        made.up(config)
+def box() -> Iterator[Firewall]:
+    with firewall("fxt", EXAMPLE.replace("tcp 50 100", "tcp 0 5") + ASKED) as made:
         yield made
-        made.down()
 
 
-def test_a_flood_is_told_of_and_shown(lab: Lab) -> None:
+def test_a_flood_is_told_of_and_shown(box: Firewall) -> None:
     sent = 5 + 4 * len(CLIENTS)
 
     def flood() -> None:
@@ -39,12 +32,10 @@ def test_a_flood_is_told_of_and_shown(lab: Lab) -> None:
                 burst.send(MAPPED_SERVER, CLIENTS)
 
     def report() -> AttacksReport:
-        told = ask(lab.directory / "control.sock", ShowAttacks())
-        assert isinstance(told, AttacksReport)
-        return told
+        return box.answer(ShowAttacks())
 
     assert (report().window, report().sampling, report().servers) == (1, 2, ())
-    Ground(lab.network).beside("outside", flood).result()
+    box.outside(flood).result()
     assert eventually(lambda: report().servers and any(report().servers[0].history))
     (server,) = report().servers
     assert (server.rank, server.address, server.port, server.interface) == (1, SERVER, 25, "inside")
@@ -53,6 +44,6 @@ def test_a_flood_is_told_of_and_shown(lab: Lab) -> None:
     words = (
         f"%ASA-4-733105: TCP Intercept SYN flood attack detected to {MAPPED_SERVER}/25 ({SERVER}/25). Burst rate of "
     )
-    lines = ask(lab.directory / "control.sock", ShowLogging()).lines
+    lines = box.log()
     assert any(words in line and "exceeded the threshold of 25." in line for line in lines)
     assert not any("733104" in line or str(MAPPED_LIMITED) in line for line in lines if "-7331" in line)
