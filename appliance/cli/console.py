@@ -268,7 +268,7 @@ class Console:
         unread: Rejected | None = None
         if self._level is Level.CONFIGURE:
             try:
-                found |= dict.fromkeys(statement_may_follow(TREES[self._editor.mode], whole), "")
+                found |= statement_may_follow(TREES[self._editor.mode], whole)
             except Rejected as reason:
                 unread = reason
         try:

@@ -88,8 +88,8 @@ def _path(rows: Sequence[R], words: Sequence[Word]) -> tuple[str, ...]:
     return path
 
 
-def statement_may_follow(tree: Node, text: str) -> tuple[str, ...]:
-    """The same of a statement of the language: keywords, ``<type>`` for arguments, ``<cr>`` where it may end."""
+def statement_may_follow(tree: Node, text: str) -> dict[str, str]:
+    """The same of a statement of the language: keywords, arguments, ``<cr>`` where it may end."""
     if not text.strip():
         return continuations(tree)
     (line,) = lines(text)

@@ -51,7 +51,7 @@ def _complete(console: Console) -> None:
         except Rejected:
             return None
         fitting = [each for each in words if each.startswith(text.lower()) or not text]
-        real = [each for each in fitting if not each.startswith("<") and each != "WORD"]
+        real = [each for each in fitting if each.replace("-", "").isalnum() and each.islower()]
         found = real if text else fitting
         return f"{found[state]} " if len(found) == 1 and found == real else dict(enumerate(found)).get(state)
 

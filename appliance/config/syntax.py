@@ -17,6 +17,7 @@ from typing import Any
 from appliance.config.arguments import ARGUMENTS, some
 from appliance.config.cursor import Argument, Cursor, Rejected, number
 from appliance.config.diagnostics import AMBIGUOUS, INCOMPLETE, INVALID
+from appliance.config.hints import hint
 
 
 class Mode(enum.Enum):
@@ -103,6 +104,7 @@ class Node:
     end: Statement | None = None
     ahead: set[Mode | None] = field(default_factory=set)
     acted: bool = False  # a statement that is acted on may lie ahead
+    says: set[str] = field(default_factory=set)  # what the statements mean that may lie ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def compiled(statements: Iterable[Statement]) -> Node:
                 node.ahead.add(statement.enters)
                 node = _child(node, element)
                 node.acted |= statement.says != ACCEPTED
+                node.says.add(statement.says)
             node.ahead.add(statement.enters)
             if node.end not in (None, statement):
                 raise ValueError(f"two statements read alike: {statement.syntax}")
@@ -237,7 +240,11 @@ def follow(root: Node, cursor: Cursor) -> Node:
     return node
 
 
-def continuations(node: Node) -> tuple[str, ...]:
-    """What may come next: keywords, ``<type>`` for an argument, ``<cr>`` where the statement may end."""
-    values = (f"<{each.type.removeprefix('+')}>" for each in node.values)
-    return (*(keyword.word for keyword, _ in node.keywords.values()), *values, *(("<cr>",) if node.end else ()))
+def continuations(node: Node) -> dict[str, str]:
+    """What may come next, with what is known of it: keywords, arguments, ``<cr>`` where the statement may end."""
+    found: dict[str, str] = {}
+    for element in node.values:
+        found |= hint(element.type)
+    for keyword, following in node.keywords.values():
+        found[keyword.word] = next(iter(following.says)) if len(following.says) == 1 else ""
+    return found | ({"<cr>": ""} if node.end else {})

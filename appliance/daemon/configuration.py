@@ -25,6 +25,17 @@ from appliance.syslog import CommandExecuted, ConfigurationRefused, Record
 T = TypeVar("T", bound=Applied | Written | Refusal)
 
 
+#: Words behind which a secret stands, which an ASA's log does not have either.
+_SECRETS = ("passw", "passwo", "passwor", "password", "passwd", "community", "key", "pre-shared-key")
+
+
+def _without_secrets(line: str) -> str:
+    """A line as it is logged: in one line, and of no secret more than that there is one."""
+    words = line.split()
+    secret = next((at for at, word in enumerate(words) if word.lower() in _SECRETS), None)
+    return " ".join(words if secret is None else [*words[: secret + 1], *("*" * (len(words) > secret + 1))])
+
+
 class Configuration:
     """`running` is in force. `enforce` puts another one there: KernelError, and all as it was, if it can't be.
 
@@ -62,8 +73,11 @@ class Configuration:
         print(f"fixup: {outcome.file} is {'in force' if outcome.done else 'refused'}", file=sys.stderr)
 
     def change(self, lines: tuple[str, ...]) -> Applied | Refusal:
-        """Do what was typed, all of it or nothing."""
-        return self._told("configure terminal", self._change(lines))
+        """Do what was typed, all of it or nothing; every line of it is logged."""
+        outcome = self._told("configure terminal", self._change(lines))
+        for line in lines if isinstance(outcome, Applied) and outcome.done else ():
+            self._log(CommandExecuted(_without_secrets(line)))
+        return outcome
 
     def _change(self, lines: tuple[str, ...]) -> Applied | Refusal:
         editor = Editor(self.running)

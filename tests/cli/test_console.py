@@ -145,7 +145,7 @@ def test_help_says_what_may_stand_here(typed: tuple[Console, Say]) -> None:
     assert [line.split()[0] for line in say("conf?")] == ["configure"]
     assert say("zz?") == ["ERROR: % Unrecognized command"]
     say("conf t")
-    assert [line.split()[0] for line in say("hostname ?")] == ["<hostname>"]
+    assert [line.split()[0] for line in say("hostname ?")] == ["WORD"]
     assert {"interface", "policy-map", "end", "show"} <= {line.split()[0] for line in say("?")}
     assert [line.split()[0] for line in say("access-g?")] == ["access-group"]
     assert say("interface Ethernet0/0", "ip address ?")

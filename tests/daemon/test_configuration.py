@@ -136,7 +136,7 @@ def test_the_startup_configuration_is_told_as_it_stands(box: Box) -> None:
 
 def test_what_a_command_came_to_is_logged(box: Box) -> None:
     box.configuration.reload()
-    box.configuration.change(("hostname core",))
+    box.configuration.change((" hostname  core", "username joe password s3cret"))
     box.configuration.write()
     box.configuration.change(("nonsense",))
     box.refusal = "no way to the gateway"
@@ -144,6 +144,8 @@ def test_what_a_command_came_to_is_logged(box: Box) -> None:
     assert box.log == [
         "111008 User 'enable_15' executed the 'reload' command.",
         "111008 User 'enable_15' executed the 'configure terminal' command.",
+        "111008 User 'enable_15' executed the 'hostname core' command.",
+        "111008 User 'enable_15' executed the 'username joe password *' command.",
         "111008 User 'enable_15' executed the 'write memory' command.",
         "900005 Command 'configure terminal' changed nothing: 1 error in it",
         "900005 Command 'reload' changed nothing: no way to the gateway; the configuration in force is the one before",
