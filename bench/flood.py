@@ -30,9 +30,10 @@ from appliance.marks import DISPOSITION, Disposition
 from bench import report
 from bench.loads import retransmitted
 from tests.e2e.box import SUBMISSION, eventually, workspace
+from tests.e2e.firewall import serving
 from tests.e2e.flooding import flooding
 from tests.e2e.postman import client, letter, postman
-from tests.e2e.wall import serving, wall
+from tests.e2e.wall import wall
 from tests.ground import Ground, router
 
 ROUNDS = 3

@@ -59,9 +59,14 @@ class Firewall:
 
     def serve(self, serve: Callable[[], Any], ports: int = 1) -> Child:
         """A server inside that is listening, at so many ports, when this returns."""
-        server = self.ground.beside("inside", serve)
-        assert eventually(lambda: self.ground.run("inside", "ss", "-tlnH").count(f"{SERVER}:") == ports)
-        return server
+        return serving(self.ground, serve, ports)
+
+
+def serving(ground: Ground, serve: Callable[[], Any], ports: int = 1) -> Child:
+    """The same of any ground."""
+    server = ground.beside("inside", serve)
+    assert eventually(lambda: ground.run("inside", "ss", "-tlnH").count(f"{SERVER}:") >= ports)
+    return server
 
 
 F = TypeVar("F", bound=Firewall)
