@@ -37,6 +37,7 @@ ENGINE = (
     "connections",  # adopted
     "table_full",  # SYN-ACKs that found no room in the flow table
     "unknown_flows",  # packets of connections whose beginning was not seen
+    "left_alone",  # connections that go on unread because octets of theirs passed unseen (fail-open)
     "unknown_classes",  # packets whose mark names no inspection
     "killed",  # connections closed by inspection
     "bypassed",  # connections that went over to TLS
@@ -83,6 +84,7 @@ ENGINE = (
     CONNECTIONS,
     TABLE_FULL,
     UNKNOWN_FLOWS,
+    LEFT_ALONE,
     UNKNOWN_CLASSES,
     KILLED,
     BYPASSED,

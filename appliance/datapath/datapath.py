@@ -164,7 +164,7 @@ class Datapath:
             for connection in self._table.idle(now):
                 self._count[counters.IDLED] += connection.state is State.OPEN
                 self._table.remove(connection)
-                self._reader.let_go(connection)
+                self._forget(connection)
         self._room.look_ahead()
         return self._outcome.take()
 
@@ -201,8 +201,13 @@ class Datapath:
         elif not flags & FIN and segment.end == segment.start:  # a last ACK: there is nothing in it to be inspected
             self._outcome.go(handle, segment)
         else:
-            self._outcome.drop(handle, counters.UNKNOWN_FLOWS)
-            self._reset_stranger(segment, indev, outdev)
+            self._count[counters.UNKNOWN_FLOWS] += 1
+            inspection = self.inspections.get(DECISION.get(mark))
+            if inspection is not None and inspection.fail_open:
+                self._leave_alone(handle, segment, self._blocks[DECISION.get(mark)], indev, outdev, now)
+            else:
+                self._outcome.drop(handle)
+                self._reset_stranger(segment, indev, outdev)
 
     def _adopt(self, handle: Any, syn_ack: Segment, mark: int, devices: tuple[int, int], now: int) -> None:
         """A connection begins: `devices` are the interfaces of its client and its server."""
@@ -210,19 +215,45 @@ class Datapath:
         inspection = self.inspections.get(number)
         client, server = (self.interfaces.get(each, NO_NAME) for each in devices)
         rules = inspection.rules(client, server) if inspection is not None else None
-        if rules is None:
+        if inspection is None or rules is None:
             self._outcome.drop(handle, counters.UNKNOWN_CLASSES)
             return
         block = self._blocks[number]
-        connection = Inspected(syn_ack, self._inspector(rules, block), block, devices, now)
-        forgotten = self._table.add(connection)
-        if forgotten is connection:
+        connection = Inspected.adopted(syn_ack, self._inspector(rules, block), block, devices, now)
+        connection.fail_open = inspection.fail_open
+        if not self._enter(connection):
             self._outcome.drop(handle, counters.TABLE_FULL)
             return
-        if forgotten is not None:
-            self._reader.let_go(forgotten)
         self._count[counters.CONNECTIONS] += 1
         self._syn_ack(handle, syn_ack)
+
+    def _enter(self, connection: Inspected) -> bool:
+        """Into the table with it; False if that has no room."""
+        forgotten = self._table.add(connection)
+        if forgotten is not None and forgotten is not connection:
+            self._forget(forgotten, ends=forgotten.key != connection.key)
+        return forgotten is not connection
+
+    def _forget(self, connection: Inspected, ends: bool = True) -> None:
+        """It is out of the table. Where a stranger goes on unread it must not come back as one: it `ends`."""
+        self._reader.let_go(connection)
+        if ends and connection.fail_open and connection.state is State.OPEN:
+            self._outcome.effects.append(Kill(self._reader.flow(connection)))
+
+    def _leave_alone(
+        self, handle: Any, segment: Segment, block: MutableSequence[int], indev: int, outdev: int, now: int
+    ) -> None:
+        """Who inspected a connection is gone, and its class fails open: it goes on unread."""
+        if _from_client(segment):
+            connection = Inspected.unread(segment.key, block, (indev, outdev), now)
+        else:
+            connection = Inspected.unread(reverse(segment.key), block, (outdev, indev), now)
+        if not self._enter(connection):
+            self._outcome.drop(handle, counters.TABLE_FULL)
+            return
+        self._table.heard(connection)
+        self._reader.leave_alone(connection)
+        self._outcome.go(handle, segment)
 
     def _syn_ack(self, handle: Any, syn_ack: Segment) -> None:
         harmless = syn_ack.without_bypasses()
@@ -278,9 +309,9 @@ class Datapath:
     def _reset_stranger(self, segment: Segment, indev: int, outdev: int) -> None:
         """Both ends of a connection whose stream is unknown are reset, once it is known what they expect.
 
-        Its server is the end of the lower port. Who gets a segment may also have it already, its acknowledgment lost.
+        Who gets a segment may also have it already, its acknowledgment lost.
         """
-        key, from_client = segment.key, segment.key[8:10] >= segment.key[10:12]
+        key, from_client = segment.key, _from_client(segment)
         if from_client:
             flow = flow_of(key, (indev, outdev), self.interfaces)
             expected: int | None = self._strangers.server_expects(segment)
@@ -315,3 +346,8 @@ class Datapath:
             self._reader.kill(connection, flow)
         self._outcome.settle(handle)
         self._outcome.effects.append(Emit(EngineFault.of(subject, error)))
+
+
+def _from_client(stranger: Segment) -> bool:
+    """Who sent a segment of an unknown connection: its server is the end of the lower port."""
+    return stranger.key[8:10] >= stranger.key[10:12]

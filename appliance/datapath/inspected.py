@@ -9,7 +9,7 @@ from typing import Protocol
 from appliance.flow import Endpoint, Flow, Side
 from appliance.policy.actions import Action
 from appliance.policy.maps import InspectMap
-from appliance.tcp.connection import Connection, reverse
+from appliance.tcp.connection import Connection, State, reverse
 from appliance.tcp.segment import Segment
 from appliance.tcp.seq import first_octet
 from appliance.tcp.stream import Stream
@@ -24,6 +24,10 @@ class Inspects(Protocol):
     @property
     def inspect_map(self) -> InspectMap | None:
         """Its rules, None if it has none inspected."""
+
+    @property
+    def fail_open(self) -> bool:
+        """A connection goes on unread where octets of it have passed unseen (row 19)."""
 
     def rules(self, client: str, server: str) -> InspectMap | None:
         """Those of a connection between two named interfaces."""
@@ -70,26 +74,46 @@ class Makes(Protocol):
 
 
 class Inspected(Connection):
-    """A connection, adopted at its SYN-ACK. `devices` are the interface indices of client and server."""
+    """A connection and what reads it. `devices` are the interface indices of client and server."""
 
-    __slots__ = ("block", "deferred", "devices", "inspector", "sack", "stalls")
+    __slots__ = ("block", "deferred", "devices", "fail_open", "inspector", "sack", "stalls")
 
     def __init__(
         self,
-        syn_ack: Segment,
+        key: bytes,
+        client: Stream,
+        server: Stream,
         inspector: Reads,
         block: MutableSequence[int],
         devices: tuple[int, int],
         now: int,
     ) -> None:
-        super().__init__(reverse(syn_ack.key), Stream(syn_ack.ack), Stream(first_octet(syn_ack.seq), proxied=True), now)
-        self.sack = syn_ack.permits_sack()
+        super().__init__(key, client, server, now)
+        self.sack = False
+        self.fail_open = False
         self.inspector = inspector
         self.block = block
         self.devices = devices
         #: (offset of a client octet, when it and those behind it may go on), both ascending
         self.deferred: list[tuple[int, int]] = []
         self.stalls: int | None = None  # when what is undecided will be decided by the clock (ns)
+
+    @classmethod
+    def adopted(
+        cls, syn_ack: Segment, inspector: Reads, block: MutableSequence[int], devices: tuple[int, int], now: int
+    ) -> Inspected:
+        """One that begins: its SYN-ACK carries both initial numbers."""
+        client, server = Stream(syn_ack.ack), Stream(first_octet(syn_ack.seq), proxied=True)
+        made = cls(reverse(syn_ack.key), client, server, inspector, block, devices, now)
+        made.sack = syn_ack.permits_sack()
+        return made
+
+    @classmethod
+    def unread(cls, key: bytes, block: MutableSequence[int], devices: tuple[int, int], now: int) -> Inspected:
+        """One whose beginning was not seen, and that passes all the same: its numbers mean nothing."""
+        made = cls(key, Stream(0), Stream(0), OVER, block, devices, now)
+        made.become(State.BYPASS)
+        return made
 
     def defer(self, start: int, until: int) -> None:
         """The client's octets from `start` on may not go on before `until` (ns).

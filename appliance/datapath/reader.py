@@ -38,11 +38,11 @@ from appliance.policy.actions import (
     ResetConnection,
 )
 from appliance.policy.counters import Slot
-from appliance.syslog import Record, TlsStarted
+from appliance.syslog import LeftAlone, Record, TlsStarted
 from appliance.tcp.connection import MAX_KEPT, Refusal, State
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG, Header, Segment
 from appliance.tcp.seq import to_offset, to_seq
-from appliance.tcp.stream import Parcel, Stream
+from appliance.tcp.stream import BEYOND, Parcel, Stream
 from appliance.tcp.table import Found, Table
 
 #: A held line of which nothing more comes is decided after this (ns, design §2).
@@ -92,6 +92,8 @@ class Reader:
             return None
         if ack != peer.acked:
             gone = peer.acknowledge(ack)
+            if gone == BEYOND:
+                return None
             peer.window = window
             connection.kept -= gone
             self._kept -= gone
@@ -119,9 +121,14 @@ class Reader:
         flags = segment.flags
         if flags & ACK and segment.ack != peer.acked:
             gone = peer.acknowledge(segment.ack)
-            peer.window = segment.window
-            connection.kept -= gone
-            self._kept -= gone
+            if gone != BEYOND:
+                peer.window = segment.window
+                connection.kept -= gone
+                self._kept -= gone
+            elif connection.fail_open and side is Side.SERVER and peer.overtaken(segment.ack):
+                self.leave_alone(connection)
+                self._outcome.go(handle, segment)
+                return
         start = to_offset(segment.seq, stream.first, stream.next)
         end = start + segment.end - segment.start
         if start == end and not flags & FIN:
@@ -336,17 +343,29 @@ class Reader:
         self._outcome.effects.append(Kill(flow))
 
     def _bypass(self, connection: Inspected, log: bool) -> None:
-        """The connection is not inspected any more; what waits behind a gap comes again and passes unread."""
+        """The connection has gone over to TLS."""
         self._count[counters.BYPASSED] += 1
+        self._stop_reading(connection)
+        flow = self.flow(connection)
+        if log:
+            self._emit(TlsStarted(flow.client, flow.server))
+        self._outcome.effects.append(Release(flow))
+
+    def leave_alone(self, connection: Inspected) -> None:
+        """Octets of the connection have passed unseen, as its class allows: the rest of it passes unread (row 19)."""
+        self._count[counters.LEFT_ALONE] += 1
+        self._stop_reading(connection)
+        flow = self.flow(connection)
+        self._emit(LeftAlone(flow.client, flow.server))
+        self._outcome.effects.append(Release(flow))
+
+    def _stop_reading(self, connection: Inspected) -> None:
+        """What waits behind a gap comes again and passes unread, like all that follows."""
         connection.become(State.BYPASS)
         connection.deferred.clear()
         for stream in (connection.client, connection.server):
             self._decide(connection, stream, stream.next)
         self._drop_waiting(connection)
-        flow = self.flow(connection)
-        if log:
-            self._emit(TlsStarted(flow.client, flow.server))
-        self._outcome.effects.append(Release(flow))
 
     def _emit(self, record: Record) -> None:
         self._outcome.effects.append(Emit(record))

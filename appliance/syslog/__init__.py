@@ -52,6 +52,7 @@ from appliance.syslog.ours import (
     ConfigurationRefused,
     EngineFault,
     EventsLost,
+    LeftAlone,
     TableFull,
     WorkerRestarted,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "EventsLost",
     "FlowTerminated",
     "InboundDenied",
+    "LeftAlone",
     "LocalHostBuilt",
     "LocalHostTornDown",
     "MaliciousPattern",
@@ -157,6 +159,7 @@ CATALOGUE: Mapping[int, type[Record]] = {
         BurstRateExceeded,
         EngineFault,
         WorkerRestarted,
+        LeftAlone,
         EventsLost,
         TableFull,
         CommandExecuted,

@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from appliance.flow import Endpoint
 from appliance.syslog.record import Record
 
 #: Places an engine fault names, innermost first: enough to find it, and the line stays short.
@@ -82,6 +83,21 @@ class TableFull(Record):
 
     def sentence(self) -> str:
         return f"Connection table full: {self.count} new connections refused"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone(Record):
+    """Octets of a connection passed unseen, as ``fail-open`` allows: the rest of it is not inspected (row 19)."""
+
+    id = 900006
+    severity = 4
+    product = "FIXUP"
+
+    client: Endpoint
+    server: Endpoint
+
+    def sentence(self) -> str:
+        return f"Inspection of {self.client} to {self.server} given up: octets passed unseen (fail-open)"
 
 
 @dataclass(frozen=True, slots=True)

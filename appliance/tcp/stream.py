@@ -44,6 +44,9 @@ MAX_WINDOW = 1 << 30
 #: Runs of octets that one acknowledgment without timestamps can tell of (RFC 2018 §3).
 SACK_BLOCKS = 4
 
+#: In the place of how many octets an acknowledgment frees: it is of octets that never went on.
+BEYOND = -1
+
 #: In the place of a sequence number: a segment of none goes straight on.
 NOWHERE = -1
 
@@ -114,23 +117,28 @@ class Stream:
     def acknowledge(self, ack: int) -> int:
         """The peer sent this acknowledgment number. How many octets need not be kept any more.
 
-        What was never let go cannot have been received: a number beyond that says nothing.
+        What was never let go should not have been received: of a number beyond that, BEYOND.
         """
         if ack == self.straight_at and not self._shift:  # the receiver has it all
             self.acked = ack
             return self.edits.forget()
-        first_seen, self.acked = self.acked is None, ack
+        before, self.acked = self.acked, ack
         offset = to_offset(ack - self._shift, self.first, self.decided)
         end = self.gone
         if self._proxied:
-            if first_seen and not 0 <= offset <= end:
+            if before is None and not 0 <= offset <= end:
                 self._shift, offset, self._too_far = ack - self.first, 0, end
             elif 0 <= offset <= end:
                 self._too_far = min(self._too_far, end - offset)
         if offset > end:
-            return 0
+            self.acked = before
+            return BEYOND
         offset = min(offset, self.decided)
         return self.edits.acknowledge(offset)
+
+    def overtaken(self, ack: int) -> bool:
+        """Whether `ack` is of octets that never went on; a FIN alone may have passed unseen (decision 14)."""
+        return to_offset(ack, self.first, self.decided) > self.decided + 1
 
     def straighten(self) -> None:
         """Find out where it is straight."""

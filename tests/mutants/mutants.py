@@ -54,6 +54,7 @@ WALK = "appliance/iptables/walk.py"
 TRACE = "appliance/iptables/trace.py"
 ROUTING = "appliance/iptables/routing.py"
 
+OF_FAIL_OPEN = ("tests/datapath/test_fail_open.py",)
 OF_COMMANDS = ("tests/policy/test_commands.py",)
 OF_DIALOGUE = ("tests/policy/test_dialogue.py",)
 OF_REPLIES = ("tests/policy/test_replies.py",)
@@ -559,6 +560,48 @@ MUTANTS = (
         "insort(self.early, parcel, key=_by_start)",
         "self.early.append(parcel)",
         OF_BAD_LINE,
+    ),
+    Mutant(
+        "19: with fail-open a stranger is left alone",
+        DATAPATH,
+        "if inspection is not None and inspection.fail_open:",
+        "if False:",
+        OF_FAIL_OPEN,
+    ),
+    Mutant(
+        "19: and only with it",
+        DATAPATH,
+        "if inspection is not None and inspection.fail_open:",
+        "if inspection is not None:",
+        OF_FAIL_OPEN,
+    ),
+    Mutant(
+        "19: nobody is made a stranger",
+        DATAPATH,
+        "if ends and connection.fail_open and connection.state is State.OPEN:",
+        "if False:",
+        OF_FAIL_OPEN,
+    ),
+    Mutant(
+        "19: but the one before on a tuple ends by itself",
+        DATAPATH,
+        "self._forget(forgotten, ends=forgotten.key != connection.key)",
+        "self._forget(forgotten)",
+        OF_FAIL_OPEN,
+    ),
+    Mutant(
+        "19: the client's word counts for nothing",
+        READER,
+        "elif connection.fail_open and side is Side.SERVER and peer.overtaken(segment.ack):",
+        "elif connection.fail_open and peer.overtaken(segment.ack):",
+        OF_FAIL_OPEN,
+    ),
+    Mutant(
+        "19: a FIN that stayed in the kernel is no octet",
+        STREAM,
+        "return to_offset(ack, self.first, self.decided) > self.decided + 1",
+        "return to_offset(ack, self.first, self.decided) > self.decided",
+        OF_FAIL_OPEN,
     ),
     Mutant(
         "17: what fills a gap goes last",

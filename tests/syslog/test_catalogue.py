@@ -181,6 +181,11 @@ SENTENCES = [
         "%FIXUP-3-900004: Connection table full: 3 new connections refused",
     ),
     (
+        syslog.LeftAlone(CLIENT, SERVER),
+        "%FIXUP-4-900006: Inspection of outside:203.0.113.10/40000 to inside:192.0.2.25/25 given up: octets passed "
+        "unseen (fail-open)",
+    ),
+    (
         syslog.CommandExecuted("write memory"),
         "%ASA-5-111008: User 'enable_15' executed the 'write memory' command.",
     ),

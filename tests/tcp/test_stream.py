@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.tcp.segment import ACK, FIN
-from appliance.tcp.stream import NOWHERE, Parcel, Stream
+from appliance.tcp.stream import BEYOND, NOWHERE, Parcel, Stream
 from tests.wire import packet, segment
 
 ENDS = ("203.0.113.10", 40_000), ("192.0.2.25", 25)
@@ -26,18 +26,24 @@ def stream() -> Stream:
 
 
 class TestAcknowledging:
-    @pytest.mark.parametrize(("ack", "gone"), [(100, 0), (104, 4), (110, 10), (111, 0), (99, 0), (100 + 2**31, 0)])
+    @pytest.mark.parametrize(("ack", "gone"), [(100, 0), (104, 4), (110, 10), (99, 0)])
     def test_only_what_was_let_go(self, stream: Stream, ack: int, gone: int) -> None:
         assert stream.acknowledge(ack % 2**32) == gone
-        assert stream.edits.base == gone
+        assert (stream.edits.base, stream.acked) == (gone, ack)
+
+    @pytest.mark.parametrize(("ack", "octets"), [(111, False), (112, True), (99 + 2**31, True)])
+    def test_a_number_beyond_says_nothing_but_that(self, stream: Stream, ack: int, octets: bool) -> None:
+        """The next one may be that of a FIN."""
+        assert stream.acknowledge(ack) == BEYOND
+        assert (stream.edits.base, stream.acked, stream.overtaken(ack)) == (0, None, octets)
 
     def test_not_what_is_undecided(self, stream: Stream) -> None:
         stream.append(b"ab")
-        assert stream.acknowledge(112) == 0
+        assert stream.acknowledge(112) == BEYOND
 
     def test_the_fin_counts_one(self, stream: Stream) -> None:
         stream.fin = 10
-        assert stream.acknowledge(112) == 0
+        assert stream.acknowledge(112) == BEYOND
         assert stream.acknowledge(111) == 10
 
 
@@ -85,13 +91,13 @@ class TestBehindTcpIntercept:
         return stream.acknowledge((100 + self.COOKIE + offset) % 2**32)
 
     def test_from_nothing_received_all_is_exact(self, stream: Stream) -> None:
-        assert [self.ack(stream, offset) for offset in (0, 4, 4, 10, 11)] == [0, 4, 0, 6, 0]
+        assert [self.ack(stream, offset) for offset in (0, 4, 4, 10, 11)] == [0, 4, 0, 6, BEYOND]
         assert stream.expected_seq == (110 + self.COOKIE) % 2**32
 
     def test_the_senders_own_number_is_not_the_receivers(self, stream: Stream) -> None:
         self.ack(stream, 4)
         stream.straighten()
-        assert stream.acknowledge(110) == 0
+        assert stream.acknowledge(110) == BEYOND
 
     def test_what_was_received_before_is_kept_longer_never_shorter(self, stream: Stream) -> None:
         assert [self.ack(stream, offset) for offset in (4, 10)] == [0, 6]
