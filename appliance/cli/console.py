@@ -25,7 +25,7 @@ from appliance.cli.tree import FIREWALL
 from appliance.config.config import Config
 from appliance.config.cursor import Rejected
 from appliance.config.diagnostics import INVALID, Diagnostic, Severity, escaped
-from appliance.config.editor import Editor
+from appliance.config.editor import Editor, clears
 from appliance.config.grammar import TREES
 from appliance.config.lexer import Word
 from appliance.config.parser import parse
@@ -101,7 +101,11 @@ class Console:
 
     def _do(self, text: str) -> None:
         try:
-            if self._level is Level.CONFIGURE and self._is_statement(text):
+            command = _commanded(text)
+            if command is not None:
+                self._width += len(text) - len(command)
+                self._command(command)
+            elif self._level is Level.CONFIGURE and self._is_statement(text):
                 self._statement(text)
             else:
                 self._command(text)
@@ -125,7 +129,7 @@ class Console:
             return False
         for word, least in _EXEC.items():
             if len(first) >= least and word.startswith(first):
-                return word == "clear" and len(words) > 1 and "configure".startswith(words[1].text)
+                return word == "clear" and clears(each.text for each in words)
         return True
 
     def _is_text(self, text: str) -> bool:
@@ -280,6 +284,12 @@ class Console:
         return {word: said for word, said in found.items() if word.startswith(partly.lower())}
 
 
+def _commanded(text: str) -> str | None:
+    """What stands behind ``do``, by which other devices' configuration modes take commands."""
+    head, _, command = text.lstrip().partition(" ")
+    return command.lstrip() if head.lower() == "do" and command.strip() else None
+
+
 def _last_word(text: str) -> tuple[str, str]:
     last: Word = words_of(text)[-1]
     return text[: last.column - 1], last.text
@@ -301,5 +311,6 @@ BUILTINS: tuple[Builtin, ...] = (
     Builtin(("quit",), "leave this mode", _EVERYWHERE, Console.leave),
     Builtin(("logout",), "leave the console", _OUTSIDE, Console.leave),
     Builtin(("terminal", "pager"), "accepted: nothing is paged here", _OUTSIDE, _nothing, None),
+    Builtin(("terminal", "width"), "accepted: lines are as long as they are", _OUTSIDE, _nothing, None),
     Builtin(("help",), "what there is here; ? after a word says what may follow", _EVERYWHERE, Console.help),
 )

@@ -131,6 +131,8 @@ def piped(text: str) -> Piped:
     if not pipe or words == ["json"]:
         return Piped(before, json=bool(pipe))
     column = len(before) + 4
+    if words[:1] == ["grep"] and words[-1].startswith("-v "):
+        words = ["exclude", words[-1][3:]]
     begun = [each for name, each in _FILTERS.items() if words and name.startswith(words[0].lower())]
     if len(begun) != 1:
         raise Rejected(column)

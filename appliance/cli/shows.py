@@ -12,6 +12,8 @@ from appliance.cli.firewall import connections, told
 from appliance.cli.output import printed, printed_parts
 from appliance.cli.packets import asked, traced
 from appliance.cli.wanted import addresses, hosts_wanted, translations_wanted, wanted
+from appliance.config.grammar import TREES
+from appliance.config.syntax import Mode
 from appliance.control.protocol import (
     ClearConnections,
     ClearTranslations,
@@ -122,8 +124,11 @@ def _show_configuration(call: Call, request: ShowRunningConfig) -> int:
 
 
 def show_configuration(call: Call, report: RunningConfigReport) -> None:
-    """Print a configuration, or what in it begins with the words of the operands."""
-    shown = RunningConfigReport(tuple(format.section(report.lines, call.operands)))
+    """Print a configuration, or what in it begins with the words of the operands; UsageError if nothing ever does."""
+    first, heads = call.operands[0].lower() if call.operands else "", TREES[Mode.CONFIGURE].keywords
+    if not any(each.startswith(first) for each in heads):
+        raise UsageError(f"show running-config: no statement begins so: {first}")
+    shown = RunningConfigReport(tuple(format.section(report.lines, call.operands, first in heads)))
     printed(call, shown, format.running_config)
 
 

@@ -105,7 +105,7 @@ class Editor:
             self._number += 1
             if isinstance(each, Diagnostic):
                 found.append(replace(each, place=replace(each.place, line=self._number)))
-            elif [word.text.lower() for word in each.words[:2]] == ["clear", "configure"]:
+            elif clears(word.text for word in each.words):
                 found.extend(self._clear(replace(each, number=self._number)))
             else:
                 found.extend(self._parser.typed(replace(each, number=self._number)))
@@ -135,6 +135,12 @@ class Editor:
             return [_error(line, name, f"ERROR: {begun[0]} <{name.text}> does not exist")]
         self._begin(replace(self.config, **left))
         return []
+
+
+def clears(words: Iterable[str]) -> bool:
+    """Whether a line is ``clear configure …``, which may be shortened to what is no other command's."""
+    first, second, *_ = (*(each.lower() for each in words), "", "")
+    return len(first) > 2 and "clear".startswith(first) and len(second) > 3 and "configure".startswith(second)
 
 
 def _without(value: object, name: str) -> object:

@@ -270,3 +270,38 @@ def test_a_script_with_a_bad_line_changes_nothing(
 
 def test_no_command_of_the_console_is_one_of_the_firewall() -> None:
     assert not {each.words for each in BUILTINS} & {each.words for each in FIREWALL}
+
+
+def test_do_takes_a_command_wherever_it_is_typed(typed: tuple[Console, Say]) -> None:
+    _, say = typed
+    assert say("en", "conf t", "interface Ethernet0/0", "do show conn count") == ["0 in use, 5 most used"]
+    assert say("do show nonsense") == [f"{' ' * 25}^", "ERROR: % Invalid input detected at '^' marker."]
+    assert say("do show running-config interface")[0] == "interface Ethernet0/0"
+
+
+def test_grep_v_excludes(typed: tuple[Console, Say]) -> None:
+    _, say = typed
+    say("en")
+    assert say("sh run | grep -v [a-z]") == [each for each in say("sh run") if each == "!"]
+
+
+def test_sections_are_found_as_they_are_typed(box: Box, typed: tuple[Console, Say]) -> None:
+    _, say = typed
+    nat = (
+        "object network mail",
+        "host 192.0.2.25",
+        "nat (any,outside) static 203.0.113.25",
+        "object-group network all",
+    )
+    say("en", "conf t", *nat, "end")
+    assert say("sh run object") == ["object network mail", " host 192.0.2.25"]
+    assert say("sh run nat") == ["object network mail", " nat (any,outside) static 203.0.113.25"]
+    assert say("sh run int ETHERNET0/0")[0] == "interface Ethernet0/0"
+    assert say("sh run nosuch") == ["ERROR: show running-config: no statement begins so: nosuch"]
+    assert box.configuration.running.objects
+
+
+def test_clear_configure_may_be_shortened(box: Box, typed: tuple[Console, Say]) -> None:
+    _, say = typed
+    assert say("en", "conf t", "cle conf access-g", "clear conf access-list", "end") == []
+    assert box.configuration.running.access_lists == ()

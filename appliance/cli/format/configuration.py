@@ -14,18 +14,36 @@ def running_config(report: RunningConfigReport) -> Iterator[str]:
     return iter(report.lines)
 
 
-def section(lines: Iterable[str], words: Sequence[str]) -> Iterator[str]:
+def section(lines: Iterable[str], words: Sequence[str], whole: bool = False) -> Iterator[str]:
     """The statements that begin with `words`, each with what is set in below it; all lines if there are no words.
 
-    The first word may be the beginning of one: ``show running-config access`` has lists and groups.
+    The first word may be the beginning of one: ``show running-config access`` has lists and groups; not if it is
+    `whole`. An object's
+    translation is of ``nat``, not of ``object``, which has its definition (asa.md §3.13).
     """
-    inside = not words
+    if not words:
+        yield from lines
+        return
+    wanted = [each.lower() for each in words]
+    for block in _blocks(lines):
+        heard = block[0].lower().split()
+        if heard[:1] == ["object"] and any(line.startswith(" nat ") for line in block):
+            heard = ["nat", *heard[1:]]
+        fits = heard[:1] == wanted[:1] or (not whole and heard and heard[0].startswith(wanted[0]))
+        if fits and heard[1 : len(wanted)] == wanted[1:]:
+            yield from block
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Each statement with what is set in below it."""
+    block: list[str] = []
     for line in lines:
-        if words and not line.startswith(" "):
-            heard = line.split()
-            inside = bool(heard) and heard[0].startswith(words[0].lower()) and heard[1 : len(words)] == list(words[1:])
-        if inside:
-            yield line
+        if block and not line.startswith(" "):
+            yield block
+            block = []
+        block.append(line)
+    if block:
+        yield block
 
 
 def startup_config(report: StartupConfigReport) -> Iterator[str]:
