@@ -52,7 +52,10 @@ MAX_KEPT_IN_ALL = 256 << 20
 
 #: The counter of each reason to refuse a segment.
 OF_REFUSAL = {each: int(getattr(counters, each.name)) for each in Refusal}
-_PACKET = int(Slot.PACKET)  # asked for at every packet: an enumeration's member costs ten times a number
+#: Asked for with every packet or connection: a name costs a tenth of what a member of an enumeration does.
+_PACKET = int(Slot.PACKET)
+_CLIENT, _SERVER = Side.CLIENT, Side.SERVER
+_OPEN, _BYPASS = State.OPEN, State.BYPASS
 
 #: The flags that say more than how far a segment is to be pushed; of an ordinary one ACK alone.
 _TELLING = SYN | ACK | FIN | RST | URG
@@ -116,7 +119,7 @@ class Reader:
     def segment(self, connection: Inspected, side: Side, handle: Any, segment: Segment, now: int) -> None:
         """A segment without SYN and RST of an open connection."""
         stream, peer = connection.client, connection.server
-        if side is not Side.CLIENT:
+        if side is not _CLIENT:
             stream, peer = peer, stream
         flags = segment.flags
         if flags & ACK and segment.ack != peer.acked:
@@ -125,7 +128,7 @@ class Reader:
                 peer.window = segment.window
                 connection.kept -= gone
                 self._kept -= gone
-            elif connection.fail_open and side is Side.SERVER and peer.overtaken(segment.ack):
+            elif connection.fail_open and side is _SERVER and peer.overtaken(segment.ack):
                 self.leave_alone(connection)
                 self._outcome.go(handle, segment)
                 return
@@ -145,13 +148,13 @@ class Reader:
             self._outcome.drop(handle, counters.NO_ROOM)
         elif early:
             self._room.hold_early(connection, side, parcel)
-            if side is Side.CLIENT and connection.sack:
+            if side is _CLIENT and connection.sack:
                 self._tell_what_waits(connection, parcel)
         else:
             self._read(connection, side, stream, parcel, now)
             if stream.early:
                 self._read_ready(connection, side, stream, segment, now)
-                if connection.sack and connection.state is State.OPEN:
+                if connection.sack and connection.state is _OPEN:
                     self._outcome.give_last(handle)
 
     def _read_ready(self, connection: Inspected, side: Side, stream: Stream, segment: Segment, now: int) -> None:
@@ -180,7 +183,7 @@ class Reader:
         segment, start, end = parcel.segment, parcel.start, parcel.end
         offset = stream.next
         new = end - offset
-        if connection.deferred and side is Side.CLIENT:
+        if connection.deferred and side is _CLIENT:
             self._decide(connection, stream, connection.cleared(now))
         settled = offset == stream.decided  # nothing before it is undecided
         if connection.kept + new > MAX_KEPT or (self._kept + new > MAX_KEPT_IN_ALL and not self._make_room(new)):
@@ -206,7 +209,7 @@ class Reader:
     def _inspect(self, connection: Inspected, side: Side, stream: Stream, octets: bytes, now: int) -> Sequence[Action]:
         """The octets at `stream.next` are at hand."""
         offset, new = stream.next, len(octets)
-        if not offset and side is Side.CLIENT:
+        if not offset and side is _CLIENT:
             self._table.heard(connection)
         stream.append(octets)
         connection.kept += new
@@ -219,7 +222,7 @@ class Reader:
         """A packet whose octets have all been read goes on as they were released, or waits until they are."""
         if parcel.end <= stream.decided:
             self._outcome.go(parcel.handle, stream.released(parcel.segment, parcel.start, parcel.end))
-        elif side is Side.CLIENT:
+        elif side is _CLIENT:
             self._outcome.drop(parcel.handle, counters.DEFERRED)
         else:
             self._room.hold_undecided(connection, side, parcel)
@@ -238,15 +241,18 @@ class Reader:
 
     def end(self, connection: Inspected, by_fins: bool, now: int) -> None:
         """Neither side sends anything new; FINs that nobody saw were right behind what went on."""
-        if connection.state not in (State.OPEN, State.BYPASS):
+        state = connection.state
+        if state is not _OPEN and state is not _BYPASS:
             return
-        if by_fins and connection.state is State.OPEN:
-            for side in Side:
-                stream = connection.stream(side)
-                if stream.fin is None:
-                    stream.fin = stream.next
-                    if not self._act(connection, side, stream, None, connection.inspector.finish(side), now):
-                        return
+        if by_fins and state is _OPEN:
+            for side, stream in ((_CLIENT, connection.client), (_SERVER, connection.server)):
+                if stream.fin is not None:
+                    continue
+                stream.fin = stream.next
+                actions = connection.inspector.finish(side)
+                settled = not actions and stream.decided == stream.next
+                if not settled and not self._act(connection, side, stream, None, actions, now):
+                    return
             connection.inspector = OVER
         self._table.end(connection, State.CLOSED)
         self.let_go(connection)
@@ -270,7 +276,7 @@ class Reader:
         """Time has passed for a connection with packets that wait."""
         if connection.stalls is not None and now >= connection.stalls:
             self._count[counters.STALLED] += 1
-            self._act(connection, Side.SERVER, connection.server, None, connection.inspector.stalled(), now)
+            self._act(connection, _SERVER, connection.server, None, connection.inspector.stalled(), now)
         self._room.expire(connection, now)
 
     # --- actions ------------------------------------------------------------------------------------------------
@@ -308,7 +314,7 @@ class Reader:
                     self._bypass(connection, log)
                 case _:
                     assert_never(action)
-        if side is Side.CLIENT:
+        if side is _CLIENT:
             undecided = connection.cleared(now)
         else:
             connection.stalls = now + STALL if undecided < stream.next else None
@@ -361,7 +367,7 @@ class Reader:
 
     def _stop_reading(self, connection: Inspected) -> None:
         """What waits behind a gap comes again and passes unread, like all that follows."""
-        connection.become(State.BYPASS)
+        connection.become(_BYPASS)
         connection.deferred.clear()
         for stream in (connection.client, connection.server):
             self._decide(connection, stream, stream.next)
@@ -387,7 +393,9 @@ class Reader:
     def let_go(self, connection: Inspected) -> None:
         """Nothing of the connection is needed any more; what is undecided never goes on."""
         for stream in (connection.client, connection.server):
-            self._count[counters.OCTETS_REFUSED] += stream.next - stream.decided
-            stream.decided = stream.next
-        self._drop_waiting(connection)
+            if stream.decided != stream.next:
+                self._count[counters.OCTETS_REFUSED] += stream.next - stream.decided
+                stream.decided = stream.next
+        if connection.waiting:
+            self._drop_waiting(connection)
         self.forget_octets(connection)

@@ -113,7 +113,8 @@ class Session:
                 self._over = True
             elif phase is _COMMAND:
                 pos = self._commands.feed(octets, pos, base, facts)
-                self._over = bool(facts) and type(facts[-1]) is Breach
+                if facts and type(facts[-1]) is Breach:
+                    self._over = True
             elif phase is Phase.SASL:
                 pos = self._sasl.feed(octets, pos, base, facts)
                 if self._sasl.unfinished:
@@ -140,7 +141,8 @@ class Session:
             if phase is _BYPASS:
                 return
             pos = self._replies.feed(octets, pos, base, facts)
-            self._over = bool(facts) and type(facts[-1]) is Breach
+            if facts and type(facts[-1]) is Breach:
+                self._over = True
             if dialogue.phase is _MESSAGE and self._message is None:
                 self._begin_message(base + pos - 1, facts)
 

@@ -620,8 +620,8 @@ MUTANTS = (
     Mutant(
         "17: what comes again is told again",
         READER,
-        "if side is Side.CLIENT and connection.sack:",
-        "if side is Side.CLIENT and connection.sack and parcel in stream.early:",
+        "if side is _CLIENT and connection.sack:",
+        "if side is _CLIENT and connection.sack and parcel in stream.early:",
         OF_DATAPATH,
     ),
     Mutant(
@@ -670,8 +670,8 @@ MUTANTS = (
     Mutant(
         "§2: straight while it is open",
         CONNECTION,
-        "if self.state is State.OPEN:\n                stream.s",
-        "if True:\n                stream.s",
+        "if self.state is _OPEN:\n            self.client.s",
+        "if True:\n            self.client.s",
         OF_STRAIGHT,
     ),
     Mutant("§2: one that began since goes on", DATAPATH, " and found[0].began < when", "", OF_DATAPATH),
