@@ -592,7 +592,7 @@ MUTANTS = (
     Mutant(
         "19: the client's word counts for nothing",
         READER,
-        "elif connection.fail_open and side is Side.SERVER and peer.overtaken(segment.ack):",
+        "elif connection.fail_open and side is _SERVER and peer.overtaken(segment.ack):",
         "elif connection.fail_open and peer.overtaken(segment.ack):",
         OF_FAIL_OPEN,
     ),
