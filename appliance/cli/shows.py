@@ -19,6 +19,7 @@ from appliance.control.protocol import (
     ClearTranslations,
     Request,
     ShowAccessLists,
+    ShowAsp,
     ShowAttacks,
     ShowConnections,
     ShowLocalHosts,
@@ -35,6 +36,7 @@ from appliance.control.protocol import (
 from appliance.iptables.trace import TraceReport
 from appliance.show import (
     AccessListsReport,
+    AspReport,
     AttacksReport,
     Behind,
     ClearedReport,
@@ -76,6 +78,8 @@ show_conn_count = _always(ShowConnections(count_only=True), ConnectionsReport, f
 show_xlate_count = _always(ShowTranslations(), TranslationsReport, format.xlate_count)
 show_nat = _always(ShowNat(), NatReport, format.nat)
 show_nat_detail = _always(ShowNat(), NatReport, partial(format.nat, detailed=True))
+show_asp_drop = _always(ShowAsp(), AspReport, format.asp_drop)
+show_asp_queue = _always(ShowAsp(), AspReport, format.asp_queue)
 show_startup_config = _always(ShowStartupConfig(), StartupConfigReport, format.startup_config)
 show_logging = _always(ShowLogging(), LoggingReport, format.logging)
 

@@ -208,6 +208,20 @@ FIREWALL: tuple[Command, ...] = (
         options=(JSON,),
     ),
     Command(
+        ("show", "asp", "drop"),
+        "packets and flows that were dropped, by reason",
+        "fixup show asp drop",
+        shows.show_asp_drop,
+        options=(JSON,),
+    ),
+    Command(
+        ("show", "asp", "queue"),
+        "how full the queues of inspection are, what is held in them, how long a packet takes (ours)",
+        "fixup show asp queue",
+        shows.show_asp_queue,
+        options=(JSON,),
+    ),
+    Command(
         ("show", "running-config"),
         "the configuration in force, as it would be typed, or what of it begins with the words of SECTION",
         "fixup show running-config access-list",

@@ -20,6 +20,7 @@ from appliance.iptables.trace import TraceReport
 from appliance.plain import PlainError, from_plain, to_plain
 from appliance.show import (
     AccessListsReport,
+    AspReport,
     AttacksReport,
     ClearedReport,
     ConnectionsReport,
@@ -105,6 +106,11 @@ class ShowAttacks:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowAsp:
+    """Ask for an `AspReport`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClearConnections:
     """End connections; a `ClearedReport`, in one part."""
 
@@ -162,6 +168,7 @@ Request = (
     | ShowNat
     | ShowAccessLists
     | ShowAttacks
+    | ShowAsp
     | ClearConnections
     | ClearTranslations
     | TracePacket
@@ -225,6 +232,7 @@ _REQUESTS: Mapping[str, type[Request]] = {
     "show nat": ShowNat,
     "show access-list": ShowAccessLists,
     "show threat-detection statistics top tcp-intercept": ShowAttacks,
+    "show asp": ShowAsp,
     "clear conn": ClearConnections,
     "clear xlate": ClearTranslations,
     "packet-tracer": TracePacket,
@@ -243,6 +251,7 @@ _ANSWERS: Mapping[str, type[Answer]] = {
     "nat": NatReport,
     "access-list": AccessListsReport,
     "tcp-intercept": AttacksReport,
+    "asp": AspReport,
     "cleared": ClearedReport,
     "packet-tracer": TraceReport,
     "applied": Applied,

@@ -19,6 +19,7 @@ from appliance.control.protocol import (
     Reload,
     Request,
     ShowAccessLists,
+    ShowAsp,
     ShowAttacks,
     ShowConnections,
     ShowLocalHosts,
@@ -97,6 +98,8 @@ class Operators:
             case ShowAttacks(everything=everything):
                 off = Refusal("no threat-detection statistics tcp-intercept is configured")
                 return show.attacks(self._config, self._snapshot(), everything) or off
+            case ShowAsp():
+                return show.asp(self._snapshot())
             case ClearConnections(wanted=wanted):
                 return self._clear(wanted)
             case ClearTranslations(wanted=wanted):

@@ -36,7 +36,7 @@ ENGINE = (
     "options_cleared",  # SYN-ACKs that offered Multipath TCP or Fast Open
     "connections",  # adopted
     "table_full",  # SYN-ACKs that found no room in the flow table
-    "unknown_flows",  # packets of connections whose beginning was not seen
+    "unknown_flows",  # packets of connections whose beginning was not seen, dropped
     "left_alone",  # connections that go on unread because octets of theirs passed unseen (fail-open)
     "unknown_classes",  # packets whose mark names no inspection
     "killed",  # connections closed by inspection
@@ -95,6 +95,10 @@ ENGINE = (
     *_,
     _SLOWEST,
 ) = range(len(ENGINE))
+
+
+#: The names of those that say how long packets took.
+VERDICT_TIMES = ENGINE[VERDICTS:]
 
 
 def waiting(engine: Mapping[str, int]) -> int:

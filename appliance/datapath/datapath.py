@@ -201,12 +201,11 @@ class Datapath:
         elif not flags & FIN and segment.end == segment.start:  # a last ACK: there is nothing in it to be inspected
             self._outcome.go(handle, segment)
         else:
-            self._count[counters.UNKNOWN_FLOWS] += 1
             inspection = self.inspections.get(DECISION.get(mark))
             if inspection is not None and inspection.fail_open:
                 self._leave_alone(handle, segment, self._blocks[DECISION.get(mark)], indev, outdev, now)
             else:
-                self._outcome.drop(handle)
+                self._outcome.drop(handle, counters.UNKNOWN_FLOWS)
                 self._reset_stranger(segment, indev, outdev)
 
     def _adopt(self, handle: Any, syn_ack: Segment, mark: int, devices: tuple[int, int], now: int) -> None:

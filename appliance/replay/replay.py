@@ -17,7 +17,7 @@ from typing import assert_never
 
 from appliance.config.config import Config
 from appliance.config.inspections import Inspection
-from appliance.datapath.counters import ENGINE, UNKNOWN_FLOWS
+from appliance.datapath.counters import ENGINE, LEFT_ALONE, UNKNOWN_FLOWS
 from appliance.datapath.datapath import Datapath
 from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
 from appliance.marks import CLASS
@@ -172,13 +172,16 @@ class _Run:
         devices = self._classes.device(client, False), self._classes.device(server, True)
         indev, outdev = devices if segment.key == key else devices[::-1]
         mark = CLASS.put(inspection.number)
-        strangers = self._engine[UNKNOWN_FLOWS]
+        strangers = self._strangers()
         effects = self._datapath.packet(segment, segment.packet, mark, indev, outdev, self._now)
-        if key not in self._latest and self._engine[UNKNOWN_FLOWS] > strangers:
+        if key not in self._latest and self._strangers() > strangers:
             self._begin(None, "its beginning is not in the capture")
         if key in self._latest:
             self._latest[key].packets += 1
         self._perform(effects)
+
+    def _strangers(self) -> int:
+        return self._engine[UNKNOWN_FLOWS] + self._engine[LEFT_ALONE]
 
     def _client_key(self, segment: Segment) -> bytes:
         """The tuple as the client writes it: a SYN says who that is, else what is known, else the higher port."""

@@ -5,6 +5,7 @@ comes from the snapshot, never from logs. A module for each family of commands.
 """
 
 from appliance.show.access_lists import AccessListReport, AccessListsReport, ElementReport, EntryReport, access_lists
+from appliance.show.asp import AspDrop, AspReport, asp
 from appliance.show.configuration import RunningConfigReport, running_config
 from appliance.show.connections import (
     AddressRange,
@@ -56,6 +57,8 @@ __all__ = [
     "AccessListReport",
     "AccessListsReport",
     "AddressRange",
+    "AspDrop",
+    "AspReport",
     "AttackReport",
     "AttacksReport",
     "Behind",
@@ -91,6 +94,7 @@ __all__ = [
     "TranslationsWanted",
     "Wanted",
     "access_lists",
+    "asp",
     "attacks",
     "behind",
     "flags",
@@ -113,4 +117,5 @@ Report = (
     | ClearedReport
     | AccessListsReport
     | AttacksReport
+    | AspReport
 )

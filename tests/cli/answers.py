@@ -15,6 +15,7 @@ from appliance.control.protocol import (
     Reload,
     Request,
     ShowAccessLists,
+    ShowAsp,
     ShowAttacks,
     ShowConnections,
     ShowLocalHosts,
@@ -69,6 +70,8 @@ def answer(request: Request) -> Answers:
             return show.access_lists(PLAIN, {}, name)
         case ShowAttacks():
             return show.AttacksReport(30, 60, False, ())
+        case ShowAsp():
+            return show.asp(SEED)
         case ClearConnections() | ClearTranslations():
             return iter((None, show.ClearedReport(2)))
         case ShowStartupConfig():

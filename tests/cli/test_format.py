@@ -13,7 +13,7 @@ from appliance import show
 from appliance.cli import format
 from appliance.config.config import Config
 from appliance.config.translations import translations
-from appliance.datapath.snapshot import HostUse, LogUse, Snapshot, StaticUse
+from appliance.datapath.snapshot import HostUse, LogUse, QueueUse, Snapshot, StaticUse
 from appliance.flow import Side
 from appliance.nat.connection import Connection, State
 from appliance.policy.maps import Banner, Deed, MailRelay, Parameters, Reaction
@@ -255,3 +255,18 @@ def test_device_id(device: str | None, text: str) -> None:
 
 def test_running_config() -> None:
     assert printed(format.running_config(show.RunningConfigReport(("!", "hostname fw")))) == "!\nhostname fw\n"
+
+
+def asp() -> show.AspReport:
+    engine = {"no_room": 12, "unknown_flows": 2077, "killed": 67870, "early": 9, "undecided": 4, "waited": 10}
+    engine |= {"verdicts_16us": 1200, "verdicts_1ms": 3, "verdicts_slower": 1, "queue_overflows": 2}
+    queues = (QueueUse(2500, 4711, 3, 5, 0), QueueUse(2501, 1234567, 8192, 1, 7))
+    return show.asp(replace(SEED, engine=engine, queues=queues))
+
+
+def test_asp_drop() -> None:
+    assert printed(format.asp_drop(asp())) == golden("asp-drop")
+
+
+def test_asp_queue() -> None:
+    assert printed(format.asp_queue(asp())) == golden("asp-queue")

@@ -40,6 +40,8 @@ def test_show_prints_what_asa_prints(run_dir: Path, capsys: Out, line: str, gold
         ("write terminal", "!"),
         ("show startup-config", "hostname fw"),
         ("show logging", "Syslog logging: enabled"),
+        ("show asp drop", "Frame drop:"),
+        ("show asp queue", "Queue    Worker   Length  Dropped, full  Dropped, buffer"),
     ],
 )
 def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, first: str) -> None:
@@ -49,7 +51,7 @@ def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, fir
 
 def test_every_show_speaks_json(run_dir: Path, capsys: Out) -> None:
     shows = [command.words for command in COMMANDS if command.words[0] == "show"]
-    assert len(shows) == 24
+    assert len(shows) == 26
     for words in shows:
         for json_words in (["--json"], ["|", "json"], ["| json"]):
             assert main(["--run-dir", str(run_dir), *words, *json_words]) == 0

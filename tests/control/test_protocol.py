@@ -44,6 +44,7 @@ REQUESTS = [
     ShowRunningConfig(),
     ShowRunningConfig(everything=True),
     ShowLogging(),
+    protocol.ShowAsp(),
     protocol.Reload(),
     protocol.TracePacket("outside", "tcp", IPv4Address("203.0.113.10"), 1, IPv4Address("192.0.2.25"), 25),
     protocol.Configure(("hostname fw", "! caf\udce9")),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.control.client import ask
-from appliance.control.protocol import ShowLogging
+from appliance.control.protocol import ShowAsp, ShowLogging
 from appliance.kernel import namespaces, queues
 from appliance.lab.lab import EXAMPLE, Lab
 from appliance.lab.network import MAPPED_SERVER, SERVER, Network
@@ -78,6 +78,9 @@ def test_a_worker_killed_lets_its_connections_go_on(lab: Lab) -> None:
         assert b"mail" not in another.recv(1000), "a new connection is inspected"
         another.close()
         assert sum("900006" in line for line in log(lab)) == 1
+        path = ask(lab.directory / "control.sock", ShowAsp())
+        assert {each.worker_pid for each in path.queues} == workers(lab)
+        assert sum(path.verdicts.values()) > 0
     finally:
         client.close()
         ground.end()

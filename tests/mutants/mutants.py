@@ -562,6 +562,20 @@ MUTANTS = (
         OF_BAD_LINE,
     ),
     Mutant(
+        "asp drop: SYNs that were intercepted are not dropped",
+        "appliance/show/asp.py",
+        "for limit, count in items if not limit.half_open)",
+        "for limit, count in items)",
+        ("tests/show/test_asp.py",),
+    ),
+    Mutant(
+        "asp drop: only what was met",
+        "appliance/show/asp.py",
+        "tuple(each for each in counted if each.count)",
+        "tuple(counted)",
+        ("tests/show/test_asp.py",),
+    ),
+    Mutant(
         "19: with fail-open a stranger is left alone",
         DATAPATH,
         "if inspection is not None and inspection.fail_open:",

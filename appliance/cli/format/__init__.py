@@ -1,6 +1,7 @@
 """Reports as ASA prints them: data in, lines out; nothing is looked up. A module for each family of commands."""
 
 from appliance.cli.format.access_lists import access_list, access_lists
+from appliance.cli.format.asp import asp_drop, asp_queue
 from appliance.cli.format.configuration import running_config, section, startup_config, written
 from appliance.cli.format.connections import cleared, conn, conn_count, conn_detail, conn_long, span
 from appliance.cli.format.local_hosts import local_host, local_host_brief, local_host_detail
@@ -14,6 +15,8 @@ from appliance.cli.format.translations import nat, xlate, xlate_count
 __all__ = [
     "access_list",
     "access_lists",
+    "asp_drop",
+    "asp_queue",
     "attacks",
     "cleared",
     "conn",
