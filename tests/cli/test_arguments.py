@@ -14,7 +14,7 @@ from appliance.cli.shell import COMMANDS
 TABLE = Table(COMMANDS)
 FIRST = "run, check, console, replay, lab, cleanup, reload, packet-tracer, write, copy, show or clear"
 SHOWN = (
-    "service-policy, conn, local-host, xlate, nat, access-list, threat-detection, running-config, "
+    "service-policy, conn, local-host, xlate, nat, access-list, threat-detection, asp, running-config, "
     "startup-config or logging"
 )
 
