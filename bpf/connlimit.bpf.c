@@ -71,10 +71,19 @@ static __always_inline void about(struct event *event, struct conn_key *key, u16
 	event->client_port = client.port;
 	event->port = server.port;
 	event->real = server.address;
+	event->real_port = server.port;
 	event->mapped = server.address;
 	struct limit *limit = limits.lookup(&number);
-	if (number && limit)
+	if (number && limit) {
 		event->mapped = limit->mapped;
+		event->port = limit->mapped_port ?: server.port;
+	}
+}
+
+static __always_inline void known_beyond(struct event *event, struct end *beyond)
+{
+	event->beyond = beyond->address;
+	event->beyond_port = beyond->port;
 }
 
 static __always_inline void emit(struct event *event)
@@ -98,6 +107,7 @@ static __always_inline void emit_built(struct place *at, u16 number, u64 now)
 	struct event event = { .kind = BUILT, .started = now };
 
 	about(&event, &at->key, opener(at), number, now);
+	known_beyond(&event, &at->beyond);
 	emit(&event);
 }
 
@@ -107,24 +117,30 @@ static __always_inline void emit_refused(struct place *at, struct finding *found
 		.kind = REFUSED, .why = found->refusal, .count = found->count, .limit = found->limit,
 	};
 	about(&event, &at->key, opener(at), at->number, now);
+	known_beyond(&event, &at->beyond);
 	emit(&event);
 }
 
-static __always_inline void emit_numbers(u32 kind, struct conn_key *key, u16 flags, u16 number, u32 seq, u32 ack, u64 now)
+static __always_inline void emit_numbers(u32 kind, struct conn_key *key, u16 flags, u16 number, struct end *beyond,
+					 u32 seq, u32 ack, u64 now)
 {
 	struct event event = { .kind = kind, .seq = seq, .ack = ack };
 
 	about(&event, key, flags, number, now);
+	known_beyond(&event, beyond);
 	emit(&event);
 }
 
 static __always_inline void emit_torn_down(struct conn_key *key, struct conn *was, u32 ending, u64 now)
 {
 	u32 age = (u32)(now >> TICK_SHIFT) - was->started;
+	struct end other = other_end(was);
 	struct event event = {
-		.kind = TORN_DOWN, .why = ending, .started = now - ((u64)age << TICK_SHIFT), .octets = was->octets,
+		.kind = TORN_DOWN, .why = ending, .started = now - ((u64)age << TICK_SHIFT),
+		.octets = was->octets << 16 >> 16,
 	};
 	about(&event, key, was->flags, was->number, now);
+	known_beyond(&event, &other);
 	emit(&event);
 }
 
@@ -279,18 +295,21 @@ static __always_inline int survey(struct place *at, struct finding *found)
 	u32 row = at->number;
 	struct count *count = counts.lookup(&row);
 	struct limit *limit = limits.lookup(&row);
-	u32 intercepts = 0;
+	u32 intercepts = 0, all = 0;
 
 	if (count && limit) {
-		intercepts = limit->max_embryonic;
-		judge(found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic, 0, 0);
+		all = any(limit->own) - 1; /* every bit, or none */
+		intercepts = limit->max_embryonic & all;
+		judge(found, count->total, count->embryonic, limit->max_conns, intercepts, 0, 0);
 	}
 	row = at->klass;
 	struct class *klass = classes.lookup(&row);
 	if (row && klass) {
-		intercepts |= klass->max_embryonic | klass->client_embryonic;
-		look_at_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, klass->max_embryonic, found);
-		look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, klass->client_embryonic, found);
+		u32 half_open = klass->max_embryonic & all, of_client = klass->client_embryonic & all;
+
+		intercepts |= half_open | of_client;
+		look_at_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, half_open, found);
+		look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, of_client, found);
 	}
 	return intercepts != 0;
 }
@@ -354,6 +373,55 @@ static __always_inline void refuse(struct place *at, struct finding *found, u64 
 	}
 }
 
+/* Aliases */
+
+/* Makes the packet's connection known by what its sender is called where it leaves; → 0, or what keeps it from that. */
+static __always_inline u32 introduce(struct place *at, u32 now)
+{
+	struct place there = { .sender = at->beyond, .receiver = at->receiver };
+	struct conn alias = { .state = ALIAS, .last = now };
+
+	if (!at->beyond.address)
+		return 0;
+	identify(&there);
+	alias.tag = there.hash;
+	alias.flags = opener(&there);
+	name(&alias, &at->sender);
+	int error = conns.insert(&there.key, &alias);
+	if (error != -EEXIST)
+		return error ? NO_ROOM : 0;
+	struct conn *known = conns.lookup(&there.key);
+	if (!known || known->state != ALIAS)
+		return BUSY; /* somebody's own address is used for others, too */
+	struct end other = other_end(known);
+	if (!same_end(&other, &at->sender))
+		conns.update(&there.key, &alias); /* connection tracking has forgotten the one before it */
+	return 0;
+}
+
+/* What a connection was known by beyond a translation, unless another one is by now. */
+static __always_inline void forget(struct conn_key *key, struct conn *was)
+{
+	if (!(was->flags & TRANSLATED))
+		return;
+	struct conn_key there = other_key(key, was);
+	struct conn *alias = conns.lookup(&there);
+	if (!alias || alias->state != ALIAS)
+		return;
+	struct end ours = client_end(key, was->flags), other = other_end(alias);
+	if (same_end(&ours, &other))
+		conns.delete(&there);
+}
+
+/* What introduce() has made for a SYN that is refused after all. */
+static __always_inline void forget_beyond(struct place *at)
+{
+	struct conn was = { .flags = opener(at) };
+
+	name(&was, &at->beyond);
+	forget(&at->key, &was);
+}
+
 /* Admission */
 
 /* Makes an entry seen in state `from` a new connection; 0 if it is not in that state any more. */
@@ -369,7 +437,7 @@ static __always_inline int begin_again(struct conn *conn, u8 from, struct place 
 			conn->number = at->number;
 			conn->klass = at->klass;
 		}
-		begin(conn, packet, kept, now);
+		begin(conn, packet, kept, &at->beyond, now);
 	}
 	bpf_spin_unlock(&conn->lock);
 	return mine;
@@ -380,15 +448,30 @@ static __always_inline int turn_away(struct place *at, struct packet *packet, st
 {
 	refuse(at, found, now);
 	if (packet->proxied)
-		emit_numbers(STRANDED, &at->key, opener(at), at->number, packet->ack + 1, packet->seq + 1, now);
+		emit_numbers(STRANDED, &at->key, opener(at), at->number, &at->beyond, packet->ack + 1, packet->seq + 1, now);
 	return DROP;
+}
+
+/* Takes the places of a new connection and makes it known; or neither. → flags, as of take(). */
+static __always_inline u16 enter(struct place *at, struct finding *found, u64 now)
+{
+	u16 flags = take(at, found);
+
+	if (found->refusal != ADMITTED)
+		return 0;
+	found->refusal = introduce(at, now >> TICK_SHIFT);
+	if (found->refusal != ADMITTED) {
+		struct holding holding = taken(at, flags);
+		give_back(&holding, 1, 1);
+	}
+	return flags;
 }
 
 /* A SYN that waited for a place takes it, or is dropped once more. */
 static __always_inline int admit_waiting(struct conn *conn, struct place *at, struct packet *packet, u64 now)
 {
 	struct finding found = {};
-	u16 flags = take(at, &found) | opener(at);
+	u16 flags = enter(at, &found, now) | opener(at);
 
 	if (found.refusal != ADMITTED)
 		return turn_away(at, packet, &found, now);
@@ -406,14 +489,20 @@ static __always_inline int replace(struct conn *conn, u8 from, struct place *at,
 {
 	struct conn was = {
 		.started = conn->started, .octets = conn->octets, .number = conn->number, .flags = conn->flags,
+		.delta = conn->delta,
 	};
 	struct holding holding = held(&at->key, conn);
+	struct end other = other_end(&was);
 
+	if (introduce(at, now >> TICK_SHIFT))
+		return DROP; /* it comes again */
 	give_back(&holding, 0, -1); /* half-open once more, before the entry says so */
 	if (!begin_again(conn, from, at, packet, was.flags & (CLIENT_HIGH | PER_CLIENT), now >> TICK_SHIFT)) {
 		give_back(&holding, 0, 1);
 		return DROP; /* it comes again */
 	}
+	if (!same_end(&other, &at->beyond))
+		forget(&at->key, &was);
 	if (from != DEAD) /* of which that was said when it died */
 		emit_torn_down(&at->key, &was, REPLACED, now);
 	emit_built(at, was.number, now);
@@ -425,13 +514,15 @@ static __always_inline int admit(struct place *at, struct packet *packet, u64 no
 {
 	struct finding found = {};
 	struct conn fresh = { .tag = at->hash, .number = at->number, .klass = at->klass };
-	u16 flags = take(at, &found) | opener(at);
+	u16 flags = enter(at, &found, now) | opener(at);
 
-	begin(&fresh, packet, flags, now >> TICK_SHIFT);
+	begin(&fresh, packet, flags, &at->beyond, now >> TICK_SHIFT);
 	if (found.refusal != ADMITTED) {
 		if (!packet->proxied && found.refusal < NO_ROOM) {
 			fresh.state = WAITING;
 			fresh.klass = 0;
+			fresh.flags &= ~TRANSLATED;
+			fresh.octets = 0;
 			conns.insert(&at->key, &fresh);
 		}
 		return turn_away(at, packet, &found, now);
@@ -443,6 +534,7 @@ static __always_inline int admit(struct place *at, struct packet *packet, u64 no
 		give_back(&holding, 1, 1);
 		if (error == -EEXIST) /* another CPU has the same SYN */
 			return DROP;
+		forget_beyond(at);
 		found.refusal = NO_ROOM;
 		return turn_away(at, packet, &found, now);
 	}
@@ -450,12 +542,23 @@ static __always_inline int admit(struct place *at, struct packet *packet, u64 no
 	return PASS;
 }
 
-static __always_inline void book_syn(struct conn *conn, struct place *at, struct packet *packet, u32 now)
+static __always_inline int book_syn(struct conn *conn, struct place *at, struct packet *packet, u32 now)
 {
+	struct conn was = { .flags = conn->flags, .delta = conn->delta, .octets = conn->octets };
+	struct end other = other_end(&was);
+	int renamed = embryonic(conn->state) && at->beyond.address && !same_end(&other, &at->beyond);
+
+	if (renamed && introduce(at, now))
+		return DROP; /* it comes again */
 	bpf_spin_lock(&conn->lock);
-	if (conn->tag == (u8)at->hash && embryonic(conn->state))
+	if (conn->tag == (u8)at->hash && embryonic(conn->state)) {
 		syn_again(conn, packet, now);
+		name(conn, &at->beyond);
+	}
 	bpf_spin_unlock(&conn->lock);
+	if (renamed)
+		forget(&at->key, &was);
+	return PASS;
 }
 
 /* The life of an entry */
@@ -468,8 +571,10 @@ static __always_inline void finish(struct conn_key *key, struct conn *was, int g
 		struct holding holding = held(key, was);
 		give_back(&holding, gone, embryonic(was->state));
 	}
-	if (gone)
+	if (gone) {
+		forget(key, was);
 		conns.delete(key);
+	}
 	if (was->state != WAITING && was->state != DEAD)
 		emit_torn_down(key, was, ending, now);
 }
@@ -494,6 +599,7 @@ static __always_inline int follow(struct conn *conn, struct place *at, struct pa
 			was.klass = conn->klass;
 			was.started = conn->started;
 			was.octets = conn->octets;
+			was.delta = conn->delta;
 			if (ending)
 				conn->state = CLOSED;
 		}
@@ -548,7 +654,10 @@ static __always_inline void renumber(struct __sk_buff *skb, struct conn *conn, s
 /* The server lets go of a DEAD connection: its places are free. */
 static __always_inline void bury(struct conn *conn, struct place *at, u64 now)
 {
-	struct conn was = { .state = DEAD, .number = conn->number, .klass = conn->klass, .flags = conn->flags };
+	struct conn was = {
+		.state = DEAD, .number = conn->number, .klass = conn->klass, .flags = conn->flags, .delta = conn->delta,
+		.octets = conn->octets,
+	};
 	int mine;
 
 	bpf_spin_lock(&conn->lock);
@@ -562,20 +671,30 @@ static __always_inline void bury(struct conn *conn, struct place *at, u64 now)
 
 /* Where a packet belongs */
 
-static __always_inline struct face *face_of(u32 ifindex, __be32 address, u32 peer)
+/* A port's own face goes before that of its address. */
+static __always_inline struct face *face_of(u32 ifindex, struct end *end, u32 peer)
 {
-	struct face_key key = { .ifindex = ifindex, .address = address, .peer = peer };
+	struct face_key key = { .ifindex = ifindex, .address = end->address, .peer = peer };
+	struct face *whole = faces.lookup(&key);
 
-	return faces.lookup(&key);
+	if (!whole || !whole->by_port)
+		return whole;
+	key.port = end->port;
+	struct face *port = faces.lookup(&key);
+	if (port)
+		return port;
+	return whole->number ? whole : 0;
 }
 
 /* The end that is called `address` at `ifindex`, by its real address. */
 static __always_inline void real_end(struct place *at, struct end *end, u32 ifindex)
 {
-	struct face *face = face_of(ifindex, end->address, 0);
+	struct face *face = face_of(ifindex, end, 0);
 
 	if (face) {
 		end->address = face->real;
+		if (face->port)
+			end->port = face->port;
 		at->named = face->number;
 	}
 }
@@ -604,6 +723,24 @@ static __always_inline void leaving(struct place *at, struct packet *packet, u32
 	identify(at);
 }
 
+/* The entry of a packet's connection. */
+static __always_inline struct conn *find(struct place *at)
+{
+	struct conn *conn = conns.lookup(&at->key);
+
+	if (!conn || conn->state != ALIAS)
+		return conn;
+	unveil(at, conn);
+	conn = conns.lookup(&at->key);
+	return conn && conn->state != ALIAS ? conn : 0;
+}
+
+static __always_inline struct note_key noted(struct packet *packet)
+{
+	struct note_key key = { .seq = packet->seq, .id = packet->id, .window = packet->window };
+
+	return key;
+}
 
 /* Ingress */
 
@@ -614,9 +751,10 @@ static __always_inline u32 worker(u32 hash, struct settings *set)
 }
 
 /* What opens a connection, before the rules: of what calls a static the way is known, and the class. */
-static __always_inline void opening(struct place *at, u32 ifindex, __be32 called, struct settings *set)
+static __always_inline void opening(struct place *at, u32 ifindex, struct packet *packet, struct settings *set)
 {
-	struct face *face = at->named ? face_of(ifindex, called, 0) : 0;
+	struct end called = { packet->daddr, packet->dport };
+	struct face *face = at->named ? face_of(ifindex, &called, 0) : 0;
 
 	at->in = ifindex;
 	if (!face)
@@ -654,7 +792,7 @@ static __always_inline int look_again(struct __sk_buff *skb, struct conn *conn, 
 	if (plain_syn(packet))
 		*allowed = MARK_SKIP;
 	if (state == WAITING && at->named) {
-		opening(at, skb->ifindex, packet->daddr, set);
+		opening(at, skb->ifindex, packet, set);
 		return admit_waiting(conn, at, packet, clock(set));
 	}
 	/* what SYNPROXY has begun, it ends: conntrack must not take this SYN for one of its own */
@@ -686,7 +824,7 @@ static __always_inline int known(struct __sk_buff *skb, struct conn *conn, struc
 		return DROP;
 	}
 	if (side == CLIENT)
-		packet->ack -= conn->delta;
+		packet->ack -= shift(conn);
 	*allowed = skips(conn, packet, side) ? MARK_SKIP : 0;
 	return PASS;
 }
@@ -700,15 +838,30 @@ static __always_inline int unknown(struct __sk_buff *skb, struct place *at, stru
 	if (!at->named)
 		return PASS;
 	if (opens(packet)) {
-		opening(at, skb->ifindex, packet->daddr, set);
+		opening(at, skb->ifindex, packet, set);
 		return look(at, packet, clock(set), allowed);
 	}
 	if (acknowledges(packet)) {
-		opening(at, skb->ifindex, packet->daddr, set);
+		opening(at, skb->ifindex, packet, set);
 		if (full(at))
 			*allowed = MARK_FULL;
 	}
 	return PASS;
+}
+
+/* Notes a SYN of which it is not known yet how it will leave. */
+static __always_inline void note(struct place *at, struct packet *packet, u32 ifindex)
+{
+	u32 *kind = interfaces.lookup(&ifindex);
+
+	if (!kind || *kind != CHOOSING)
+		return;
+	struct note_key key = noted(packet);
+	struct note note = {
+		.sender = at->sender.address, .receiver = at->receiver.address, .sender_port = at->sender.port,
+		.receiver_port = at->receiver.port, .named = at->named,
+	};
+	notes.update(&key, &note);
 }
 
 int ingress(struct __sk_buff *skb)
@@ -732,7 +885,7 @@ int ingress(struct __sk_buff *skb)
 		break;
 	}
 	arriving(at, packet, skb->ifindex);
-	struct conn *conn = conns.lookup(&at->key);
+	struct conn *conn = find(at);
 	/* about to be deleted, or a client that calls its server by another address */
 	if (!conn || conn->state == CLOSED || (sender(conn, at) == CLIENT && conn->number != at->named))
 		verdict = unknown(skb, at, packet, set, &allowed);
@@ -740,48 +893,62 @@ int ingress(struct __sk_buff *skb)
 		verdict = known(skb, conn, at, packet, sender(conn, at), set, &allowed);
 	if (verdict == DROP)
 		return DROP;
+	if (opens(packet))
+		note(at, packet, skb->ifindex);
 	mark(skb, allowed | worker(at->hash, set) << WORKER_SHIFT);
 	return PASS;
 }
 
 /* Egress */
 
-/* Whether one of the ends is known by another name on the other side. */
-static __always_inline int veiled(struct place *at, struct settings *set)
+/* What a SYN says of the connection it opens. */
+enum opening {
+	OURS,
+	FOREIGN, /* it has no entry: not from an interface of ours, or its receiver is known by other ends there */
+	UNKNOWN /* nobody has seen it come in; it comes again */
+};
+
+/* Of a SYN that was let through, who sent it: where its address or port was chosen, as it came in. */
+static __always_inline enum opening recognize(struct place *at, struct packet *packet, u32 in)
 {
-	u32 sender = ntohl(at->sender.address), receiver = ntohl(at->receiver.address);
+	u32 *kind = interfaces.lookup(&in);
 
-	for (u32 row = 0; row < VEILS; row++) {
-		u32 copy = row;
-		struct veil *veil = veils.lookup(&copy);
-
-		if (row >= set->veils || !veil)
-			break;
-		if (!(any(veil->ifindex ^ at->out) | (beyond(veil, sender) & beyond(veil, receiver))))
-			return 1;
+	at->in = in;
+	if (!kind)
+		return in ? FOREIGN : OURS;
+	if (*kind != CHOOSING)
+		return OURS;
+	struct note_key key = noted(packet);
+	struct note *note = notes.lookup(&key);
+	if (!note)
+		return UNKNOWN;
+	struct end sender = { note->sender, note->sender_port }, receiver = { note->receiver, note->receiver_port };
+	if (!same_end(&receiver, &at->receiver))
+		return FOREIGN;
+	at->noted = 1;
+	at->number = note->named;
+	if (!same_end(&sender, &at->sender)) {
+		at->beyond.address = packet->saddr;
+		at->beyond.port = packet->sport;
+		at->sender = sender;
+		identify(at);
 	}
-	return 0;
+	return OURS;
 }
 
-/* The static and the class of what opens a connection; 0 if it does not come from an interface of ours, or is veiled. */
-static __always_inline int opened(struct place *at, struct packet *packet, struct __sk_buff *skb, struct settings *set)
+/* The static and the class of what opens a connection. */
+static __always_inline void opened(struct place *at, struct packet *packet, struct __sk_buff *skb, struct settings *set)
 {
 	u32 in = skb->ingress_ifindex;
-	struct face *face = face_of(skb->ifindex, at->receiver.address, in ? in : OURSELVES);
+	struct face *face = face_of(skb->ifindex, &at->receiver, in ? in : OURSELVES);
 
 	at->out = skb->ifindex;
-	at->in = in;
 	if (face) {
-		at->number = face->number;
+		at->number = at->noted ? at->number : face->number;
 		at->in = face->opposite;
 	}
-	packet->proxied = !in && face && packet->ack; /* else the firewall's own */
-	if (in ? !interfaces.lookup(&in) : !packet->proxied)
-		return 0;
-	if (!face && veiled(at, set))
-		return 0;
+	packet->proxied = !in && face && packet->ack;
 	at->klass = classify(at, set);
-	return 1;
 }
 
 static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *conn, struct place *at,
@@ -789,8 +956,8 @@ static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *co
 {
 	u64 now = clock(set);
 
-	if (!opened(at, packet, skb, set))
-		return PASS;
+	if (!skb->ingress_ifindex && !packet->proxied)
+		return PASS; /* the firewall's own */
 	if (!packet->proxied && (skb->mark & MARK_DISPOSITION) == MARK_INTERCEPT)
 		return DROP; /* nobody answered it: our rules are gone */
 	if (!conn)
@@ -805,8 +972,7 @@ static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *co
 	case DEAD:
 		return replace(conn, state, at, packet, now);
 	}
-	book_syn(conn, at, packet, now >> TICK_SHIFT);
-	return PASS;
+	return book_syn(conn, at, packet, now >> TICK_SHIFT);
 }
 
 static __always_inline int leaves_to_server(struct __sk_buff *skb, struct conn *conn, struct place *at,
@@ -875,7 +1041,17 @@ int egress(struct __sk_buff *skb)
 		break;
 	}
 	leaving(at, packet, skb->ifindex);
-	struct conn *conn = conns.lookup(&at->key);
+	if (opens(packet)) {
+		switch (recognize(at, packet, skb->ingress_ifindex)) {
+		case FOREIGN:
+			return PASS;
+		case UNKNOWN:
+			return DROP;
+		case OURS:
+			opened(at, packet, skb, set);
+		}
+	}
+	struct conn *conn = find(at);
 	u8 state = conn ? conn->state : CLOSED;
 	if (state != CLOSED)
 		side = sender(conn, at);
@@ -893,6 +1069,19 @@ int egress(struct __sk_buff *skb)
 
 /* Orders */
 
+/* An ALIAS of what is over, or is known otherwise by now, goes with the time that conntrack remembers a SYN. */
+static __always_inline void tidy(struct conn_key *key, struct conn *alias, struct settings *set, u32 tick)
+{
+	struct conn_key there = other_key(key, alias);
+	struct conn *conn = conns.lookup(&there);
+	struct end ours = client_end(key, alias->flags), other = {};
+
+	if (conn)
+		other = other_end(conn);
+	if (!same_end(&ours, &other) && ahead(tick, alias->last) >= (s32)set->timeout[WAITING])
+		conns.delete(key);
+}
+
 /* Carries out one order on one entry; → 1 if that changed it; of WORKER, its worker. */
 static __always_inline int obey(u16 order, struct conn_key *key, struct settings *set, u64 now)
 {
@@ -907,6 +1096,11 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 		return worker(hash(&low, &high), set);
 	if (!conn)
 		return 0;
+	if (conn->state == ALIAS) {
+		if (order == SWEEP)
+			tidy(key, conn, set, tick);
+		return 0;
+	}
 	u32 row = conn->klass, timeout = set->timeout[conn->state % STATES];
 	struct class *klass = row ? classes.lookup(&row) : 0;
 	if (klass) {
@@ -947,6 +1141,7 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 	if (!(done | unanswered) || order == RELEASE)
 		return done;
 	u32 kind = 0, seq = was.delta + 1;
+	struct end other = other_end(&was);
 	if (done)
 		finish(key, &was, order != KILL, order == KILL ? INSPECTION : order == CLEAR ? CLEARED : expiry(state), now);
 	if (!done) {
@@ -955,10 +1150,10 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 		kind = order == KILL ? 0 : STRANDED;
 	} else if (order == SWEEP && state == ESTABLISHED && resets) {
 		kind = EXPIRED;
-		seq = was.next[SERVER] + was.delta;
+		seq = was.next[SERVER] + shift(&was);
 	}
 	if (kind)
-		emit_numbers(kind, key, was.flags, was.number, seq, was.next[CLIENT], now);
+		emit_numbers(kind, key, was.flags, was.number, &other, seq, was.next[CLIENT], now);
 	return done;
 }
 

@@ -14,8 +14,36 @@ static __always_inline int embryonic(u8 state)
 	return state == SYN || state == SYN_ACK;
 }
 
-/* An entry becomes a new connection, half-open; `kept` are the flags that outlive the one before it. */
-static __always_inline void begin(struct conn *conn, struct packet *packet, u16 kept, u32 now)
+/* What an intercepted client counts more than its server. */
+static __always_inline u32 shift(struct conn *conn)
+{
+	return conn->flags & INTERCEPTED ? conn->delta : 0;
+}
+
+/* Where an entry's other entry has its client; address 0 if there is none. */
+static __always_inline struct end other_end(struct conn *conn)
+{
+	struct end end = {};
+
+	if (conn->flags & TRANSLATED) {
+		end.address = conn->other;
+		end.port = conn->octets >> PORT_SHIFT;
+	}
+	return end;
+}
+
+static __always_inline void name(struct conn *conn, struct end *other)
+{
+	if (!other->address)
+		return;
+	conn->flags |= TRANSLATED;
+	conn->other = other->address;
+	conn->octets = (conn->octets << 16 >> 16) | (u64)other->port << PORT_SHIFT;
+}
+
+/* An entry becomes a new connection, half-open; `kept` are the flags that outlive the one before it, `beyond` is how its
+ * client is known there. */
+static __always_inline void begin(struct conn *conn, struct packet *packet, u16 kept, struct end *beyond, u32 now)
 {
 	conn->state = SYN;
 	conn->flags = kept | (packet->proxied ? INTERCEPTED : 0);
@@ -27,6 +55,7 @@ static __always_inline void begin(struct conn *conn, struct packet *packet, u16 
 	conn->acked[SERVER] = packet->seq + 1;
 	conn->delta = packet->proxied ? packet->ack : 0;
 	conn->octets = 0;
+	name(conn, beyond);
 }
 
 /* A SYN while the handshake goes on: the same one again changes nothing, another one begins the handshake anew. */
@@ -39,7 +68,7 @@ static __always_inline void syn_again(struct conn *conn, struct packet *packet, 
 		conn->acked[SERVER] = packet->seq + 1;
 	}
 	if (packet->proxied) {
-		conn->flags |= INTERCEPTED;
+		conn->flags = (conn->flags & ~TRANSLATED) | INTERCEPTED;
 		conn->next[SERVER] = 1;
 		conn->delta = packet->ack;
 	}

@@ -30,13 +30,13 @@ KEPT("hash", struct share_key, struct share, shares, SHARES);
 /* what the classes match, twice: user space writes one half while the other is in force. */
 BPF_TABLE("array", u32, struct rule, rules, 2 * RULES);
 
-/* the addresses that stand for others, the first `veils` of the settings; written by user space. */
-BPF_TABLE("array", u32, struct veil, veils, VEILS);
+/* SYNs on their way through the rules, from interfaces that are CHOOSING; the oldest give way. */
+BPF_TABLE("lru_hash", struct note_key, struct note, notes, NOTES);
 
 /* interface and address → the static of that face; written by user space. */
-BPF_TABLE("hash", struct face_key, struct face, faces, 4 * STATICS);
+BPF_TABLE("hash", struct face_key, struct face, faces, 6 * STATICS);
 
-/* the interfaces with a nameif; written by user space. What comes from any other is not ours. */
+/* the interfaces with a nameif → enum interface; written by user space. What comes from any other is not ours. */
 BPF_TABLE("hash", u32, u32, interfaces, INTERFACES);
 
 /* 0 → settings; written by user space. */

@@ -38,6 +38,8 @@ struct packet {
 	u32 ack;
 	u32 payload; /* octets */
 	u32 header; /* where the TCP header is in the frame */
+	u16 id; /* of the IP header; as it is written, as the window */
+	u16 window;
 	u8 flags;
 	u8 whole; /* not a fragment */
 	u8 proxied; /* SYNPROXY's own SYN */
@@ -78,6 +80,7 @@ static __always_inline enum parsed parse(struct __sk_buff *skb, struct packet *p
 		return packet->whole ? OTHER : FORBIDDEN;
 	packet->saddr = ip->saddr;
 	packet->daddr = ip->daddr;
+	packet->id = ip->id;
 
 	if (length + ETH_HLEN > skb->len || !reach(skb, ETH_HLEN + header + TCP_HEADER))
 		return OTHER;
@@ -91,6 +94,7 @@ static __always_inline enum parsed parse(struct __sk_buff *skb, struct packet *p
 	packet->dport = tcp->destination;
 	packet->seq = ntohl(tcp->seq);
 	packet->ack = ntohl(tcp->ack);
+	packet->window = tcp->window;
 	packet->flags = tcp->flags;
 	packet->header = ETH_HLEN + header;
 	packet->payload = length - headers;

@@ -24,6 +24,7 @@ struct place {
 	struct conn_key key;
 	struct end sender;
 	struct end receiver;
+	struct end beyond; /* of one that opens: its sender as it leaves; address 0 if a static says which, or none does */
 	u32 hash;
 	u32 in; /* the interface it came from; 0 for the firewall's own */
 	u32 out; /* and the one it leaves by, 0 if the rules have yet to say */
@@ -31,6 +32,7 @@ struct place {
 	u16 number; /* of one that opens: its static */
 	u16 klass; /* and its class */
 	u8 sender_high;
+	u8 noted; /* its first packet was seen to come in, and `number` is by what that called */
 };
 
 /* What is known of the packet at hand. Not on the stack: the verifier would tell its values apart, and walk every way
@@ -113,6 +115,32 @@ static __always_inline struct end server_end(struct conn_key *key, u16 flags)
 	return an_end(key, !(flags & CLIENT_HIGH));
 }
 
+/* The key of an entry's other entry: that of an ALIAS of its connection, that of a TRANSLATED connection of its ALIAS. */
+static __always_inline struct conn_key other_key(struct conn_key *key, struct conn *conn)
+{
+	struct place at = {};
+
+	at.sender = other_end(conn);
+	at.receiver = server_end(key, conn->flags);
+	identify(&at);
+	return at.key;
+}
+
+/* A packet that met an ALIAS, by the real addresses of its ends. */
+static __always_inline void unveil(struct place *at, struct conn *alias)
+{
+	if (sender(alias, at) == CLIENT)
+		at->sender = other_end(alias);
+	else
+		at->receiver = other_end(alias);
+	identify(at);
+}
+
+static __always_inline int same_end(struct end *one, struct end *other)
+{
+	return one->address == other->address && one->port == other->port;
+}
+
 static __always_inline struct holding held(struct conn_key *key, struct conn *conn)
 {
 	struct holding holding = { .number = conn->number, .klass = conn->klass };
@@ -150,11 +178,6 @@ static __always_inline int half_open_limit(u32 refusal)
 static __always_inline u32 any(u32 bits)
 {
 	return (bits | -bits) >> 31;
-}
-
-static __always_inline u32 beyond(struct veil *veil, u32 address)
-{
-	return ((u64)(veil->last - veil->first) - (u64)(u32)(address - veil->first)) >> 63;
 }
 
 static __always_inline u32 outside(__be16 port, u16 ports[2], u8 but)

@@ -16,7 +16,8 @@ enum conn_state {
 	CLOSING, /* both FINs were forwarded, not both acknowledged */
 	DEAD, /* closed by inspection: nothing passes, the place is held */
 	WAITING, /* not counted: a SYN that found a limit of connections reached at egress */
-	STATES
+	STATES, /* of a connection */
+	ALIAS = STATES /* of other ends of one, by which it is known beyond a translation */
 };
 
 /* Why a connection ended; the numbers are those of nat/connection.py Ending. */
@@ -35,6 +36,10 @@ enum side { CLIENT, SERVER };
 #define INTERCEPTED 0x20 /* SYNPROXY opened it towards the server */
 #define CLIENT_HIGH 0x40 /* the client is the higher end of the key */
 #define PER_CLIENT 0x80 /* it holds a place among its client's */
+#define TRANSLATED 0x100 /* its client's address or port was chosen when it connected: there is an ALIAS of it */
+
+/* Where the port is that stands above the octets of struct conn. */
+#define PORT_SHIFT 48
 
 /* One end of a connection. */
 struct end {
@@ -62,16 +67,22 @@ struct conn {
 	u32 last; /* ticks, of the last packet forwarded */
 	u32 next[2]; /* by side: the sequence number behind what it has sent, its FIN included */
 	u32 acked[2]; /* by side: the highest acknowledgment it has sent */
-	u32 delta; /* of one intercepted: the server's numbers as its client counts them, less the server's own */
-	u64 octets; /* of payload, both sides */
+	union {
+		u32 delta; /* of one intercepted: the server's numbers as its client counts them, less the server's own */
+		__be32 other; /* of one TRANSLATED: its client's address beyond; of its ALIAS: its client's own */
+	};
+	u64 octets; /* of payload, both sides; from PORT_SHIFT on the port that belongs to `other` */
 };
 
-/* A static: its addresses, and its limits, of which 0 is unlimited. */
+/* A static: its addresses, its ports if it is of one alone, and its limits, of which 0 is unlimited. */
 struct limit {
 	__be32 mapped;
 	__be32 real;
+	__be16 mapped_port;
+	__be16 real_port;
 	u32 max_conns;
 	u32 max_embryonic;
+	u32 own; /* its address is the firewall's: what comes there cannot be intercepted */
 };
 
 /* The places taken at a static, guarded by `lock`, and the SYNs that found a limit reached. */
@@ -135,29 +146,44 @@ struct rule {
 	u32 otherwise; /* where to go on behind a denial */
 };
 
-/* Addresses that stand for others at an interface, and not one for one (a pool, a port): what they open or are called by
- * is known by different ends on either side, so it has no entry. Host order. */
-struct veil {
-	u32 ifindex;
-	u32 first;
-	u32 last;
+/* What no translation changes of a SYN. */
+struct note_key {
+	u32 seq;
+	u16 id; /* of the IP header */
+	u16 window;
 };
 
-/* What stands for an address at an interface: `peer` is 0 for a mapped address, and for a real one the interface that
- * its packets come from or, for the firewall's own packets, OURSELVES. */
+/* A SYN as it came in, its receiver by its real address if a static says which that is. */
+struct note {
+	__be32 sender;
+	__be32 receiver;
+	__be16 sender_port;
+	__be16 receiver_port;
+	u32 named; /* the static by which the receiver was called */
+};
+
+/* An interface of ours; of one that is CHOOSING, the address or port of some that connect from there is chosen then, and
+ * their SYNs are noted. */
+enum interface { PLAIN = 1, CHOOSING };
+
+/* What stands for an address, or for a port of it, at an interface: `peer` is 0 for a mapped one, and for a real one the
+ * interface that its packets come from or, for the firewall's own packets, OURSELVES. */
 #define OURSELVES 0xffffffff
 
 struct face_key {
 	u32 ifindex;
 	__be32 address;
 	u32 peer;
+	u32 port; /* network order; 0 is the address as a whole */
 };
 
 /* The static whose face it is. */
 struct face {
 	__be32 real;
-	u32 number;
+	u32 port; /* network order; 0: as it is called */
+	u32 number; /* 0: of no static as a whole */
 	u32 opposite; /* the interface of its other face */
+	u32 by_port; /* ports of it have faces of their own, which go before */
 };
 
 /* What the program is told. */
@@ -166,7 +192,6 @@ struct settings {
 	u32 workers;
 	u32 first_rule; /* those in force: from this one */
 	u32 last_rule; /* to before this one */
-	u32 veils; /* how many */
 	u32 timeout[STATES]; /* ticks, by state */
 };
 
@@ -191,6 +216,9 @@ struct event {
 	u16 port;
 	u16 client_port;
 	u32 real;
+	u32 beyond; /* the client as its server knows it, 0 for the same */
+	u16 real_port;
+	u16 beyond_port;
 	u32 kind;
 	u32 why; /* an ending or a refusal */
 	u32 count;

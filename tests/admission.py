@@ -30,6 +30,7 @@ from appliance.nat.connection import (
 from appliance.nat.limits import Table, lifetimes
 from appliance.nat.machine import Packet, Verdict
 from appliance.nat.static import Static
+from appliance.nat.translation import PortMap
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 
 PASS, SKIP, INTERCEPT, FULL, DROP = Verdict
@@ -39,11 +40,19 @@ SECOND = 10**9
 
 #: Hosts: the server behind the static, another inside without one, clients outside.
 OTHER, FAR = IPv4Address("192.0.2.30"), IPv4Address("203.0.113.11")
-INTERFACES = {REAL: "inside", OTHER: "inside", CLIENT: "outside", FAR: "outside"}
+#: And one that is translated by its port, and whose own connections get another one.
+DESK = IPv4Address("192.0.2.40")
+INTERFACES = {REAL: "inside", OTHER: "inside", DESK: "inside", CLIENT: "outside", FAR: "outside"}
+
+#: The static of one port, and the address that DESK's connections get with a port of their own.
+PORTS, POOL = PortMap("tcp", 2500, 25), IPv4Address("203.0.113.126")
 
 
-def real(mapped: IPv4Address) -> IPv4Address:
-    return REAL if mapped == MAPPED else mapped
+def real(key: Key) -> tuple[IPv4Address, int]:
+    """Where the server of a connection is."""
+    if key.mapped == MAPPED:
+        return REAL, key.port
+    return (DESK, 2500) if (key.mapped, key.port) == (POOL, 25) else (key.mapped, key.port)
 
 
 def static(max_conns: int = 0, max_embryonic: int = 0) -> Static:
@@ -77,7 +86,7 @@ class Model:
     def __init__(self) -> None:
         seconds = lifetimes(IDLE, HALF_CLOSED, EMBRYONIC, HANDSHAKE)
         times = {state: value * SECOND for state, value in seconds.items()}
-        self.table = Table(Limits((static(),)), times, INTERFACES)
+        self.table = Table(limits_of(static()), times, INTERFACES)
         self.now = 0
 
     def set_limits(self, limits: Limits) -> None:
@@ -108,7 +117,7 @@ class Model:
         return {entry.key: entry.state for entry in self.table.entries.values()}
 
     def use(self) -> tuple[int, int]:
-        return self.table.total(MAPPED), self.table.embryonic(MAPPED)
+        return self.table.total((MAPPED, 0)), self.table.embryonic((MAPPED, 0))
 
     def shares(self) -> dict[str, tuple[dict[IPv4Address, tuple[int, int]], ...]]:
         table = self.table
@@ -126,7 +135,15 @@ class Model:
 
 def limit(box: Subject, max_conns: int, max_embryonic: int = 0) -> None:
     """The static's limits, and no class."""
-    box.set_limits(Limits((static(max_conns, max_embryonic),)))
+    box.set_limits(limits_of(static(max_conns, max_embryonic)))
+
+
+def limits_of(
+    of: Static, port: int = 0, classes: tuple[LimitedClass, ...] = (), rules: tuple[ClassRule, ...] = ()
+) -> Limits:
+    """The limits of the static, of connections to the port, and by classes; hosts inside are translated besides."""
+    statics = of, Static("inside", "outside", POOL, DESK, port, ports=PORTS)
+    return Limits(statics, classes, rules, frozenset({"inside"}))
 
 
 def client(flags: int, seq: int = 101, ack: int = 501, *, port: int = 1000, **more: Any) -> Packet:
@@ -1015,7 +1032,7 @@ def line(limited: LimitedClass | None, **more: Any) -> ClassRule:
 def police(box: Subject, *classes: LimitedClass, statics: tuple[int, int] = (0, 0), rules: Any = None) -> None:
     """Classes in turn, each of all connections unless there are `rules`."""
     lines = tuple(line(each) for each in classes) if rules is None else tuple(rules)
-    box.set_limits(Limits((static(*statics),), classes, lines))
+    box.set_limits(limits_of(static(*statics), 0, classes, lines))
 
 
 def mail(**limits: Any) -> LimitedClass:

@@ -45,7 +45,7 @@ def test_packets_and_drops_of_a_class() -> None:
 
 
 def test_connections_hosts_and_translations_in_use() -> None:
-    snapshot = replace(SEED, in_use=7, hosts={"outside": (2, 3)}, last_uses={MAPPED: 0}, refused_full=4)
+    snapshot = replace(SEED, in_use=7, hosts={"outside": (2, 3)}, last_uses={(MAPPED, 0): 0}, refused_full=4)
     assert value(snapshot, "fixup_connections") == 7
     assert value(snapshot, "fixup_connections_most") == 60
     assert value(snapshot, "fixup_local_hosts", interface="outside") == 2

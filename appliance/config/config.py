@@ -187,6 +187,7 @@ class Config:
     no_proxy_arp: frozenset[str] = frozenset()  # `sysopt noproxyarp NAMEIF`
     reverse_path: frozenset[str] = frozenset()  # `ip verify reverse-path interface NAMEIF`
     statics: tuple[Static, ...] = ()  # every host translated whole, whichever statement says so
+    port_statics: tuple[Static, ...] = ()  # and every TCP port that is translated by itself
     class_maps: tuple[ClassMap, ...] = ()
     regexes: tuple[Regex, ...] = ()
     regex_classes: tuple[RegexClass, ...] = ()
@@ -205,6 +206,11 @@ class Config:
         if self.head and not self.compatibility:
             return of_release(self.head.split()[2])
         return named(self.compatibility)
+
+    @property
+    def all_statics(self) -> tuple[Static, ...]:
+        """What is translated the same way whoever is at the other end: hosts, then ports."""
+        return (*self.statics, *self.port_statics)
 
     def interface(self, nameif: str) -> Interface | None:
         """The interface called `nameif`."""

@@ -17,7 +17,7 @@ from appliance.config.statements.fixups import Fixups
 from appliance.config.statements.interfaces import Interfaces
 from appliance.config.statements.logs import Logs
 from appliance.config.statements.translations import Translations
-from appliance.config.translations import hosts
+from appliance.config.translations import hosts, ports
 
 
 class Draft(Box, Interfaces, AccessLists, Translations, Fixups, Logs):
@@ -52,4 +52,4 @@ class Draft(Box, Interfaces, AccessLists, Translations, Fixups, Logs):
             timeouts=self.timeouts,
             logging=self.logs(),
         )
-        return replace(found, statics=hosts(found))
+        return replace(found, statics=hosts(found), port_statics=ports(found))

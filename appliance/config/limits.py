@@ -1,5 +1,5 @@
-"""What limits connections, of a whole configuration: statics, classes with `set connection`, and what is translated but
-not host by host.
+"""What limits connections, of a whole configuration: statics, classes with `set connection`, and whose translation is
+chosen as they connect.
 
 One class decides for a connection, by its first packet: the first that matches, of an interface's policy before the
 global one (asa.md §6.2). Addresses are real ones, as everywhere (row 17).
@@ -14,10 +14,10 @@ from ipaddress import IPv4Network
 from appliance.config.config import Config, Timeouts
 from appliance.config.elements import Elements
 from appliance.config.names import NEVER
-from appliance.config.translations import translations
-from appliance.nat.classes import LimitedClass, Limits, PortSpan, Rule, Veil
+from appliance.config.translations import is_static, translations
+from appliance.nat.classes import LimitedClass, Limits, PortSpan, Rule
 from appliance.nat.connection import State
-from appliance.nat.translation import Kind, Pool
+from appliance.nat.translation import Kind
 from appliance.policy.acl import ANY, Ports
 from appliance.policy.maps import (
     CLASS_DEFAULT,
@@ -39,10 +39,10 @@ _Line = tuple[IPv4Network, PortSpan, IPv4Network, PortSpan, bool]
 
 def limits(config: Config, interfaces: Set[str]) -> Limits:
     """The limits of a verified `config` where only `interfaces` (each a nameif) have a device."""
-    usable = (each for each in config.statics if {each.real_interface, each.mapped_interface} <= interfaces)
+    usable = (each for each in config.all_statics if {each.real_interface, each.mapped_interface} <= interfaces)
     classes = [each for each in _classes(config) if each[1].interface is None or each[1].interface in interfaces]
     found = tuple(limited for _, limited in classes)
-    return Limits(tuple(usable), found, _rules(config, classes), tuple(dict.fromkeys(_veils(config))))
+    return Limits(tuple(usable), found, _rules(config, classes), frozenset(_choosing(config) & interfaces))
 
 
 def limited_classes(config: Config) -> tuple[LimitedClass, ...]:
@@ -177,17 +177,18 @@ def _span(ports: Ports | None) -> PortSpan:
             return PortSpan(low, high, operator == "neq")
 
 
-def _veils(config: Config) -> Iterator[Veil]:
-    """The mapped addresses of what is translated but not host by host, and the real ones that are called by such."""
+def _choosing(config: Config) -> set[str]:
+    """The interfaces from which comes what is translated neither as a whole host nor as one port.
+
+    And where a host is called by both: which of them it was only the first packet says.
+    """
+    names = {each.nameif for each in config.interfaces if each.nameif is not None}
+    found: set[str] = set()
     for each in translations(config):
-        if (each.whole and each.real.prefixlen >= 24) or each.kind is Kind.NONE:
-            continue
-        yield _veil(each.mapped_interface, each.mapped)
-        if each.kind is Kind.STATIC:
-            yield _veil(each.real_interface, each.real)
-
-
-def _veil(interface: str | None, addresses: IPv4Network | Pool) -> Veil:
-    if isinstance(addresses, Pool):
-        return Veil(interface, addresses.first, addresses.last)
-    return Veil(interface, addresses.network_address, addresses.broadcast_address)
+        if each.kind is not Kind.NONE and not is_static(each):
+            found |= names if each.real_interface is None else {each.real_interface}
+            if each.kind is Kind.STATIC:
+                found |= names if each.mapped_interface is None else {each.mapped_interface}
+    hosts = {(each.mapped_interface, each.real) for each in config.statics}
+    ports = {(each.mapped_interface, each.real) for each in config.port_statics}
+    return found | {interface for interface, _ in hosts & ports}

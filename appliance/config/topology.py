@@ -10,8 +10,8 @@ from ipaddress import IPv4Address
 
 from appliance.config.config import Config
 from appliance.flow import Endpoint
-from appliance.nat.connection import Key
-from appliance.nat.static import mapped_addresses
+from appliance.nat.connection import Parties
+from appliance.nat.static import Names
 
 #: Where an end is of which the configuration says nothing: no interface has its network or a route to it.
 UNKNOWN_INTERFACE = "unknown"
@@ -26,6 +26,11 @@ class Ends:
     client_mapped: Endpoint
     server_mapped: Endpoint
     inbound: bool
+
+    @property
+    def beyond(self) -> Endpoint:
+        """The client as its server knows it, on the server's side."""
+        return Endpoint(self.server.interface, self.client_mapped.address, self.client_mapped.port)
 
     @property
     def lower(self) -> Endpoint:
@@ -52,16 +57,16 @@ class Topology:
     """What a configuration says of addresses and security levels, looked up by connection."""
 
     def __init__(self, config: Config) -> None:
-        self._statics = {each.mapped: each for each in config.statics}
-        self._mapped = mapped_addresses(config.statics)
+        self._names = Names(config.all_statics)
         self._levels = {each.nameif: each.security_level or 0 for each in config.interfaces}
         connected = [(each.address.network, each.nameif) for each in config.interfaces if each.address and each.nameif]
         routed = [(each.network, each.interface) for each in config.routes]
         self._networks = sorted(connected + routed, key=lambda each: -each[0].prefixlen)  # connected ones before routes
 
-    def ends(self, key: Key, real: IPv4Address) -> Ends:
-        """The ends of the connection `key` to the server `real`."""
-        static = self._statics.get(key.mapped)
+    def ends(self, of: Parties) -> Ends:
+        """The ends of a connection."""
+        key, (real, port) = of.key, of.server
+        static = self._names.called(key.mapped, key.port)
         if static is not None and static.real == real:
             here, there = static.mapped_interface, static.real_interface
             mapped = Endpoint(here, key.mapped, key.port)
@@ -69,11 +74,11 @@ class Topology:
             here, there = self.interface(key.client), self.interface(real)
             mapped = Endpoint(there, key.mapped, key.port)
         client = client_mapped = Endpoint(here, key.client, key.client_port)
-        known_as = self._mapped.get((there, key.client))
-        if known_as is not None:
-            client_mapped = Endpoint(here, known_as, key.client_port)
+        beyond = of.beyond or self._names.mapped(there, key.client, key.client_port)
+        if beyond != (key.client, key.client_port):
+            client_mapped = Endpoint(here, *beyond)
         inbound = self._levels.get(here, 0) <= self._levels.get(there, 0)
-        return Ends(client, Endpoint(there, real, key.port), client_mapped, mapped, inbound)
+        return Ends(client, Endpoint(there, real, port), client_mapped, mapped, inbound)
 
     def interface(self, address: IPv4Address) -> str:
         """The interface that an address is behind, by the longest network or route that holds it."""

@@ -68,6 +68,33 @@ def hosts(config: Config) -> tuple[Static, ...]:
         return ()
 
 
+def is_static(rule: Translation) -> bool:
+    """Whether a rule translates a host, or one port of it, the same way whoever is at the other end."""
+    named = rule.real_interface is not None and rule.mapped_interface is not None
+    always = rule.kind is not Kind.DYNAMIC and rule.far is None and not rule.one_way
+    return named and always and rule.real.prefixlen >= 24
+
+
+def ports(config: Config) -> tuple[Static, ...]:
+    """Every TCP port that is translated by itself, between two named interfaces, with its limits; as `hosts`."""
+    try:
+        return tuple(itertools.islice(_ports(config), STATICS + 1))
+    except TooMany:
+        return ()
+
+
+def _ports(config: Config) -> Iterator[Static]:
+    own = {each.address.ip for each in config.interfaces if each.address is not None}
+    for each in translations(config):
+        of_tcp = each.ports is not None and each.ports.protocol == "tcp"
+        if not of_tcp or not is_static(each) or isinstance(each.mapped, Pool):
+            continue
+        interfaces = str(each.real_interface), str(each.mapped_interface)
+        for real, known in zip(each.real, each.mapped, strict=True):
+            limits = each.max_conns, each.max_embryonic
+            yield Static(*interfaces, known, real, *limits, each.line, each.ports, known in own)
+
+
 def _hosts(config: Config) -> Iterator[Static]:
     own = {each.address.ip for each in config.interfaces if each.address is not None}
     for each in translations(config):

@@ -278,8 +278,8 @@ def _statics(parsed: Parsed) -> Iterator[Diagnostic]:
                 yield _error(line, f"ERROR: {address} is the address of interface {own[address].name}")
         if each.real_interface is not None and each.real_interface == each.mapped_interface:
             yield _error(line, "ERROR: a static translates between two interfaces")
-    if len(parsed.config.statics) > STATICS:
-        line = parsed.lines[parsed.config.statics[STATICS].line]
+    if len(parsed.config.all_statics) > STATICS:
+        line = parsed.lines[parsed.config.all_statics[STATICS].line]
         yield _error(line, f"ERROR: at most {STATICS} hosts are translated by statics")
 
 

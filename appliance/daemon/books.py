@@ -75,7 +75,7 @@ class Books:
     def configure(self, config: Config) -> None:
         """From now on `config` says what is translated, and where an address is."""
         self._records.configure(config)
-        self._translate(config.statics)
+        self._translate(config.all_statics)
         if config.tcp_intercept != self._statistics:
             self._statistics = config.tcp_intercept
             self._attacks = _attacks(config.tcp_intercept)

@@ -24,7 +24,7 @@ def encode(torn_down: Iterable[TornDown]) -> list[bytes]:
             each.key.client.packed,
             each.real.packed,
             each.key.client_port,
-            each.key.port,
+            each.server[1],
             each.time,
             each.ending is Ending.FINS,
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from ipaddress import IPv4Address
 from typing import assert_never
 
 from appliance.daemon import channel
@@ -20,7 +19,7 @@ from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
 from appliance.nat.connection import Key
-from appliance.nat.static import Static, mapped_addresses
+from appliance.nat.static import Names, Static
 from appliance.syslog import EngineFault
 from appliance.tcp.seq import to_offset
 
@@ -35,8 +34,8 @@ class Errands:
         self._resetter = resetter
 
     def configure(self, statics: Sequence[Static]) -> None:
-        """From now on these say by which address a host is known."""
-        self._mapped = mapped_addresses(statics)
+        """From now on these say by what a host is known."""
+        self._names = Names(statics)
 
     def run(self, worker: int, message: bytes) -> None:
         """Do what a message of worker `worker` asks; one that may not be done is recorded as that worker's fault."""
@@ -74,9 +73,8 @@ class Errands:
 
     def _key(self, worker: int, flow: Flow) -> Key:
         """The flow as the kernel's table knows it; ChannelError if another worker's queue has it."""
-        real: IPv4Address = flow.server.address
-        mapped = self._mapped.get((flow.client.interface, real), real)
-        key = Key(mapped, flow.server.port, flow.client.address, flow.client.port)
+        mapped, port = self._names.mapped(flow.client.interface, flow.server.address, flow.server.port)
+        key = Key(mapped, port, flow.client.address, flow.client.port)
         if self._table.worker(key) != worker:
             raise channel.ChannelError(f"{flow.client} to {flow.server} is not in this worker's queue")
         return key

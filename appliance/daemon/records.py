@@ -1,4 +1,5 @@
-"""What the kernel reports of connections, as log records: 302013, 302014, 201010 to 201013, 609001, 609002.
+"""What the kernel reports of connections, as log records: 302013, 302014, 201010 to 201013, 305011, 305012,
+609001, 609002.
 
 The kernel speaks of a tuple and a number for the reason; ASA speaks of interfaces, of the side of lower security
 first (`config.topology`), and of a number that a connection keeps from its first record to its last. No socket here,
@@ -8,7 +9,6 @@ and no clock is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from ipaddress import IPv4Address
 from typing import assert_never
 
 from appliance.config.config import Config
@@ -17,7 +17,7 @@ from appliance.config.versions import Addresses
 from appliance.daemon import clock
 from appliance.daemon.hosts import Hosts
 from appliance.flow import Endpoint
-from appliance.nat.connection import Built, Connection, Ending, Key, Limit, Refused, TornDown
+from appliance.nat.connection import Built, Connection, Ending, Key, Limit, Parties, Refused, TornDown
 from appliance.syslog import (
     ClientEmbryonicLimitExceeded,
     ClientLimitExceeded,
@@ -28,8 +28,11 @@ from appliance.syslog import (
     EmbryonicLimitExceeded,
     LocalHostBuilt,
     LocalHostTornDown,
+    PortTranslationBuilt,
+    PortTranslationTornDown,
     Reason,
     Record,
+    TranslationKind,
 )
 
 #: Numbers remembered at most: the kernel's table has as many entries. Only lost events ever reach it.
@@ -72,7 +75,7 @@ class ConnectionRecords:
 
     def recount(self, connections: Iterable[Connection]) -> None:
         """These are all connections there are: events were lost, or there were connections before us."""
-        ends = ((self._topology.ends(each.key, each.real), each.started) for each in connections)
+        ends = ((self._topology.ends(each), each.started) for each in connections)
         self.hosts.recount((end, started) for both, started in ends for end in (both.client, both.server))
 
     def records(self, event: Built | TornDown | Refused) -> Iterator[Record]:
@@ -83,26 +86,30 @@ class ConnectionRecords:
             case TornDown():
                 yield from self._torn_down(event)
             case Refused():
-                ends = self._topology.ends(event.key, event.real)
+                ends = self._topology.ends(event)
                 server = ends.server_mapped if self._mapped else ends.server  # real from 8.3 on (asa.md §4.3)
                 yield _EXCEEDED[event.which](event.count, event.limit, ends.client, server)
             case _:
                 assert_never(event)
 
     def _built(self, event: Built) -> Iterator[Record]:
-        number, ends = self._number(event.key, event.real)
+        number, ends = self._number(event)
         for end in (ends.client, ends.server):
             if self.hosts.enter(end, event.time):
                 yield LocalHostBuilt(end.interface, end.address)
+        if event.beyond:
+            yield PortTranslationBuilt(TranslationKind.DYNAMIC, ends.client, ends.beyond)
         direction = Direction.INBOUND if ends.inbound else Direction.OUTBOUND
         yield ConnectionBuilt(direction, number, ends.lower, ends.lower_mapped, ends.upper, ends.upper_mapped)
 
     def _torn_down(self, event: TornDown) -> Iterator[Record]:
         known = self._known.pop(event.key, None)
-        number, ends = known or (self._next(), self._topology.ends(event.key, event.real))
+        number, ends = known or (self._next(), self._topology.ends(event))
         seconds = max(0, event.time - event.started) // clock.SECOND
         reason = _reason(event.ending, ends.inbound)
         yield ConnectionTornDown(number, ends.lower, ends.upper, seconds, event.octets, reason)
+        if event.beyond:
+            yield PortTranslationTornDown(TranslationKind.DYNAMIC, ends.client, ends.beyond, seconds)
         for end in (ends.client, ends.server):
             lasted = self.hosts.leave(end, event.time)
             if lasted is not None:
@@ -112,12 +119,12 @@ class ConnectionRecords:
         self._last += 1
         return self._last
 
-    def _number(self, key: Key, real: IPv4Address) -> tuple[int, Ends]:
-        """A new number for `key`, and where its ends are; the oldest is forgotten when too many are known."""
-        self._known.pop(key, None)
+    def _number(self, of: Parties) -> tuple[int, Ends]:
+        """A new number for a connection, and where its ends are; the oldest is forgotten when too many are known."""
+        self._known.pop(of.key, None)
         if len(self._known) >= REMEMBERED:
             del self._known[next(iter(self._known))]
-        self._known[key] = known = self._next(), self._topology.ends(key, real)
+        self._known[of.key] = known = self._next(), self._topology.ends(of)
         return known
 
 

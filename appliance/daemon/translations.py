@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.daemon import clock
+from appliance.flow import Endpoint
 from appliance.nat.connection import Key
-from appliance.nat.static import Static
-from appliance.syslog import Record, TranslationBuilt, TranslationTornDown
+from appliance.nat.static import End, Names, Static
+from appliance.syslog import (
+    PortTranslationBuilt,
+    PortTranslationTornDown,
+    Record,
+    TranslationBuilt,
+    TranslationKind,
+    TranslationTornDown,
+)
 
 
 @dataclass(slots=True)
@@ -20,39 +28,57 @@ class _Use:
 
 
 class Translations:
-    """Knows them by their mapped addresses; times are the kernel's clock in ns."""
+    """Knows them by what they are called; times are the kernel's clock in ns."""
 
     def __init__(self) -> None:
-        self._uses: dict[IPv4Address, _Use] = {}
-        self._mapped: dict[IPv4Address, IPv4Address] = {}  # by the real address
+        self._uses: dict[End, _Use] = {}
+        self._names = Names(())
+        self._hosts: dict[IPv4Address, End] = {}  # by the real address
         #: How many there were at once, at most.
         self.most = 0
 
     def configure(self, statics: Sequence[Static], now: int) -> Iterator[Record]:
         """From now on it is `statics`; the records of those that went and of those that came. Limits make no other."""
-        coming = {each.mapped: each for each in statics}
-        for mapped, use in tuple(self._uses.items()):
-            if mapped not in coming or _ends(coming[mapped]) != _ends(use.static):
-                del self._uses[mapped]
-                yield TranslationTornDown(*_ends(use.static), max(0, now - use.since) // clock.SECOND)
-        for mapped, static in coming.items():
-            if mapped not in self._uses:
-                self._uses[mapped] = _Use(static, now, now)
-                yield TranslationBuilt(*_ends(static))
-        self._mapped = {static.real: mapped for mapped, static in coming.items()}
+        coming = {each.name: each for each in statics}
+        for name, use in tuple(self._uses.items()):
+            if name not in coming or _ends(coming[name]) != _ends(use.static):
+                del self._uses[name]
+                yield _torn_down(use.static, max(0, now - use.since) // clock.SECOND)
+        for name, static in coming.items():
+            if name not in self._uses:
+                self._uses[name] = _Use(static, now, now)
+                yield _built(static)
+        self._names = Names(statics)
+        self._hosts = {static.real: static.name for static in statics if static.ports is None}
         self.most = max(self.most, len(self._uses))
 
     def used(self, key: Key, now: int) -> None:
         """A connection was built; neither of its ends need be translated."""
-        for mapped in (key.mapped, self._mapped.get(key.client)):
-            use = self._uses.get(mapped) if mapped is not None else None
-            if use is not None:
-                use.last = now
+        static = self._names.called(key.mapped, key.port)
+        for name in (static.name if static else None, self._hosts.get(key.client)):
+            if name is not None:
+                self._uses[name].last = now
 
-    def last_uses(self) -> dict[IPv4Address, int]:
+    def last_uses(self) -> dict[End, int]:
         """When the latest connection through each was built; when it came, if there was none."""
-        return {mapped: use.last for mapped, use in self._uses.items()}
+        return {name: use.last for name, use in self._uses.items()}
 
 
-def _ends(static: Static) -> tuple[str, IPv4Address, str, IPv4Address]:
-    return static.real_interface, static.real, static.mapped_interface, static.mapped
+def _ends(static: Static) -> tuple[str, End, str, End]:
+    return static.real_interface, static.place, static.mapped_interface, static.name
+
+
+def _endpoints(static: Static) -> tuple[Endpoint, Endpoint]:
+    return Endpoint(static.real_interface, *static.place), Endpoint(static.mapped_interface, *static.name)
+
+
+def _built(static: Static) -> Record:
+    if static.ports:
+        return PortTranslationBuilt(TranslationKind.STATIC, *_endpoints(static))
+    return TranslationBuilt(static.real_interface, static.real, static.mapped_interface, static.mapped)
+
+
+def _torn_down(static: Static, lasted: int) -> Record:
+    if static.ports:
+        return PortTranslationTornDown(TranslationKind.STATIC, *_endpoints(static), lasted)
+    return TranslationTornDown(static.real_interface, static.real, static.mapped_interface, static.mapped, lasted)

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from appliance.nat.attacks import Attack
 from appliance.nat.classes import LimitedClass
 from appliance.nat.connection import Limit
-from appliance.nat.static import Static
+from appliance.nat.static import End, Static
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Snapshot:
     #: per interface how many hosts have connections, and how many had at once at most
     hosts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     #: per mapped address when the latest connection through the static was built (ns)
-    last_uses: Mapping[IPv4Address, int] = field(default_factory=dict)
+    last_uses: Mapping[End, int] = field(default_factory=dict)
     most_translations: int = 0  # at once, since the start
     statics: tuple[StaticUse, ...] = ()
     classes: tuple[ClassUse, ...] = ()

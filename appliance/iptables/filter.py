@@ -218,8 +218,9 @@ def intercepting(scene: Scene) -> list[Static]:
     any_of_them = any(each.intercepts for each in limited_classes(scene.config))
     return [
         each
-        for each in scene.config.statics
-        if (any_of_them or each.max_embryonic) and each.mapped_interface in names and each.real_interface in names
+        for each in scene.config.all_statics
+        if (any_of_them or each.max_embryonic) and not each.own
+        if each.mapped_interface in names and each.real_interface in names
     ]
 
 
@@ -232,9 +233,12 @@ def _proxy(scene: Scene) -> tuple[list[Rule], dict[str, list[Rule]]]:
     entrance: list[Rule] = []
     chains: dict[str, list[Rule]] = {}
     by_name = {str(each.nameif): each for each in scene.ours}
-    for number, each in enumerate(intercepting(scene), 1):
+    # A port's chain is asked before that of its host.
+    statics = sorted(intercepting(scene), key=lambda each: each.ports is None)
+    for number, each in enumerate(statics, 1):
         chain, way = f"{PREFIX}PROXY_{number}", scene.devices[each.mapped_interface]
-        entrance.append(["-i", way, "-d", f"{each.mapped}/32", *untracked, "-g", chain])
+        port = ["--dport", str(each.ports.mapped)] if each.ports else []
+        entrance.append(["-i", way, "-d", f"{each.mapped}/32", *untracked, *port, "-g", chain])
         leaving = _lists(scene).get((each.real_interface, "out"))
         permit = ["-g", "FIXUP_PROXY"]
         if leaving is not None:
@@ -276,6 +280,9 @@ def _spoken_of(
             named = static.mapped in element.destination
         else:
             named = any(static.real in network for network in matches.real(element.destination))
+        if named and static.ports is not None and element.destination_ports is not None:
+            port = static.ports.mapped if arriving and matches.mapped else static.ports.real
+            named, element = element.destination_ports.holds(port), replace(element, destination_ports=None)
         if named and element.protocol in ("ip", "tcp"):
             for words in matches.here(replace(element, protocol="tcp", destination=ANY), sources=False):
                 yield [*words, *(permit if element.permit else DENIED)]

@@ -43,8 +43,11 @@ def prerouting(scene: Scene, rule: Translation) -> Iterator[Rule]:
 
 def output(rule: Translation) -> Iterator[Rule]:
     """What SYNPROXY opens for a client is the firewall's own packet."""
-    if rule.kind is Kind.STATIC and rule.whole and rule.proxy_arp and isinstance(rule.mapped, IPv4Network):
-        yield [*_mapped(rule.mapped), *_to(rule, "DNAT", rule.mapped, rule.real, mapped=False)]
+    always = rule.kind is Kind.STATIC and rule.far is None and not rule.one_way
+    always = always and (rule.ports is None or rule.ports.protocol == "tcp")
+    if always and rule.proxy_arp and isinstance(rule.mapped, IPv4Network):
+        known = [*_mapped(rule.mapped), *_port(rule, "--dport", mapped=True)]
+        yield [*known, *_to(rule, "DNAT", rule.mapped, rule.real, mapped=False)]
 
 
 def postrouting(scene: Scene, rule: Translation) -> Iterator[Rule]:

@@ -14,7 +14,6 @@ import ctypes
 import enum
 import errno
 import os
-import socket
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,12 +31,13 @@ from appliance.kernel import bpf_pins, headers
 from appliance.kernel.bpf_limits import (
     CLASSES,
     INTERFACES,
+    NOTES,
     SHARES,
     STATICS,
     TICK_SHIFT,
-    VEILS,
     LimitMaps,
     address,
+    swap,
     ticks,
     word,
 )
@@ -79,6 +79,10 @@ _DATA = {Side.CLIENT: 0x04, Side.SERVER: 0x08}
 _BYPASS = 0x10
 _INTERCEPTED = 0x20
 _CLIENT_HIGH = 0x40
+_TRANSLATED = 0x100
+_PORT_SHIFT, _OCTETS = 48, (1 << 48) - 1
+#: states of what is no connection; the second one is ALIAS of bpf/structs.h
+_NONE = (State.CLOSED, 8)
 #: the table keeps 32 bits of a tick
 _HALF = 1 << 31
 
@@ -122,7 +126,7 @@ class ConnectionTable:
             f"CLASSES={CLASSES}",
             f"SHARES={SHARES}",
             f"RULES={RULES}",
-            f"VEILS={VEILS}",
+            f"NOTES={NOTES}",
             f"INTERFACES={INTERFACES}",
             f"RING_PAGES={RING_PAGES}",
             f"ORDERS={ORDERS}",
@@ -159,8 +163,7 @@ class ConnectionTable:
 
         Living connections keep their places, those of a static or a class that is gone too.
         """
-        rows = self._limits.put(limits, interfaces)
-        self._told.first_rule, self._told.last_rule, self._told.veils = rows
+        self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces)
         self._tell()
 
     def set_timeouts(self, timeouts: Timeouts, shortest_embryonic: int) -> None:
@@ -232,7 +235,7 @@ class ConnectionTable:
         for keys, leaves, count in self._chunks():
             now = time.monotonic_ns() + self._told.clock_offset
             entries = zip(keys[:count], leaves[:count], strict=True)
-            yield [self._connection(key, leaf, now) for key, leaf in entries if leaf.state != State.CLOSED]
+            yield [self._connection(key, leaf, now) for key, leaf in entries if leaf.state not in _NONE]
 
     def events(self) -> list[Event]:
         """What happened since the last call, in order; `EVENTS` at most, the caller has other work too."""
@@ -287,25 +290,26 @@ class ConnectionTable:
 
     def _key(self, key: Key) -> bytes:
         """What the program knows the connection by: its ends in the order that it puts them in."""
-        ends = [(word(self._real(key)), _swap(key.port)), (word(key.client), _swap(key.client_port))]
+        real, port = self._limits.real(key.mapped, key.port)
+        ends = [(word(real), swap(port)), (word(key.client), swap(key.client_port))]
         (low, low_port), (high, high_port) = sorted(ends)
         return bytes(self._conns.Key(low, high, low_port, high_port))
 
-    def _real(self, key: Key) -> IPv4Address:
-        return self._limits.real(key.mapped)
-
     def _connection(self, key: Any, leaf: Any, now: int) -> Connection:
         flags, state = leaf.flags, State(leaf.state)
-        low, high = (address(key.low), _swap(key.low_port)), (address(key.high), _swap(key.high_port))
+        low, high = (address(key.low), swap(key.low_port)), (address(key.high), swap(key.high_port))
         (client, client_port), (real, port) = (high, low) if flags & _CLIENT_HIGH else (low, high)
-        mapped, _ = self._limits.addresses.get(leaf.number, (real, real))
+        (mapped, mapped_port), _ = self._limits.ends.get(leaf.number, ((real, 0), (real, 0)))
+        translated = flags & _TRANSLATED
         return Connection(
-            key=Key(mapped, port, client, client_port),
+            key=Key(mapped, mapped_port or port, client, client_port),
             real=real,
+            real_port=port,
+            beyond=(address(leaf.other), swap(leaf.octets >> _PORT_SHIFT)) if translated else None,
             state=state,
             started=_moment(leaf.started, now),
             last=_moment(leaf.last, now),
-            octets=leaf.octets,
+            octets=leaf.octets & _OCTETS,
             from_client=bool(flags & _DATA[Side.CLIENT]),
             from_server=bool(flags & _DATA[Side.SERVER]),
             fin=frozenset(side for side in Side if flags & _FIN[side]),
@@ -345,19 +349,23 @@ class ConnectionTable:
 
     def _hear(self, event: Any) -> bool:
         """Note an event; whether there is room for another."""
-        key = Key(address(event.mapped), _swap(event.port), address(event.client), _swap(event.client_port))
-        self._events.append(_HEARD[event.kind](key, address(event.real), event))
+        key = Key(address(event.mapped), swap(event.port), address(event.client), swap(event.client_port))
+        beyond = (address(event.beyond), swap(event.beyond_port)) if event.beyond else None
+        more = {"real_port": swap(event.real_port), "beyond": beyond}
+        self._events.append(_HEARD[event.kind](key, address(event.real), event, more))
         return len(self._events) < EVENTS
 
 
 #: What an event is, by its kind.
-_HEARD: Mapping[int, Callable[[Key, IPv4Address, Any], Event]] = {
-    _Kind.BUILT: lambda key, real, it: Built(key, real, it.time),
-    _Kind.TORN_DOWN: lambda key, real, it: TornDown(key, real, Ending(it.why), it.started, it.time, it.octets),
-    _Kind.REFUSED: lambda key, real, it: Refused(key, real, Limit(it.why), it.count, it.limit, it.time),
-    _Kind.STRANDED: lambda key, real, it: Stranded(key, real, it.seq, it.ack, it.time),
-    _Kind.EXPIRED: lambda key, real, it: Expired(key, real, it.seq, it.ack, it.time),
-    _Kind.UNANSWERED: lambda key, real, it: Unanswered(key, real, it.seq, it.ack, it.time),
+_HEARD: Mapping[int, Callable[[Key, IPv4Address, Any, dict[str, Any]], Event]] = {
+    _Kind.BUILT: lambda key, real, it, more: Built(key, real, it.time, **more),
+    _Kind.TORN_DOWN: lambda key, real, it, more: TornDown(
+        key, real, Ending(it.why), it.started, it.time, it.octets, **more
+    ),
+    _Kind.REFUSED: lambda key, real, it, more: Refused(key, real, Limit(it.why), it.count, it.limit, it.time, **more),
+    _Kind.STRANDED: lambda key, real, it, more: Stranded(key, real, it.seq, it.ack, it.time, **more),
+    _Kind.EXPIRED: lambda key, real, it, more: Expired(key, real, it.seq, it.ack, it.time, **more),
+    _Kind.UNANSWERED: lambda key, real, it, more: Unanswered(key, real, it.seq, it.ack, it.time, **more),
 }
 
 
@@ -366,11 +374,6 @@ def _layout(source: Path, size: int) -> str:
     return f"{size} {STATICS} {CLASSES} {SHARES}" + "".join(
         (source.parent / name).read_text() for name in ("structs.h", "maps.h")
     )
-
-
-def _swap(port: int) -> int:
-    """A port into network order in a machine word, or back."""
-    return socket.htons(port)
 
 
 def _acknowledges(leaf: Any, side: Side) -> bool:

@@ -8,6 +8,7 @@ class that is gone keeps its row, without limits, until the last of its connecti
 from __future__ import annotations
 
 import functools
+import socket
 import sys
 import zlib
 from collections.abc import Iterable, Mapping
@@ -17,18 +18,19 @@ from typing import Any
 from appliance.datapath.snapshot import AddressUse, ClassUse, StaticUse
 from appliance.kernel.bpf_program import Module
 from appliance.kernel.errors import KernelError
-from appliance.nat.classes import RULES, LimitedClass, Limits, Rule, Veil
+from appliance.nat.classes import RULES, LimitedClass, Limits, Rule
 from appliance.nat.connection import Limit, State
-from appliance.nat.static import Static
+from appliance.nat.static import End, Static
 
 STATICS = 1_025  # 0 is no static's number
 CLASSES = 256
 INTERFACES = 256
-VEILS = 128
+NOTES = 4_096  # SYNs between coming in and going out
 SHARES = 65_536  # servers and clients of classes; 5 MiB
 
 _OURSELVES = 0xFFFFFFFF  # bpf/structs.h
 _TO_SERVER, _FROM_CLIENT = 0, 1  # enum scope
+_PLAIN, _CHOOSING = 1, 2  # enum interface
 TICK_SHIFT = 23  # a tick is 2^23 ns
 
 
@@ -36,84 +38,94 @@ class LimitMaps:
     """The maps of one loaded program that hold limits."""
 
     def __init__(self, module: Module) -> None:
-        names = ("limits", "counts", "classes", "refusals", "shares", "rules", "veils", "faces", "interfaces")
+        names = ("limits", "counts", "classes", "refusals", "shares", "rules", "faces", "interfaces")
         self._maps: dict[str, Any] = {name: module.table(name) for name in names}
         self._statics: dict[int, Static] = {}
         self._classes: dict[int, LimitedClass] = {}
+        self._places: dict[End, End] = {}
         self._half = 0  # of the rules: the one in force
-        #: mapped and real address of each static by number, those that are gone too
-        self.addresses = {
-            number: (address(row.mapped), address(row.real))
+        #: what each static is called and where it leads, by number, those that are gone too; port 0 is every port
+        self.ends = {
+            number: ((address(row.mapped), swap(row.mapped_port)), (address(row.real), swap(row.real_port)))
             for number, row in enumerate(self._maps["limits"].values())
             if row.mapped
         }
         self._names = {number: row.name for number, row in enumerate(self._maps["classes"].values()) if row.name}
 
-    def real(self, mapped: IPv4Address) -> IPv4Address:
-        """The real address of what clients call `mapped`; the same if no static translates it."""
-        found = (real for known, real in self.addresses.values() if known == mapped)
-        return next(found, mapped)
+    def real(self, mapped: IPv4Address, port: int) -> End:
+        """Where what clients call `mapped` and `port` is; the same if no static translates it."""
+        real, real_port = self._places.get((mapped, port)) or self._places.get((mapped, 0)) or (mapped, port)
+        return real, real_port or port
 
-    def put(self, limits: Limits, interfaces: Mapping[str, int]) -> tuple[int, int, int]:
-        """Make `limits` the ones in force, `interfaces` the index of each nameif; the rules' first and last row, and
-        how many veils there are.
+    def put(self, limits: Limits, interfaces: Mapping[str, int]) -> tuple[int, int]:
+        """Make `limits` the ones in force, `interfaces` the index of each nameif; the rules' first and last row.
 
         Limits are there before the faces and rules that lead to them. KernelError for more than there is room for.
         """
-        wanted = [(each.mapped, each.real) for each in limits.statics]
-        numbers = _numbers("statics", self.addresses, wanted, self._empty_statics(), STATICS)
+        wanted = [(each.name, each.place) for each in limits.statics]
+        numbers = _numbers("statics", self.ends, wanted, self._empty_statics(), STATICS)
         names = [zlib.crc32(each.identity.encode()) or 1 for each in limits.classes]
         classes = _numbers("limited classes", self._names, names, self._empty_classes(), CLASSES)
         if len(limits.rules) > RULES:
             raise KernelError(f"{len(limits.rules)} lines say what `set connection` limits: there is room for {RULES}")
         self._set_statics(dict(zip(numbers, limits.statics, strict=True)), interfaces)
         self._set_classes(dict(zip(classes, limits.classes, strict=True)))
-        self._set_interfaces(set(interfaces.values()))
+        self._set_interfaces({index: name in limits.choosing for name, index in interfaces.items()})
         self._half = RULES - self._half
         self._set_rules(limits.rules, interfaces)
-        return self._half, self._half + len(limits.rules), self._set_veils(limits.veils, interfaces)
+        return self._half, self._half + len(limits.rules)
 
     # statics
 
     def _empty_statics(self) -> set[int]:
         """The numbers of statics that have no connection."""
         counts = self._maps["counts"]
-        return {number for number in self.addresses if counts[number].total == 0}
+        return {number for number in self.ends if counts[number].total == 0}
 
     def _set_statics(self, statics: Mapping[int, Static], interfaces: Mapping[str, int]) -> None:
         rows, counts = self._maps["limits"], self._maps["counts"]
         empty = self._empty_statics()
-        for number in [number for number in self.addresses if number not in statics]:
-            mapped, real = self.addresses[number]
+        for number in [number for number in self.ends if number not in statics]:
             if number in empty:
-                del self.addresses[number]
+                del self.ends[number]
                 rows[number] = rows.Leaf()
             else:
-                rows[number] = rows.Leaf(word(mapped), word(real), 0, 0)
+                rows[number] = self._row(number)
         for number, static in statics.items():
-            if number not in self.addresses:
+            if number not in self.ends:
                 counts[number] = counts.Leaf()
-                self.addresses[number] = static.mapped, static.real
-            rows[number] = rows.Leaf(word(static.mapped), word(static.real), static.max_conns, static.max_embryonic)
+                self.ends[number] = static.name, static.place
+            rows[number] = self._row(number, static.max_conns, static.max_embryonic, static.own)
         self._statics = dict(statics)
+        gone = {name: place for number, (name, place) in self.ends.items() if number not in statics}
+        self._places = gone | {static.name: static.place for static in statics.values()}
         self._set_faces(statics, interfaces)
+
+    def _row(self, number: int, *limits: int) -> Any:
+        (mapped, mapped_port), (real, real_port) = self.ends[number]
+        ends = word(mapped), word(real), swap(mapped_port), swap(real_port)
+        return self._maps["limits"].Leaf(*ends, *limits)
 
     def _set_faces(self, statics: Mapping[int, Static], interfaces: Mapping[str, int]) -> None:
         """The faces of `statics`, and those there are of a static that is gone but for its connections."""
         faces = self._maps["faces"]
-        rows: dict[tuple[int, int, int], tuple[int, int, int]] = {}
+        rows: dict[tuple[int, int, int, int], tuple[int, int, int, int]] = {}
         for number, static in statics.items():
             outside, inside = interfaces[static.mapped_interface], interfaces[static.real_interface]
             mapped, real = word(static.mapped), word(static.real)
-            rows[outside, mapped, 0] = (real, number, inside)
-            rows[inside, real, outside] = (real, number, outside)
-            if (inside, real, _OURSELVES) not in rows or static.max_embryonic:
-                rows[inside, real, _OURSELVES] = (real, number, outside)
+            port, real_port = (swap(port) for _, port in (static.name, static.place))
+            rows[outside, mapped, 0, port] = (real, real_port, number, inside)
+            rows[inside, real, outside, real_port] = (real, real_port, number, outside)
+            if (inside, real, _OURSELVES, real_port) not in rows or static.max_embryonic:
+                rows[inside, real, _OURSELVES, real_port] = (real, real_port, number, outside)
+        by_port = {key[:3] for key in rows if key[3]}
+        for place in by_port:
+            rows.setdefault((*place, 0), (place[1], 0, 0, 0))
         for key, row in rows.items():
-            faces[faces.Key(*key)] = faces.Leaf(*row)
+            faces[faces.Key(*key)] = faces.Leaf(*row, key[:3] in by_port)
         for old, face in list(faces.items()):
-            gone = (old.ifindex, old.address, old.peer) not in rows
-            if gone and (face.number not in self.addresses or face.number in statics):
+            gone = (old.ifindex, old.address, old.peer, old.port) not in rows
+            if gone and (face.number not in self.ends or face.number in statics):
                 del faces[old]
 
     def counts(self) -> tuple[StaticUse, ...]:
@@ -152,11 +164,11 @@ class LimitMaps:
             rows[number] = row
         self._classes = dict(classes)
 
-    def _set_interfaces(self, indices: set[int]) -> None:
+    def _set_interfaces(self, choosing: Mapping[int, bool]) -> None:
         table = self._maps["interfaces"]
-        for index in indices:
-            table[table.Key(index)] = table.Leaf(1)
-        for old in [key for key in table if key.value not in indices]:
+        for index, chooses in choosing.items():
+            table[table.Key(index)] = table.Leaf(_CHOOSING if chooses else _PLAIN)
+        for old in [key for key in table if key.value not in choosing]:
             del table[old]
 
     def _set_rules(self, rules: Iterable[Rule], interfaces: Mapping[str, int]) -> None:
@@ -175,21 +187,6 @@ class LimitMaps:
             row.ifindex = interfaces[rule.interface] if rule.interface is not None else 0
             row.otherwise = self._half + rule.otherwise
             table[at] = row
-
-    def _set_veils(self, veils: Iterable[Veil], interfaces: Mapping[str, int]) -> int:
-        """How many rows they take."""
-        table = self._maps["veils"]
-        rows = [
-            (index, int(veil.first), int(veil.last))
-            for veil in veils
-            for name, index in interfaces.items()
-            if veil.interface in (None, name)
-        ]
-        if len(rows) > VEILS:
-            raise KernelError(f"{len(rows)} pools and ports are translated: there is room for {VEILS}")
-        for at, row in enumerate(rows):
-            table[at] = table.Leaf(*row)
-        return len(rows)
 
     def uses(self) -> tuple[ClassUse, ...]:
         """What is used of each class's limits."""
@@ -232,6 +229,11 @@ def ticks(seconds: int) -> int:
 def word(address: IPv4Address) -> int:
     """The address as the C has it: network order in a machine word."""
     return int.from_bytes(address.packed, sys.byteorder)
+
+
+def swap(port: int) -> int:
+    """A port into network order in a machine word, or back."""
+    return socket.htons(port)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -18,7 +18,7 @@ from ipaddress import IPv4Address
 from appliance.flow import Flow
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import Expired, Stranded, Unanswered
-from appliance.nat.static import Static, mapped_addresses
+from appliance.nat.static import Names, Static
 from appliance.tcp.segment import ACK, RST, SYN, bare
 
 _WINDOW = 8192  # octets, until the client's first own segment says what it has
@@ -35,14 +35,14 @@ class Resetter:
             raise KernelError("sending resets needs a raw socket: run fixup with sudo") from error
 
     def configure(self, statics: Sequence[Static]) -> None:
-        """From now on these say who is known by which address where."""
-        self._mapped = mapped_addresses(statics)
+        """From now on these say who is known by what where."""
+        self._names = Names(statics)
 
     def reset(self, flow: Flow, to_client: bool, seq: int, ack: int) -> bool:
         """Send one side an RST with these numbers, as that side counts; False if the kernel would not send it."""
         receiver, sender = (flow.client, flow.server) if to_client else (flow.server, flow.client)
-        source = self._mapped.get((receiver.interface, sender.address), sender.address)
-        return self._reset(source, sender.port, receiver.address, receiver.port, seq, ack)
+        source = self._names.mapped(receiver.interface, sender.address, sender.port)
+        return self._reset(*source, receiver.address, receiver.port, seq, ack)
 
     def turn_away(self, client: Stranded) -> bool:
         """Reset a client to whom only SYNPROXY has spoken."""
@@ -53,15 +53,16 @@ class Resetter:
         """Reset both ends of a connection that its table has forgotten; as each knows the other."""
         key = connection.key
         self._reset(key.mapped, key.port, key.client, key.client_port, connection.seq, connection.ack)
-        self._reset(key.client, key.client_port, connection.real, key.port, connection.ack, connection.seq)
+        client = connection.beyond or (key.client, key.client_port)
+        self._reset(*client, *connection.server, connection.ack, connection.seq)
 
     def acknowledge(self, flow: Flow, seq: int, ack: int, window: int, runs: Sequence[tuple[int, int]]) -> bool:
         """Tell the client, in the server's name, that `ack` is missing and each of `runs` has come (RFC 2018)."""
         client, server = flow.client, flow.server
-        source = self._mapped.get((client.interface, server.address), server.address)
+        source = self._names.mapped(client.interface, server.address, server.port)
         sack = struct.pack("!BBBB", 1, 1, 5, 2 + 8 * len(runs))  # two NOPs, then the option
         sack += b"".join(struct.pack("!II", *run) for run in runs)
-        packet = bare(source, server.port, client.address, client.port, seq, ack, ACK, window, sack)
+        packet = bare(*source, client.address, client.port, seq, ack, ACK, window, sack)
         return self._send(packet, client.address)
 
     def ask_again(self, waiting: Unanswered) -> bool:

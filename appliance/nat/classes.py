@@ -98,25 +98,16 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Veil:
-    """Addresses that stand for others at an interface (None: at each), and not one for one: a pool, a port.
-
-    A connection that they open or are called by is known by different ends on either side, so it has no entry.
-    """
-
-    interface: str | None
-    first: IPv4Address
-    last: IPv4Address
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
-    """Everything that limits connections: the statics, and the classes with the rules that lead to them."""
+    """Everything that limits connections: the statics, and the classes with the rules that lead to them.
+
+    `choosing` are the interfaces from which connections come whose translation is chosen as they do (a pool, PAT).
+    """
 
     statics: tuple[Static, ...] = ()
     classes: tuple[LimitedClass, ...] = ()
     rules: tuple[Rule, ...] = ()
-    veils: tuple[Veil, ...] = ()
+    choosing: frozenset[str] = frozenset()
 
 
 def limited_class(rules: Sequence[Rule], packet: Opening) -> LimitedClass | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from appliance.flow import Side
+from appliance.nat.static import End
 
 
 class State(enum.IntEnum):
@@ -34,11 +35,27 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """One entry of the table. Times are the kernel's monotonic clock, in ns."""
+class Parties:
+    """Whom a connection is between: its tuple, where the server is, and as whom that knows the client.
+
+    `beyond` is there if the client's address or port was chosen when it connected (a pool, PAT).
+    """
 
     key: Key
     real: IPv4Address
+    real_port: int = field(default=0, kw_only=True)  # 0: as it was called
+    beyond: End | None = field(default=None, kw_only=True)
+
+    @property
+    def server(self) -> End:
+        """Its real address and port."""
+        return self.real, self.real_port or self.key.port
+
+
+@dataclass(frozen=True, slots=True)
+class Connection(Parties):
+    """One entry of the table. Times are the kernel's monotonic clock, in ns."""
+
     state: State
     started: int
     last: int  # of the last packet forwarded
@@ -72,20 +89,16 @@ class Ending(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class Built(Parties):
     """A connection was counted (its SYN was forwarded)."""
 
-    key: Key
-    real: IPv4Address
     time: int
 
 
 @dataclass(frozen=True, slots=True)
-class TornDown:
+class TornDown(Parties):
     """A connection ended; `started` and `time` in ns of the kernel's clock, `octets` of payload in both directions."""
 
-    key: Key
-    real: IPv4Address
     ending: Ending
     started: int
     time: int
@@ -107,15 +120,13 @@ class Limit(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Parties):
     """A SYN found `count` of `limit` places taken: it was dropped, or intercepted at a limit of half-open connections.
 
     Told once a second for each static or class and limit, however many there were: `StaticUse` and `ClassUse` have
     their number.
     """
 
-    key: Key
-    real: IPv4Address
     which: Limit
     count: int
     limit: int
@@ -123,42 +134,36 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Stranded:
+class Stranded(Parties):
     """A client that sent SYNPROXY's cookie back believes that it is connected, and is not: no place, or no answer.
 
     `seq` is the number it expects next, `ack` the one it sends next.
     """
 
-    key: Key
-    real: IPv4Address
     seq: int
     ack: int
     time: int
 
 
 @dataclass(frozen=True, slots=True)
-class Expired:
+class Expired(Parties):
     """A connection was idle for too long, and its class says that both its ends are reset (``idle … reset``).
 
     `seq` is the number its client expects next, `ack` the one it sends next and its server expects.
     """
 
-    key: Key
-    real: IPv4Address
     seq: int
     ack: int
     time: int
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class Unanswered(Parties):
     """The server does not answer the SYN that SYNPROXY sent it for a client, and SYNPROXY sends it once.
 
     Told at each sweep; `seq` is the number the client expects next, `ack` the one it sends next.
     """
 
-    key: Key
-    real: IPv4Address
     seq: int
     ack: int
     time: int

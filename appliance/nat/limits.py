@@ -12,7 +12,7 @@ Rules: design section 2 (look at ingress, count at egress; WAITING; SYNPROXY's S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 
 from appliance.flow import Side
@@ -46,7 +46,7 @@ from appliance.nat.machine import (
     syn_again,
     turned,
 )
-from appliance.nat.static import Static, mapped_addresses
+from appliance.nat.static import End, Names, Static
 from appliance.tcp.segment import ACK, FIN, RST, SYN
 from appliance.tcp.seq import first_octet, to_seq
 
@@ -58,8 +58,10 @@ PATIENCE = 1_000_000_000
 
 _SECOND = 1_000_000_000
 
+_Row = tuple[Limit, object, int, int]
+
 #: What an entry is found by: its two ends, real addresses, in no order.
-Tuple = frozenset[tuple[IPv4Address, int]]
+Tuple = frozenset[End]
 
 
 def lifetimes(conn: int, half_closed: int, embryonic: int, handshake: int) -> dict[State, int]:
@@ -88,27 +90,28 @@ class Table:
         self.events: list[Event] = []
         self.told: dict[tuple[object, Limit], int] = {}  # when the last event spoke of it
         self.classes: dict[str, LimitedClass] = {}  # as each was last, those that are gone too
+        self.notes: set[tuple[End, End, int]] = set()  # SYNs that came in: sender, receiver, number
         self.set_limits(limits)
 
     def set_limits(self, limits: Limits) -> None:
         """From now on these; what lives keeps its places. Statics are not taken away."""
         self.limits = limits
         self.classes |= {each.identity: each for each in limits.classes}
-        self.statics = {each.mapped: each for each in limits.statics}
+        self.names = Names(limits.statics)
 
     # the recount
 
-    def total(self, mapped: IPv4Address) -> int:
-        """Places taken at `mapped`; DEAD connections hold theirs, WAITING ones have none."""
-        return sum(each.static == mapped for each in self.entries.values())
+    def total(self, name: End) -> int:
+        """Places taken at the static `name`; DEAD connections hold theirs, WAITING ones have none."""
+        return sum(each.static == name for each in self.entries.values())
 
-    def embryonic(self, mapped: IPv4Address) -> int:
-        """Half-open connections at `mapped`."""
-        return sum(each.static == mapped and each.state in EMBRYONIC for each in self.entries.values())
+    def embryonic(self, name: End) -> int:
+        """Half-open connections at the static `name`."""
+        return sum(each.static == name and each.state in EMBRYONIC for each in self.entries.values())
 
     def to_server(self, limited: LimitedClass, server: IPv4Address) -> tuple[int, int]:
         """Connections of a class to the real address `server`, and half-open ones."""
-        return _both(each for each in self._of(limited) if self._real(each.key) == server)
+        return _both(each for each in self._of(limited) if self._real(each.key)[0] == server)
 
     def from_client(self, limited: LimitedClass, client: IPv4Address) -> tuple[int, int]:
         """Connections of a class that are counted among those from `client`, and half-open ones."""
@@ -121,8 +124,14 @@ class Table:
 
     def ingress(self, packet: Packet, now: int) -> Verdict:
         """A packet arrives: what is dropped before the rules see it, and what need not be inspected."""
-        packet, entry = self._find(packet)
-        if entry is not None and packet.side is Side.CLIENT and packet.key.mapped != entry.key.mapped:
+        verdict = self._ingress(packet, now)
+        if packet.opens and verdict is not Verdict.DROP and self._chooses(packet):
+            self.notes.add(self._note(packet))
+        return verdict
+
+    def _ingress(self, packet: Packet, now: int) -> Verdict:
+        packet, entry = self._find(packet, leaving=False)
+        if entry is not None and packet.side is Side.CLIENT and _called(packet.key) != _called(entry.key):
             entry = None  # it calls its server by another address: the rules see to it
         if packet.opens:
             if entry is not None and packet.side is Side.SERVER:
@@ -140,10 +149,12 @@ class Table:
 
     def egress(self, packet: Packet, now: int) -> Verdict:
         """A packet was let through: what it changes, and what is dropped after all."""
-        packet, entry = self._find(packet)
-        if entry is not None and packet.side is Side.SERVER and packet.key.mapped != entry.key.mapped:
+        if packet.opens and not packet.local and self._chooses(packet) and self._note(packet) not in self.notes:
+            return Verdict.DROP  # nobody saw it come in: it comes again
+        packet, entry = self._find(packet, leaving=True)
+        if entry is not None and packet.side is Side.SERVER and _called(packet.key) != _called(entry.key):
             return Verdict.PASS
-        if packet.local and not (packet.proxied and packet.key.mapped in self.statics):
+        if packet.local and not (packet.proxied and self._static(packet.key)):
             self._our_own(packet, entry, now)
             passes = True
         elif packet.opens and packet.side is Side.CLIENT:
@@ -200,13 +211,12 @@ class Table:
                 over.append(entry)
             elif entry.state is State.SYN and entry.delta is not None and now - since >= PATIENCE:
                 seq, ack = first_octet(entry.delta), entry.next[Side.CLIENT]
-                self.events.append(Unanswered(entry.key, self._real(entry.key), seq, ack, now))
+                self.events.append(self._event(Unanswered, entry, seq, ack, now))
         for entry in over:
             self._end(entry, expiry(entry.state), now)
             if entry.state is State.ESTABLISHED and entry.limited and self.classes[entry.limited.identity].resets:
                 seq = to_seq(entry.next[Side.SERVER], entry.delta or 0)
-                real = self._real(entry.key)
-                self.events.append(Expired(entry.key, real, seq, entry.next[Side.CLIENT], now))
+                self.events.append(self._event(Expired, entry, seq, entry.next[Side.CLIENT], now))
         return len(over)
 
     def _lifetime(self, entry: Entry) -> int:
@@ -220,7 +230,7 @@ class Table:
         """A SYN before the rules. One to a static that has waited takes its place here: conntrack knows it."""
         passes = Verdict.SKIP if packet.plain_syn else Verdict.PASS
         if entry is None:
-            if packet.key.mapped not in self.statics:
+            if self._static(packet.key) is None:
                 return passes
             match self._reached(packet, self._class(packet), now):
                 case None:
@@ -229,7 +239,7 @@ class Table:
                     return Verdict.INTERCEPT
                 case _:
                     return Verdict.DROP
-        if entry.state is State.WAITING and packet.key.mapped in self.statics:
+        if entry.state is State.WAITING and self._static(packet.key):
             admitted = self._take(packet, entry, self._class(packet), now)
             return passes if admitted else Verdict.DROP
         begun = entry.delta is not None and entry.state in EMBRYONIC  # what SYNPROXY has begun, it ends
@@ -249,23 +259,24 @@ class Table:
 
     def _take(self, packet: Packet, entry: Entry | None, limited: LimitedClass | None, now: int) -> bool:
         """Takes the places of a new connection, or none of them."""
-        static = packet.key.mapped if packet.key.mapped in self.statics else None
+        static = self._static(packet.key)
         if self._reached(packet, limited, now, half_open=False) is None:
-            self._build(packet, static, limited, bool(limited and limited.per_client), now)
+            self._build(packet, static.name if static else None, limited, bool(limited and limited.per_client), now)
             return True
         if packet.proxied:
-            self._strand(packet.key, packet.ack, first_octet(packet.seq), now)
+            self._strand(packet, packet.ack, first_octet(packet.seq), now)
         elif entry is None:
             self.entries[self._tuple(packet.key)] = fresh(packet, State.WAITING, now)
         return False
 
     def _build(
-        self, packet: Packet, static: IPv4Address | None, limited: LimitedClass | None, per_client: bool, now: int
+        self, packet: Packet, static: End | None, limited: LimitedClass | None, per_client: bool, now: int
     ) -> None:
         entry = fresh(packet, State.SYN, now)
         entry.static, entry.limited, entry.per_client = static, limited, per_client
+        entry.beyond = packet.beyond
         self.entries[self._tuple(packet.key)] = entry
-        self.events.append(Built(packet.key, self._real(packet.key), now))
+        self.events.append(self._event(Built, packet, now))
 
     def _reached(self, packet: Packet, limited: LimitedClass | None, now: int, half_open: bool = True) -> Limit | None:
         """The limit that has no room for one more, told as an event; those of all connections are asked first."""
@@ -275,18 +286,25 @@ class Table:
                 told = self.told.get((whose, which))
                 if told is None or now - told >= TELL_EVERY:
                     self.told[whose, which] = now
-                    self.events.append(Refused(packet.key, self._real(packet.key), which, count, limit, now))
+                    self.events.append(self._event(Refused, packet, which, count, limit, now))
                 return which
         return None
 
-    def _rows(self, key: Key, limited: LimitedClass | None) -> Iterator[tuple[Limit, object, int, int]]:
+    def _rows(self, key: Key, limited: LimitedClass | None) -> Iterator[_Row]:
         """Each limit of a connection: which, whose, the places taken, and how many there are."""
-        static = self.statics.get(key.mapped)
+        static = self._static(key)
+        rows = (*self._of_static(static), *self._of_class(key, limited))
+        own = static is not None and static.own
+        return (row for row in rows if not (own and row[0].half_open))
+
+    def _of_static(self, static: Static | None) -> Iterator[_Row]:
         if static is not None:
-            yield Limit.MAX_CONNS, static.mapped, self.total(static.mapped), static.max_conns
-            yield Limit.EMBRYONIC, static.mapped, self.embryonic(static.mapped), static.max_embryonic
+            yield Limit.MAX_CONNS, static.name, self.total(static.name), static.max_conns
+            yield Limit.EMBRYONIC, static.name, self.embryonic(static.name), static.max_embryonic
+
+    def _of_class(self, key: Key, limited: LimitedClass | None) -> Iterator[_Row]:
         if limited is not None:
-            total, embryonic = self.to_server(limited, self._real(key))
+            total, embryonic = self.to_server(limited, self._real(key)[0])
             yield Limit.MAX_CONNS, limited.identity, total, limited.max_conns
             yield Limit.EMBRYONIC, limited.identity, embryonic, limited.max_embryonic
             total, embryonic = self.from_client(limited, key.client)
@@ -295,19 +313,19 @@ class Table:
 
     def _full(self, packet: Packet) -> bool:
         """Whether a cookie that comes back now would find no place."""
-        rows = list(self._rows(packet.key, self._class(packet))) if packet.key.mapped in self.statics else []
+        rows = list(self._rows(packet.key, self._class(packet))) if self._static(packet.key) else []
         intercepts = any(limit for which, _, _, limit in rows if which.half_open)
         return intercepts and any(limit and count >= limit for which, _, count, limit in rows if not which.half_open)
 
     def _limited(self, packet: Packet) -> bool:
         """Whether a SYN-ACK to nobody would open a connection that is not counted where some are."""
-        static = self.statics.get(packet.key.mapped) if packet.side is Side.SERVER else None
+        static = self._static(packet.key) if packet.side is Side.SERVER else None
         return static is not None and bool(self.limits.rules or static.max_conns or static.max_embryonic)
 
     def _class(self, packet: Packet) -> LimitedClass | None:
-        key, server = packet.key, self._real(packet.key)
+        key, (server, port) = packet.key, self._real(packet.key)
         crossed = frozenset({self.interface[key.client], self.interface[server]})
-        return limited_class(self.limits.rules, Opening(key.client, key.client_port, server, key.port, crossed))
+        return limited_class(self.limits.rules, Opening(key.client, key.client_port, server, port, crossed))
 
     # the life of an entry
 
@@ -337,37 +355,58 @@ class Table:
             self._report(entry, ending, now)
         # the server never answered, and the client knows nothing of it
         if entry.delta is not None and entry.state in EMBRYONIC and ending in (Ending.SYN_TIMEOUT, Ending.CLEARED):
-            self._strand(entry.key, entry.delta, entry.next[Side.CLIENT], now)
+            self._strand(entry, entry.delta, entry.next[Side.CLIENT], now)
 
-    def _strand(self, key: Key, cookie: int, ack: int, now: int) -> None:
-        self.events.append(Stranded(key, self._real(key), first_octet(cookie), ack, now))
+    def _strand(self, of: Packet | Entry, cookie: int, ack: int, now: int) -> None:
+        self.events.append(self._event(Stranded, of, first_octet(cookie), ack, now))
 
     def _report(self, entry: Entry, ending: Ending, now: int) -> None:
-        self.events.append(TornDown(entry.key, self._real(entry.key), ending, entry.started, now, entry.octets))
+        self.events.append(self._event(TornDown, entry, ending, entry.started, now, entry.octets))
+
+    def _event(self, kind: Callable[..., Event], of: Packet | Entry, *rest: object) -> Event:
+        real, port = self._real(of.key)
+        return kind(of.key, real, *rest, real_port=port, beyond=of.beyond)
 
     # who is who
 
-    def _find(self, packet: Packet) -> tuple[Packet, Entry | None]:
-        """The packet's entry, and the packet as of that connection; one that opens a connection is its client's."""
+    def _find(self, packet: Packet, *, leaving: bool) -> tuple[Packet, Entry | None]:
+        """The packet's entry, and the packet as of that connection; one that opens a connection is its client's.
+
+        Beyond a translation that was chosen an entry is known by what its last SYN was called there; a SYN that leaves
+        is known from where it came in.
+        """
         entry = self.entries.get(self._tuple(packet.key))
+        noted = leaving and packet.opens and not packet.local
+        if packet.beyond and (packet.side is Side.CLIENT) == leaving and not noted:
+            entry = entry if entry is not None and entry.beyond == packet.beyond else None
         if entry is not None:
             ours = (entry.key.client, entry.key.client_port) == (packet.key.client, packet.key.client_port)
             return (packet if ours else turned(packet, entry.key)), entry
-        key = packet.key
-        back = Key(self._called(key.client, self._real(key)), key.client_port, self._real(key), key.port)
-        other_way = packet.side is Side.SERVER if packet.opens else back.mapped in self.statics
-        return (turned(packet, back) if other_way else packet), None
+        server, client = self._real(packet.key), (packet.key.client, packet.key.client_port)
+        mapped = self.names.mapped(self.interface[server[0]], *client)
+        other_way = packet.side is Side.SERVER if packet.opens else mapped != client
+        return (turned(packet, Key(*mapped, *server)) if other_way else packet), None
 
-    def _called(self, server: IPv4Address, client: IPv4Address) -> IPv4Address:
-        """By which address `client` calls `server`."""
-        return mapped_addresses(self.limits.statics).get((self.interface[client], server), server)
+    def _chooses(self, packet: Packet) -> bool:
+        """Whether the packet comes from where some translation is chosen."""
+        return self.interface[self._note(packet)[0][0]] in self.limits.choosing
+
+    def _note(self, packet: Packet) -> tuple[End, End, int]:
+        server, client = self._real(packet.key), (packet.key.client, packet.key.client_port)
+        return (client, server, packet.seq) if packet.side is Side.CLIENT else (server, client, packet.seq)
 
     def _tuple(self, key: Key) -> Tuple:
-        return frozenset({(self._real(key), key.port), (key.client, key.client_port)})
+        return frozenset({self._real(key), (key.client, key.client_port)})
 
-    def _real(self, key: Key) -> IPv4Address:
-        static: Static | None = self.statics.get(key.mapped)
-        return static.real if static else key.mapped
+    def _real(self, key: Key) -> End:
+        return self.names.real(key.mapped, key.port)
+
+    def _static(self, key: Key) -> Static | None:
+        return self.names.called(key.mapped, key.port)
+
+
+def _called(key: Key) -> End:
+    return key.mapped, key.port
 
 
 def _both(entries: Iterable[Entry]) -> tuple[int, int]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address
 
 from appliance.flow import Side
 from appliance.nat.classes import LimitedClass
 from appliance.nat.connection import Ending, Key, State
+from appliance.nat.static import End
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 from appliance.tcp.seq import first_octet, to_offset, to_seq
 
@@ -53,6 +53,7 @@ class Packet:
     payload: int = 0
     whole: bool = True  # not the first fragment of one
     local: bool = False  # the firewall's own: SYNPROXY's, or an RST
+    beyond: End | None = None  # the client as its server knows it, where that is chosen as it connects
 
     @property
     def opens(self) -> bool:
@@ -99,9 +100,10 @@ class Entry:
     fin: set[Side] = field(default_factory=set)
     bypass: bool = False
     delta: int | None = None  # of an intercepted connection
-    static: IPv4Address | None = None  # it holds a place at the static of this mapped address
+    static: End | None = None  # it holds a place at the static of this name
     limited: LimitedClass | None = None  # and in this class
     per_client: bool = False  # and among its client's in the class
+    beyond: End | None = None  # the client as its server knows it, if that was chosen
 
 
 _RESET_BY = {Side.CLIENT: Ending.RESET_BY_CLIENT, Side.SERVER: Ending.RESET_BY_SERVER}
@@ -117,7 +119,7 @@ def renumbered(packet: Packet, entry: Entry) -> Packet:
 
 def turned(packet: Packet, key: Key) -> Packet:
     """The packet as one of `key`, the same connection named from its other side."""
-    return replace(packet, key=key, side=packet.side.peer)
+    return replace(packet, key=key, side=packet.side.peer, beyond=None)
 
 
 def as_server_counts(packet: Packet, delta: int) -> Packet:
@@ -152,6 +154,7 @@ def syn_again(packet: Packet, entry: Entry, now: int) -> None:
             entry.next[Side.CLIENT] = entry.acked[Side.SERVER] = first_octet(packet.seq)
         if packet.proxied:
             _intercept(packet, entry)
+        entry.beyond = packet.beyond
 
 
 def book(packet: Packet, entry: Entry, now: int) -> Ending | None:

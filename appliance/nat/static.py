@@ -1,4 +1,7 @@
-"""``static (real_ifc,mapped_ifc) mapped real netmask 255.255.255.255 tcp MAX EMB`` as a value (asa.md §5.1)."""
+"""``static (real_ifc,mapped_ifc) mapped real netmask 255.255.255.255 tcp MAX EMB`` as a value (asa.md §5.1).
+
+A static is of a host, or of one TCP port of it: ``static (real_ifc,mapped_ifc) tcp mapped 2525 real 25 …``.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from appliance.nat.translation import PortMap
+
 UNLIMITED = 0
+
+#: An address and a port.
+End = tuple[IPv4Address, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """A one-to-one translation of a host with the limits it carries; 0 means unlimited."""
+    """A translation of a host, or of one port of it, with the limits it carries; 0 means unlimited."""
 
     real_interface: str
     mapped_interface: str
@@ -20,8 +28,42 @@ class Static:
     max_conns: int = UNLIMITED
     max_embryonic: int = UNLIMITED
     line: int = field(default=0, compare=False)  # of the rule file, for errors
+    ports: PortMap | None = None  # of this one alone
+    own: bool = False  # its mapped address is the firewall's: no connection to it can be intercepted
+
+    @property
+    def name(self) -> tuple[IPv4Address, int]:
+        """What clients call it; port 0 is every port."""
+        return self.mapped, self.ports.mapped if self.ports else 0
+
+    @property
+    def place(self) -> tuple[IPv4Address, int]:
+        """Where it leads; port 0 is the one that was called."""
+        return self.real, self.ports.real if self.ports else 0
 
 
-def mapped_addresses(statics: Iterable[Static]) -> dict[tuple[str, IPv4Address], IPv4Address]:
-    """(interface, real address) -> the address by which a host is known behind that interface."""
-    return {(each.mapped_interface, each.real): each.mapped for each in statics}
+class Names:
+    """Who is known by which address and port where; a static of a port goes before one of its host."""
+
+    def __init__(self, statics: Iterable[Static]) -> None:
+        statics = tuple(statics)
+        self._mapped = {(each.mapped_interface, *each.place): each for each in statics}
+        self._real = {each.name: each for each in statics}
+
+    def called(self, address: IPv4Address, port: int) -> Static | None:
+        """The static that clients call by `address` and `port`."""
+        return self._real.get((address, port)) or self._real.get((address, 0))
+
+    def of(self, interface: str, address: IPv4Address, port: int) -> Static | None:
+        """The static by which a real end is known behind `interface`."""
+        return self._mapped.get((interface, address, port)) or self._mapped.get((interface, address, 0))
+
+    def real(self, address: IPv4Address, port: int) -> End:
+        """Where what clients call `address` and `port` is; the same if no static translates it."""
+        static = self.called(address, port)
+        return (static.real, static.ports.real if static.ports else port) if static else (address, port)
+
+    def mapped(self, interface: str, address: IPv4Address, port: int) -> End:
+        """By what a real end is known behind `interface`; the same if no static translates it."""
+        static = self.of(interface, address, port)
+        return (static.mapped, static.ports.mapped if static.ports else port) if static else (address, port)

@@ -19,6 +19,18 @@ class Ports:
     low: int
     high: int  # equal to `low` but for `range`
 
+    def holds(self, port: int) -> bool:
+        """Whether `port` is one of them."""
+        match self.operator:
+            case "lt":
+                return port < self.low
+            case "gt":
+                return port > self.low
+            case "neq":
+                return port != self.low
+            case _:
+                return self.low <= port <= self.high
+
 
 @dataclass(frozen=True, slots=True)
 class IcmpType:

@@ -165,7 +165,7 @@ class Reporter:
 
     def report(self, connection: Connection, inspected: bool = False) -> ConnectionReport:
         """The report of a connection. What inspection has closed was inspected."""
-        ends = self._topology.ends(connection.key, connection.real)
+        ends = self._topology.ends(connection)
         return ConnectionReport(
             ends.lower,
             ends.lower_mapped,

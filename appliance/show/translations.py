@@ -99,7 +99,7 @@ def translations(config: Config, snapshot: Snapshot, wanted: TranslationsWanted)
 
 
 def _translation(static: Static, snapshot: Snapshot) -> TranslationReport:
-    used = snapshot.last_uses.get(static.mapped, snapshot.now)
+    used = snapshot.last_uses.get(static.name, snapshot.now)
     idle = max(0, snapshot.now - used) // _SECOND
     return TranslationReport(
         static.real_interface, static.real, static.mapped_interface, static.mapped, "s", idle, timeout=0
@@ -113,7 +113,7 @@ def _of_port(rule: Translation, snapshot: Snapshot) -> TranslationReport | None:
     if ports is None or isinstance(mapped, Pool) or ends[0] is None or ends[1] is None:
         return None
     address = mapped.network_address
-    idle = max(0, snapshot.now - snapshot.last_uses.get(address, snapshot.now)) // _SECOND
+    idle = max(0, snapshot.now - snapshot.last_uses.get((address, ports.mapped), snapshot.now)) // _SECOND
     known = PortsReport(ports.protocol, ports.real, ports.mapped)
     return TranslationReport(ends[0], rule.real.network_address, ends[1], address, "sr", idle, 0, known)
 

@@ -64,7 +64,15 @@ from appliance.syslog.record import (
     printable,
 )
 from appliance.syslog.threats import AverageRateExceeded, BurstRateExceeded
-from appliance.syslog.translations import LocalHostBuilt, LocalHostTornDown, TranslationBuilt, TranslationTornDown
+from appliance.syslog.translations import Kind as TranslationKind
+from appliance.syslog.translations import (
+    LocalHostBuilt,
+    LocalHostTornDown,
+    PortTranslationBuilt,
+    PortTranslationTornDown,
+    TranslationBuilt,
+    TranslationTornDown,
+)
 
 __all__ = [
     "CATALOGUE",
@@ -98,6 +106,8 @@ __all__ = [
     "Message",
     "MessageError",
     "NoConnection",
+    "PortTranslationBuilt",
+    "PortTranslationTornDown",
     "Reason",
     "Record",
     "SizeViolation",
@@ -107,6 +117,7 @@ __all__ = [
     "Termination",
     "TlsStarted",
     "TranslationBuilt",
+    "TranslationKind",
     "TranslationTornDown",
     "WorkerRestarted",
     "clock",
@@ -148,6 +159,8 @@ CATALOGUE: Mapping[int, type[Record]] = {
         ConnectionTornDown,
         TranslationBuilt,
         TranslationTornDown,
+        PortTranslationBuilt,
+        PortTranslationTornDown,
         LocalHostBuilt,
         LocalHostTornDown,
         InboundDenied,

@@ -1,10 +1,12 @@
-"""What is said of translations, 305009 and 305010, and of hosts, 609001 and 609002 (asa.md §4.4)."""
+"""What is said of translations, 305009 to 305012, and of hosts, 609001 and 609002 (asa.md §4.4)."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from appliance.flow import Endpoint
 from appliance.syslog.connections import clock
 from appliance.syslog.record import Record
 
@@ -40,6 +42,45 @@ class TranslationTornDown(Record):
 
     def sentence(self) -> str:
         return f"Teardown static translation from {_translation(self)} duration {clock(self.duration)}"
+
+
+class Kind(enum.Enum):
+    """How a port is translated: always the same way, or as was chosen for a connection."""
+
+    STATIC = "static"
+    DYNAMIC = "dynamic"
+
+
+@dataclass(frozen=True, slots=True)
+class PortTranslationBuilt(Record):
+    """A static of a port came with the configuration, or a connection was given an address and port (a pool, PAT)."""
+
+    id = 305011
+    severity = 6
+
+    kind: Kind
+    real: Endpoint
+    mapped: Endpoint
+
+    def sentence(self) -> str:
+        return f"Built {self.kind.value} TCP translation from {self.real} to {self.mapped}"
+
+
+@dataclass(frozen=True, slots=True)
+class PortTranslationTornDown(Record):
+    """It went with the configuration, or with its connection, after `duration` seconds."""
+
+    id = 305012
+    severity = 6
+
+    kind: Kind
+    real: Endpoint
+    mapped: Endpoint
+    duration: int
+
+    def sentence(self) -> str:
+        lasted = clock(self.duration)
+        return f"Teardown {self.kind.value} TCP translation from {self.real} to {self.mapped} duration {lasted}"
 
 
 def _translation(record: TranslationBuilt | TranslationTornDown) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
@@ -58,6 +59,7 @@ class Box:
         """No connections, no limits, nothing told."""
         self.clear(*self.states())
         self.table.set_limits(Limits(), {})
+        self.table._module.table("notes").clear()
         admission.limit(self, 0)
         self.events()
 
@@ -79,7 +81,7 @@ class Box:
 
     def _side(self, packet: Packet, side: Side) -> int:
         """The interface that a side of the packet's connection is behind."""
-        address = packet.key.client if side is Side.CLIENT else real(packet.key.mapped)
+        address = packet.key.client if side is Side.CLIENT else real(packet.key)[0]
         return self.inside if INTERFACES[address] == "inside" else self.outside
 
     def later(self, seconds: float) -> None:
@@ -101,7 +103,7 @@ class Box:
         return {connection.key: connection.state for connection in self.table.connections()}
 
     def use(self) -> tuple[int, int]:
-        [use] = self.table.counts()
+        use = self.table.counts()[0]
         return use.connections, use.embryonic
 
     def shares(self) -> dict[str, tuple[dict[IPv4Address, tuple[int, int]], ...]]:
@@ -130,12 +132,15 @@ def verdict(run: Run) -> Verdict:
 def frame(packet: Packet, at: Side) -> Any:
     """The packet on the wire at one side of the firewall, where the other side may be known by a mapped address."""
     key = packet.key
-    client = MAPPED if at is Side.SERVER and key.client == REAL else key.client
-    server = real(key.mapped) if at is Side.SERVER else key.mapped
-    ends = (str(client), key.client_port), (str(server), key.port)
-    (source, sport), (target, dport) = ends if packet.side is Side.CLIENT else reversed(ends)
+    client, server = (key.client, key.client_port), (key.mapped, key.port)
+    both = (client, real(key)) if packet.side is Side.CLIENT else (real(key), client)
+    if at is Side.SERVER:
+        client, server = packet.beyond or (MAPPED if key.client == REAL else key.client, key.client_port), real(key)
+    (source, sport), (target, dport) = (client, server) if packet.side is Side.CLIENT else (server, client)
     tcp = TCP(sport=sport, dport=dport, flags=packet.flags, seq=packet.seq, ack=packet.ack)
-    return IP(src=source, dst=target, flags=0 if packet.whole else "MF") / tcp / (b"x" * packet.payload)
+    identification = zlib.crc32(repr(both).encode()) & 0xFFFF  # a sender's own, which nothing on the way changes
+    header = IP(src=str(source), dst=str(target), id=identification, flags=0 if packet.whole else "MF")
+    return header / tcp / (b"x" * packet.payload)
 
 
 @pytest.fixture(scope="session")

@@ -20,18 +20,22 @@ from appliance.flow import Side
 from appliance.nat.classes import LimitedClass, Limits
 from appliance.nat.connection import Event, Key, State
 from appliance.nat.machine import Packet
+from appliance.nat.static import End
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 from tests.admission import (
     CLIENT,
     COOKIE,
+    DESK,
     FAR,
     MAPPED,
     OTHER,
+    POOL,
     REAL,
     Model,
     Subject,
     key,
     limit,
+    limits_of,
     line,
     outbound,
     proxied_ack,
@@ -55,7 +59,17 @@ keys = st.one_of(
     st.integers(1, 2).map(lambda port: outbound(REAL, 25, CLIENT, port)),  # from the other end of the same tuples
     st.integers(1, 2).map(lambda port: outbound(OTHER, port, FAR, 25)),
     st.integers(1, 2).map(lambda port: Key(OTHER, 25, CLIENT, port)),
+    st.integers(1, 2).map(lambda port: Key(POOL, 25, CLIENT, port)),  # by a static of one port
+    st.integers(1, 2).map(lambda port: outbound(DESK, port, FAR, 25)),  # from a pool
+    st.integers(1, 2).map(lambda port: outbound(DESK, port, FAR, 25)),
 )
+
+
+def beyond(key: Key, choice: int = 0) -> End | None:
+    """What a client of the pool gets: one of two ports, which nobody else gets."""
+    return (POOL, 10_000 + 2 * key.client_port + choice) if key.client == DESK else None
+
+
 flags = st.sampled_from((SYN, SYN | ACK, ACK, ACK, ACK, ACK | FIN, RST, RST | ACK, SYN | FIN, ACK | URG, 0))
 numbers = {
     Side.CLIENT: st.sampled_from((100, 101, 101, 102, 103, 900, 901)),
@@ -73,7 +87,9 @@ def packets(draw: st.DrawFn) -> Packet:
     local = draw(st.sampled_from((False, False, False, True)))
     if local and bits == SYN:
         ack = draw(st.sampled_from((0, COOKIE)))  # the firewall's own connection, or SYNPROXY's
-    return Packet(draw(keys), side, bits, draw(numbers[side]), ack, payload, whole, local)
+    of = draw(keys)
+    chosen = beyond(of, draw(st.sampled_from((0, 0, 0, 1))))
+    return Packet(of, side, bits, draw(numbers[side]), ack, payload, whole, local, chosen)
 
 
 @st.composite
@@ -94,10 +110,10 @@ def limits(draw: st.DrawFn) -> Limits:
         rules[0] = line(classes[0], destination_ports=span(25, 25), source_ports=span(2, 3, but=draw(st.booleans())))
     if classes and draw(st.booleans()):
         rules.insert(0, line(None, interface=draw(st.sampled_from((None, "inside"))), otherwise=2))
-    return Limits((static(draw(few), draw(few)),), classes, tuple(rules))
+    return limits_of(static(draw(few), draw(few)), draw(few), classes, tuple(rules))
 
 
-def handshake(key: Key) -> Step:
+def handshake(key: Key, choice: int = 0) -> Step:
     def shake(subject: Subject) -> object:
         said = []
         for side, bits, seq, ack in (
@@ -105,7 +121,7 @@ def handshake(key: Key) -> Step:
             (Side.SERVER, SYN | ACK, 500, 101),
             (Side.CLIENT, ACK, 101, 501),
         ):
-            packet = Packet(key, side, bits, seq, ack)
+            packet = Packet(key, side, bits, seq, ack, beyond=beyond(key, choice))
             said += [subject.arrives(packet), subject.leaves(packet)]
         return said
 
@@ -144,6 +160,7 @@ steps = st.one_of(
     packets().map(_arriving),
     keys.map(handshake),
     keys.map(handshake),
+    keys.map(lambda key: handshake(key, 1)),
     ports.map(proxied),
     st.sampled_from((1, 3, 5, 90, 520)).map(_later),
     st.just(_sweep),
@@ -178,4 +195,4 @@ def test_program_and_model_agree(box: Any, script: list[Step]) -> None:
         assert model.use() == box.use()
         assert model.shares() == box.shares()
         assert timeless(model.events()) == timeless(box.events())
-    assert model.table.total(MAPPED) == box.use()[0]
+    assert model.table.total((MAPPED, 0)) == box.use()[0]

@@ -136,7 +136,7 @@ def test_local_hosts() -> None:
 
 
 def test_translations() -> None:
-    used = replace(SEED, last_uses={each.mapped: NOW - 97 * SECOND for each in PLAIN.statics}, most_translations=5)
+    used = replace(SEED, last_uses={each.name: NOW - 97 * SECOND for each in PLAIN.statics}, most_translations=5)
     report = show.translations(PLAIN, used, show.TranslationsWanted())
     assert printed(format.xlate(report)) == golden("xlate")
     assert printed(format.xlate_count(report)) == "3 in use, 5 most used\n"

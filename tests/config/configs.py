@@ -34,6 +34,7 @@ from appliance.config.nat import (
 )
 from appliance.config.statements.accepted import Section
 from appliance.config.translations import hosts
+from appliance.config.translations import ports as port_statics
 from appliance.config.versions import SEED, VERSIONS, named
 from appliance.nat.translation import PortMap
 from appliance.policy.acl import ANY, AccessList, Ace, IcmpType, Log, Named, Ports, Remark
@@ -543,4 +544,4 @@ def configs(draw: st.DrawFn) -> Config:
         metrics=draw(st.none() | st.builds(MetricsListen, ADDRESSES, st.integers(1, 65535))),
         workers=draw(st.none() | st.integers(1, 32)),
     )
-    return replace(found, statics=hosts(found))
+    return replace(found, statics=hosts(found), port_statics=port_statics(found))

@@ -12,7 +12,7 @@ from appliance.config.limits import limits, longest, shortest_embryonic
 from appliance.config.load import load
 from appliance.config.names import NEVER
 from appliance.config.render import running_config
-from appliance.nat.classes import Limits, Opening, Veil, limited_class
+from appliance.nat.classes import Limits, Opening, limited_class
 from appliance.nat.connection import State
 
 INTERFACES = """\
@@ -23,6 +23,7 @@ interface Ethernet0/1
  nameif inside
  ip address 192.0.2.1 255.255.255.0
 """
+ALL = {"outside", "inside"}
 
 
 def read(text: str) -> Config:
@@ -42,15 +43,34 @@ def test_a_static_is_only_where_both_its_interfaces_are() -> None:
     assert limits(config, {"outside"}).statics == ()
 
 
-def test_what_is_translated_but_not_host_by_host_is_veiled() -> None:
-    found = of("nat (inside) 1 192.0.2.0 255.255.255.0\nglobal (outside) 1 203.0.113.200-203.0.113.210\n").veils
-    assert found == (Veil("outside", IPv4Address("203.0.113.200"), IPv4Address("203.0.113.210")),)
-    found = of("static (inside,outside) tcp 203.0.113.126 2525 192.0.2.26 25 netmask 255.255.255.255\n").veils
-    assert found == (
-        Veil("outside", *[IPv4Address("203.0.113.126")] * 2),
-        Veil("inside", *[IPv4Address("192.0.2.26")] * 2),
+@pytest.mark.parametrize(
+    ("text", "choosing"),
+    [
+        ("nat (inside) 1 192.0.2.0 255.255.255.0\nglobal (outside) 1 203.0.113.200-203.0.113.210\n", {"inside"}),
+        ("static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255\n", set()),
+        ("static (inside,outside) tcp 203.0.113.126 2525 192.0.2.26 25 netmask 255.255.255.255\n", set()),
+        (
+            "static (inside,outside) tcp 203.0.113.126 2525 192.0.2.26 25 netmask 255.255.255.255\n"
+            "static (inside,outside) 203.0.113.127 192.0.2.26 netmask 255.255.255.255\n",
+            {"outside"},  # which of the two a connection is to is known there alone
+        ),
+        ("object network servers\n subnet 192.0.2.0 255.255.255.0\n nat (any,outside) dynamic interface\n", ALL),
+        ("nat (inside) 0 192.0.2.0 255.255.255.0\n", set()),
+    ],
+)
+def test_interfaces_behind_which_a_translation_is_chosen(text: str, choosing: set[str]) -> None:
+    assert of(text).choosing == choosing
+
+
+def test_a_port_that_is_translated_is_a_static_of_its_own() -> None:
+    text = "static (inside,outside) tcp 203.0.113.126 2525 192.0.2.26 25 netmask 255.255.255.255 tcp 50 0\n"
+    [static] = of(text).statics
+    assert (static.name, static.place, static.max_conns) == (
+        (IPv4Address("203.0.113.126"), 2525),
+        (IPv4Address("192.0.2.26"), 25),
+        50,
     )
-    assert of("static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255\n").veils == ()
+    assert of(text.replace("tcp", "udp", 1).replace(" tcp 50 0", "")).statics == ()
 
 
 POLICY = """static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255

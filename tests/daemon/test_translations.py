@@ -51,6 +51,6 @@ def test_the_latest_connection_is_its_last_use() -> None:
     translations.used(Key(MAIL.mapped, 25, client, 40000), 5 * SECOND)
     translations.used(Key(server, 25, client, 40000), 9 * SECOND)  # no static's
     said(translations, MAIL, ESA, now=7 * SECOND)
-    assert translations.last_uses() == {MAIL.mapped: 5 * SECOND, ESA.mapped: SECOND}
+    assert translations.last_uses() == {MAIL.name: 5 * SECOND, ESA.name: SECOND}
     translations.used(Key(server, 25, ESA.real, 40000), 9 * SECOND)  # the host itself opened it
-    assert translations.last_uses() == {MAIL.mapped: 5 * SECOND, ESA.mapped: 9 * SECOND}
+    assert translations.last_uses() == {MAIL.name: 5 * SECOND, ESA.name: 9 * SECOND}

@@ -15,7 +15,7 @@ from appliance.plain import from_plain, to_plain
 from appliance.show import AddressRange, NatReport, PortsReport, TranslationsReport, TranslationsWanted
 from tests.appliances import MAPPED, NOW, PLAIN, REAL, SECOND, SEED, configured, connection
 
-USED = replace(SEED, last_uses={MAPPED: NOW - 97 * SECOND}, most_translations=5)
+USED = replace(SEED, last_uses={(MAPPED, 0): NOW - 97 * SECOND}, most_translations=5)
 
 
 def span(address: IPv4Address) -> AddressRange:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from appliance import syslog
 from appliance.flow import Endpoint, Side
-from appliance.syslog import ActionClass, ActionTaken, Direction, Message, Reason, Record, Termination
+from appliance.syslog import ActionClass, ActionTaken, Direction, Message, Reason, Record, Termination, TranslationKind
 
 CLIENT = Endpoint("outside", IPv4Address("203.0.113.10"), 40000)
 SERVER = Endpoint("inside", IPv4Address("192.0.2.25"), 25)
@@ -110,6 +110,15 @@ SENTENCES = [
     (
         syslog.TranslationTornDown("inside", SERVER.address, "outside", MAPPED.address, 30),
         "%ASA-6-305010: Teardown static translation from inside:192.0.2.25 to outside:203.0.113.125 duration 0:00:30",
+    ),
+    (
+        syslog.PortTranslationBuilt(TranslationKind.DYNAMIC, SERVER, MAPPED),
+        "%ASA-6-305011: Built dynamic TCP translation from inside:192.0.2.25/25 to outside:203.0.113.125/25",
+    ),
+    (
+        syslog.PortTranslationTornDown(TranslationKind.STATIC, SERVER, MAPPED, 30),
+        "%ASA-6-305012: Teardown static TCP translation from inside:192.0.2.25/25 to outside:203.0.113.125/25 "
+        "duration 0:00:30",
     ),
     (
         syslog.LocalHostBuilt("outside", CLIENT.address),

@@ -91,8 +91,11 @@ class Translations(Objects):
         for name, address in (("mapped", mapped), ("real", real)):
             if address is not None and int(address) & ((1 << (32 - prefix)) - 1):
                 raise self.rejected(name, f"ERROR: {address} is not the first address of its network")
-        if (trailer.tcp or trailer.embryonic) and (ports is not None or mapped is None):
-            raise self.rejected("trailer", "ERROR: limits are for a static of a whole host: use set connection")
+        if (trailer.tcp or trailer.embryonic) and ports is None and mapped is None:
+            raise self.rejected("trailer", "ERROR: limits are for a static of a host or of a port: use set connection")
+        if mapped is None and trailer.embryonic and not 0 < trailer.tcp <= trailer.embryonic:
+            message = "WARNING: accepted, not acted on: TCP Intercept for a port of the firewall's own address"
+            self.warn("trailer", message)
         self._untold(trailer.dns)
         if trailer.udp:
             self.warn("trailer", "WARNING: accepted, not acted on: the limit of UDP connections")

@@ -1,0 +1,185 @@
+"""Connections that are known by other ends beyond a translation: of one port, or chosen as they connect (a pool, PAT).
+
+192.0.2.30 is 203.0.113.1 outside, at a port of its own.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+from scapy.layers.inet import IP, TCP
+
+from appliance import marks
+from appliance.kernel.bpf_program import Run
+from appliance.nat.classes import Limits
+from appliance.nat.connection import Ending, Event, Key, State
+from appliance.nat.static import Static
+from tests.admission import CLIENT, DESK, MAPPED, POOL, PORTS, REAL, limits_of, mail, police, static
+
+pytestmark = pytest.mark.root
+
+PASS, DROP = -1, 2
+ALIAS = 8  # enum conn_state
+C, M, R = str(CLIENT), str(MAPPED), str(REAL)
+ELSE = "198.51.100.7"
+
+HERE, THERE = "192.0.2.30", "203.0.113.1"
+OUTBOUND = Key(IPv4Address(ELSE), 25, IPv4Address(HERE), 1000)
+
+
+def from_desk(at: str, port: int = 1000, *, id: int = 7, **fields: Any) -> Any:
+    return IP(src=at, dst=ELSE, id=id) / tcp(sport=port, **fields)
+
+
+def to_desk(at: str, port: int = 1000, **fields: Any) -> Any:
+    return IP(src=ELSE, dst=at) / tcp(sport=25, dport=port, **{"seq": 500, "ack": 101, **fields})
+
+
+def goes_out(box: Any, port: int = 40000, **fields: Any) -> int:
+    """A packet of the desk comes in, and leaves translated; what becomes of it."""
+    assert box.run("ingress", from_desk(HERE, **fields), box.inside, box.inside).value == PASS
+    return int(box.run("egress", from_desk(THERE, port, **fields), box.outside, box.inside).value)
+
+
+def comes_back(box: Any, port: int = 40000, **fields: Any) -> int:
+    """A packet to the desk comes in and leaves; the mark it had between."""
+    run = arrives(box, to_desk(THERE, port, **fields))
+    assert run.value == PASS
+    assert box.run("egress", to_desk(HERE, **fields), box.inside, box.outside).value == PASS
+    return marks.DISPOSITION.get(run.mark)
+
+
+def translated(box: Any, *ports: int) -> list[Event]:
+    """Connections are opened that get these ports, one after the other; what is told of it."""
+    for port in ports:
+        assert goes_out(box, port) == PASS
+    return list(box.events())
+
+
+def test_what_is_translated_as_it_connects_has_an_entry_by_its_real_ends(box: Any) -> None:
+    [built] = translated(box, 40000)
+    assert (built.key, built.beyond) == (OUTBOUND, (IPv4Address(THERE), 40000))
+    assert comes_back(box, flags="SA") == marks.Disposition.QUEUE
+    assert goes_out(box, flags="A", seq=101, ack=501) == PASS
+    assert box.states() == {OUTBOUND: State.ESTABLISHED}
+    assert comes_back(box, flags="A", seq=501) == marks.Disposition.SKIP
+    [entry] = box.table.connections()
+    assert (entry.beyond, entry.octets) == ((IPv4Address(THERE), 40000), 0)
+    goes_out(box, flags="FA", seq=101, ack=501)
+    comes_back(box, flags="FA", seq=501, ack=102)
+    assert goes_out(box, flags="A", seq=102, ack=502) == PASS
+    [ended] = box.events()
+    assert (ended.key, ended.beyond, ended.ending) == (OUTBOUND, built.beyond, Ending.FINS)
+    assert len(box.table._module.table("conns")) == 0  # nor anything else
+
+
+def test_both_sides_of_it_go_to_one_worker(box: Any) -> None:
+    box.table.set_workers(7)
+    translated(box, 40000)
+    for frame, device in ((from_desk(HERE), box.inside), (to_desk(THERE, 40000, flags="SA"), box.outside)):
+        run = box.run("ingress", frame, device, device)
+        assert marks.WORKER.get(run.mark) == box.table.worker(OUTBOUND)
+
+
+def test_a_syn_that_gets_another_port_is_known_by_that_one(box: Any) -> None:
+    assert len(translated(box, 40000, 40001)) == 1
+    comes_back(box, 40001, flags="SA")
+    goes_out(box, 40001, flags="A", seq=101, ack=501)
+    assert box.states() == {OUTBOUND: State.ESTABLISHED}
+    assert comes_back(box, 40001, flags="A", seq=501) == marks.Disposition.SKIP
+    assert comes_back(box, 40000, flags="A", seq=501) == marks.Disposition.QUEUE
+    box.clear(OUTBOUND)
+    assert len(box.table._module.table("conns")) == 0
+
+
+def test_a_port_that_another_connection_gets_is_that_ones(box: Any) -> None:
+    translated(box, 40000)
+    for program, source, device in (("ingress", "192.0.2.31", box.inside), ("egress", THERE, box.outside)):
+        frame = from_desk(source, 1000 if program == "ingress" else 40000, id=8)
+        assert box.run(program, frame, device, box.inside).value == PASS
+    other = Key(OUTBOUND.mapped, 25, IPv4Address("192.0.2.31"), 1000)
+    assert set(box.states()) == {OUTBOUND, other}
+    box.clear(OUTBOUND)  # which leaves the other's alone
+    box.table.set_workers(7)
+    run = arrives(box, to_desk(THERE, 40000, flags="SA"))
+    assert marks.WORKER.get(run.mark) == box.table.worker(other)
+    box.clear(other)
+    assert len(box.table._module.table("conns")) == 0
+
+
+def test_what_is_left_of_what_is_over_is_swept(box: Any) -> None:
+    conns = box.table._module.table("conns")
+    translated(box, 40000)
+    [alias] = [key for key, leaf in conns.items() if leaf.state == ALIAS]
+    left = conns[alias]
+    box.clear(OUTBOUND)
+    conns[alias] = left
+    assert (box.sweep(), len(conns)) == (0, 1)
+    box.later(25)
+    assert (box.sweep(), len(conns)) == (0, 0)
+    translated(box, 40000)
+    box.later(25)
+    assert (box.sweep(), len(conns)) == (0, 2)
+
+
+def test_a_syn_that_nobody_saw_come_in_comes_again(box: Any) -> None:
+    gone = from_desk(THERE, 40000, id=9)
+    assert box.run("egress", gone, box.outside, box.inside).value == DROP
+    assert box.states() == {}
+    assert box.run("egress", IP(src=C, dst=HERE) / tcp(), box.inside, box.outside).value == PASS  # from where none is
+    assert len(box.states()) == 1
+
+
+def test_one_whose_server_is_translated_in_no_way_we_know_has_no_entry(box: Any) -> None:
+    frame = IP(src=HERE, dst="192.0.2.200", id=7) / tcp()
+    assert box.run("ingress", frame, box.inside, box.inside).value == PASS
+    assert box.run("egress", from_desk(THERE, 40000), box.outside, box.inside).value == PASS
+    assert box.states() == {}
+
+
+def test_a_place_refused_leaves_nothing(box: Any) -> None:
+    police(box, mail(max_conns=1), statics=(0, 0))
+    translated(box, 40000)
+    frame = from_desk(HERE, 1001, id=8)
+    box.run("ingress", frame, box.inside, box.inside)
+    assert box.run("egress", from_desk(THERE, 40001, id=8), box.outside, box.inside).value == DROP
+    states = [leaf.state for leaf in box.table._module.table("conns").values()]
+    assert sorted(states) == [State.SYN, State.WAITING, ALIAS]
+
+
+def test_a_static_of_a_port_is_limited_and_leads_to_its_port(box: Any) -> None:
+    box.set_limits(limits_of(static(), port=1))
+    for port in (1, 2):
+        first = arrives(box, IP(src=C, dst=str(POOL)) / tcp(sport=port))
+        assert first.value == (PASS if port == 1 else DROP)
+        if first.value == PASS:
+            box.run("egress", IP(src=C, dst=str(DESK)) / tcp(sport=port, dport=2500), box.inside, box.outside)
+        assert box.states() == {Key(POOL, 25, CLIENT, 1): State.SYN}
+    built, refused = box.events()
+    assert (built.key, built.real, built.real_port) == (Key(POOL, 25, CLIENT, 1), DESK, 2500)
+    assert (refused.key.port, refused.real_port, refused.count, refused.limit) == (25, 2500, 1, 1)
+    answer = IP(src=str(POOL), dst=C) / TCP(sport=25, dport=1, flags="SA", seq=500, ack=101)
+    box.run("egress", answer, box.outside, box.inside)
+    assert box.states() == {Key(POOL, 25, CLIENT, 1): State.SYN_ACK}
+    assert arrives(box, IP(src=C, dst=str(POOL)) / tcp(sport=2, dport=26)).value == PASS  # another port is not its
+
+
+def test_a_host_and_a_port_of_it_are_told_apart_by_what_was_called(box: Any) -> None:
+    port = Static("inside", "outside", POOL, REAL, ports=PORTS)
+    box.set_limits(Limits((static(), port), choosing=frozenset({"outside", "inside"})))
+    for called, sport, dport in ((M, 1, 2500), (str(POOL), 2, 25)):
+        arrives(box, IP(src=C, dst=called, id=sport) / tcp(sport=sport, dport=dport))
+        box.run("egress", IP(src=C, dst=R, id=sport) / tcp(sport=sport, dport=2500), box.inside, box.outside)
+    assert set(box.states()) == {Key(MAPPED, 2500, CLIENT, 1), Key(POOL, 25, CLIENT, 2)}
+    assert [use.connections for use in box.table.counts()] == [1, 1]
+
+
+def tcp(**fields: Any) -> TCP:
+    return TCP(**{"sport": 1000, "dport": 25, "flags": "S", "seq": 100, **fields})
+
+
+def arrives(box: Any, frame: Any) -> Run:
+    run: Run = box.run("ingress", frame, box.outside, box.outside)
+    return run
