@@ -68,7 +68,7 @@ class PortTranslationBuilt(Record):
 
 @dataclass(frozen=True, slots=True)
 class PortTranslationTornDown(Record):
-    """It went with the configuration, or with its connection, after `duration` seconds."""
+    """The translation of a port went with the configuration, or with its connection, after `duration` seconds."""
 
     id = 305012
     severity = 6
