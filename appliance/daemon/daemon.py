@@ -125,11 +125,15 @@ class Daemon:
 
         def hear(_mask: int) -> None:
             for copy in listener.read():
-                record = self._denials.record(copy)
+                record = self._denials.record(copy, clock.monotonic())
                 if record is not None:
                     self._sinks.write(record)
 
         self._selector.register(listener, selectors.EVENT_READ, hear)
+
+    def _tell_hits(self) -> None:
+        for record in self._denials.due(clock.monotonic()):
+            self._sinks.write(record)
 
     def _open_control(self) -> None:
         path, gid = self._directory.control, privileges.control_gid()
@@ -206,6 +210,7 @@ class Daemon:
             self._expire_clients: FETCH_EVERY,
             self._books.sweep: SWEEP_EVERY,
             self._forget_generations: FORGET_EVERY,
+            self._tell_hits: SWEEP_EVERY,
         }
         if self._notifier.watchdog_interval is not None:
             every[self._feed_watchdog] = self._notifier.watchdog_interval

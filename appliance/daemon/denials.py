@@ -1,4 +1,4 @@
-"""What the rules dropped, as log records: 106001, 106015, 106021, 106023.
+"""What the rules dropped, and what entries with ``log`` matched: 106001, 106015, 106021, 106023, 106100.
 
 The rules hand out copies of packets, so many a second at most; which record one becomes its prefix says. What cannot
 be read is passed over: the packet is dropped either way. The address a packet was sent to, or the real one behind it:
@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.config import Config
 from appliance.config.translations import translations
 from appliance.config.versions import Addresses
+from appliance.daemon.flows import LoggedFlows
 from appliance.flow import Endpoint
+from appliance.iptables import LOGGED
 from appliance.kernel.nflog import Copy
 from appliance.syslog import AccessDenied, InboundDenied, NoConnection, Record, SpoofedSource
 
@@ -36,10 +39,15 @@ class Denials:
         mapped = config.defaults.addresses is Addresses.MAPPED
         self._real = {(each.mapped_interface, each.mapped): each for each in config.statics if not mapped}
         self._mapped = dict(_sent_to(config)) if mapped else {}
+        self._hits = LoggedFlows(config)
         self._groups = {each.interface: each.access_list for each in config.access_groups if each.direction == "in"}
 
-    def record(self, copy: Copy) -> Record | None:
-        """The record of a dropped packet; None for one that is no IPv4 packet, or of no kind we know."""
+    def due(self, now: int) -> Iterator[Record]:
+        """What entries with ``log`` matched in the intervals that are over."""
+        return self._hits.due(now)
+
+    def record(self, copy: Copy, now: int = 0) -> Record | None:
+        """The record of a packet; None for one that is no IPv4 packet, of no kind we know, or of a known flow."""
         found = _parsed(copy.packet)
         if found is None:
             return None
@@ -56,8 +64,17 @@ class Denials:
                 return SpoofedSource(_NAMES.get(protocol, f"protocol {protocol}").upper(), sender, receiver)
             case "106023":
                 return self._denied(protocol, sender, self._known(protocol, sender, receiver))
+            case prefix if prefix.startswith(LOGGED):
+                receiver = self._known(protocol, sender, receiver)
+                return self._hit(prefix.removeprefix(LOGGED), protocol, sender, receiver, now)
             case _:
                 return None
+
+    def _hit(self, tag: str, protocol: int, sender: Endpoint, receiver: Endpoint, now: int) -> Record | None:
+        if protocol == _ICMP:
+            kind, code = divmod(sender.port, 256)
+            sender, receiver = replace(sender, port=kind), replace(receiver, port=code)
+        return self._hits.hit(tag, _NAMES.get(protocol, str(protocol)), sender, receiver, now)
 
     def _known(self, protocol: int, sender: Endpoint, receiver: Endpoint) -> Endpoint:
         """The receiver by the address that the version's records have.

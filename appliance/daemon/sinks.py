@@ -131,7 +131,7 @@ class Sinks:
 
 
 def _takes(level: int | None, record: Record) -> bool:
-    return level is not None and record.severity <= level
+    return level is not None and record.logged_at <= level
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[tuple[bytes, int]]:

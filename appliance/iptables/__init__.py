@@ -28,14 +28,14 @@ from __future__ import annotations
 
 from appliance.config.config import Config
 from appliance.config.inspections import inspections
-from appliance.iptables.filter import LOG_GROUP, copied, filter_, intercepting, queues
+from appliance.iptables.filter import LOG_GROUP, LOGGED, copied, filter_, intercepting, queues
 from appliance.iptables.mangle import mangle
 from appliance.iptables.nat import nat
 from appliance.iptables.tables import DROP, PREFIX, Scene, Table, between, found, nothing, text
 from appliance.marks import DISPOSITION, GENERATION, WORKER, Disposition
 from appliance.syslog import SpoofedSource
 
-__all__ = ["LOG_GROUP", "PREFIX", "removal", "rules", "rules6"]
+__all__ = ["LOGGED", "LOG_GROUP", "PREFIX", "removal", "rules", "rules6"]
 
 
 def rules(config: Config, *, generation: int, workers: int, queue_base: int, saved: str = "") -> str:

@@ -15,8 +15,8 @@ from appliance.iptables.tables import ACCEPT, DROP, PREFIX, RETURN, Rule, Scene,
 from appliance.marks import CLASS, DISPOSITION, GENERATION, WORKER, Disposition
 from appliance.nat.static import Static
 from appliance.nat.translation import Kind, Pool, Translation
-from appliance.policy.acl import ANY, AccessList
-from appliance.syslog import AccessDenied, InboundDenied, NoConnection, Record
+from appliance.policy.acl import ANY, AccessList, Ace
+from appliance.syslog import AccessDenied, EntryHit, InboundDenied, NoConnection, Record
 
 #: What SYNPROXY tells clients to send at most (octets): the MSS of Ethernet, unless `sysopt connection tcpmss` is less.
 #: Other options need timestamps, of which its own to the server would be wrong ones (bpf-notes §4, trap 5).
@@ -25,6 +25,8 @@ ETHERNET_MSS = 1460
 #: Who is told what was dropped listens on this NFLOG group; low numbers are other people's. The prefix of a copy is
 #: the id of the record it becomes.
 LOG_GROUP = 2500
+#: Of an entry with ``log`` the prefix goes on with its tag.
+LOGGED = "106100-"
 #: Copies of each kind at most, whatever a flood brings, and how many at once; the rules' counters have every packet.
 _TOLD = ["-m", "limit", "--limit", "100/second", "--limit-burst", "200"]
 #: Where a packet goes to be dropped, by what is said of it; all but the first are of TCP alone.
@@ -138,9 +140,22 @@ def _listed(scene: Scene, matches: Matches, access_list: AccessList, permit: Rul
     words = matches.arriving if arriving else matches.here
     for ace in access_list.aces:
         for element in scene.elements.of(ace):
-            comment = ["-m", "comment", "--comment", tag(access_list, ace, element)]
+            known = tag(access_list, ace, element)
+            target = ["-m", "comment", "--comment", known, *(permit if ace.permit else _denial(ace))]
             for rule in words(element):
-                yield [*rule, *comment, *(permit if element.permit else DENIED)]
+                yield from ([*rule, *copy] for copy in _hit(scene.config, ace, known))
+                yield [*rule, *target]
+
+
+def _denial(ace: Ace) -> Rule:
+    """Where a packet goes that an entry denies: 106023 is told of it unless the entry has its own word for that."""
+    return DENIED if ace.log is None or ace.log.keyword == "default" else DROP
+
+
+def _hit(config: Config, ace: Ace, known: str) -> Iterator[Rule]:
+    """Words that hand the daemon a copy of what an entry with ``log`` matches (106100)."""
+    if ace.log is not None and ace.log.counted and config.logging.takes(EntryHit.id, ace.log.severity):
+        yield [*_TOLD, "-j", "NFLOG", "--nflog-prefix", f"{LOGGED}{known}", "--nflog-group", str(LOG_GROUP)]
 
 
 def _level(interface: Interface) -> int:
@@ -273,7 +288,7 @@ def _permitted(scene: Scene, static: Static, ours: Mapping[str, Interface], perm
 def _spoken_of(
     scene: Scene, static: Static, access_list: AccessList, permit: Rule, *, arriving: bool
 ) -> Iterator[Rule]:
-    """What a list says of TCP to the static's address, whatever is asked of the source."""
+    """What a list says of TCP to the static's address, whatever is asked of the source; ``log`` is not heeded."""
     matches = Matches(scene)
     for element in scene.elements.of_list(access_list):
         if arriving and matches.mapped:

@@ -24,7 +24,7 @@ from appliance.iptables.mangle import mangle
 from appliance.iptables.match import tag
 from appliance.iptables.nat import nat, postrouting, prerouting
 from appliance.iptables.routing import delivered, next_hop, spoofed, unforwardable
-from appliance.iptables.tables import PREFIX, Rule, Scene
+from appliance.iptables.tables import DROP, PREFIX, Rule, Scene
 from appliance.iptables.walk import Hit, Packet, Walked, walk
 from appliance.marks import CLASS
 from appliance.nat.classes import Opening, limited_class
@@ -261,7 +261,7 @@ class _Tracer:
     def _judge(self, hit: Hit) -> None:
         """A phase for a rule that says who may; _Stopped if it ends here."""
         if hit.chain.startswith((f"{PREFIX}IN_", f"{PREFIX}OUT_", "FIXUP_GLOBAL")) and "--comment" in hit.rule:
-            permitted = hit.rule[-2:] != tuple(DENIED)
+            permitted = hit.rule[-1] not in (DENIED[1], DROP[1])
             self._phase("ACCESS-LIST", "log", permitted, self._entry(hit), (), [hit])
             if not permitted:
                 raise _Stopped(_ACL_DROP)

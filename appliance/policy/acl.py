@@ -63,6 +63,21 @@ class Log:
     level: int | None = None
     interval: int | None = None
 
+    @property
+    def counted(self) -> bool:
+        """Its hits are told by flow and interval (106100)."""
+        return not self.keyword
+
+    @property
+    def severity(self) -> int:
+        """At which they are told; informational where it is not said."""
+        return 6 if self.level is None else self.level
+
+    @property
+    def seconds(self) -> int:
+        """How long an interval is."""
+        return 300 if self.interval is None else self.interval
+
 
 @dataclass(frozen=True, slots=True)
 class Ace:

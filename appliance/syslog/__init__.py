@@ -33,7 +33,7 @@ from appliance.syslog.connections import (
     Reason,
     clock,
 )
-from appliance.syslog.denied import AccessDenied, InboundDenied, NoConnection, SpoofedSource
+from appliance.syslog.denied import AccessDenied, EntryHit, InboundDenied, NoConnection, SpoofedSource
 from appliance.syslog.mail import (
     ActionClass,
     ActionTaken,
@@ -94,6 +94,7 @@ __all__ = [
     "Direction",
     "EmbryonicLimitExceeded",
     "EngineFault",
+    "EntryHit",
     "EsmtpAction",
     "EsmtpReceived",
     "EventsLost",
@@ -166,6 +167,7 @@ CATALOGUE: Mapping[int, type[Record]] = {
         InboundDenied,
         NoConnection,
         AccessDenied,
+        EntryHit,
         SpoofedSource,
         FlowTerminated,
         AverageRateExceeded,
@@ -192,8 +194,8 @@ def render(
     head = "" if when is None else _date(when)
     if device_id is not None:
         head = f"{head} {one_line(device_id)} ".lstrip()
-    priority = "" if facility is None else f"<{facility * 8 + record.severity}>"
-    return f"{priority}{head}{': ' if head else ''}%{record.product}-{record.severity}-{record.id}: {record.text()}"
+    priority = "" if facility is None else f"<{facility * 8 + record.logged_at}>"
+    return f"{priority}{head}{': ' if head else ''}%{record.product}-{record.logged_at}-{record.id}: {record.text()}"
 
 
 @functools.lru_cache(maxsize=1)

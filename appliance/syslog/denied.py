@@ -89,3 +89,32 @@ class AccessDenied(Record):
         return (
             f'Deny {self.protocol} src {source} dst {destination}{kind} by access-group "{self.access_list}" [0x0, 0x0]'
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EntryHit(Record):
+    """An entry with ``log`` matched a first packet, or so many of one flow in an interval, at the severity it says."""
+
+    id = 106100
+    severity = 6
+
+    access_list: str
+    permitted: bool
+    protocol: str  # tcp, udp, icmp (its type and code in place of ports), or a number
+    source: Endpoint
+    destination: Endpoint
+    count: int
+    interval: int  # seconds; 0: the first
+    hash: str  # of the entry
+    level: int
+
+    @property
+    def logged_at(self) -> int:
+        return self.level
+
+    def sentence(self) -> str:
+        ends = " -> ".join(f"{each.interface}/{each.address}({each.port})" for each in (self.source, self.destination))
+        did = "permitted" if self.permitted else "denied"
+        when = f"{self.interval}-second interval" if self.interval else "first hit"
+        head = f"access-list {self.access_list} {did} {self.protocol} {ends}"
+        return f"{head} hit-cnt {self.count} {when} [{self.hash}, 0x0]"

@@ -38,6 +38,11 @@ class Record(ABC):
     severity: ClassVar[int]
     product: ClassVar[str] = "ASA"
 
+    @property
+    def logged_at(self) -> int:
+        """The severity that this one has: its class's, unless the configuration says another."""
+        return self.severity
+
     @abstractmethod
     def sentence(self) -> str:
         """The message's words."""

@@ -129,6 +129,16 @@ SENTENCES = [
         "%ASA-7-609002: Teardown local-host outside:203.0.113.10 duration 0:00:00",
     ),
     (
+        syslog.EntryHit("acl_in", True, "tcp", SERVER, CLIENT, 1, 0, "0x71a87d94", 6),
+        "%ASA-6-106100: access-list acl_in permitted tcp inside/192.0.2.25(25) -> outside/203.0.113.10(40000) "
+        "hit-cnt 1 first hit [0x71a87d94, 0x0]",
+    ),
+    (
+        syslog.EntryHit("acl_in", False, "icmp", CLIENT, SERVER, 144, 300, "0x71a87d94", 4),
+        "%ASA-4-106100: access-list acl_in denied icmp outside/203.0.113.10(40000) -> inside/192.0.2.25(25) "
+        "hit-cnt 144 300-second interval [0x71a87d94, 0x0]",
+    ),
+    (
         syslog.SpoofedSource("TCP", CLIENT, SERVER),
         "%ASA-1-106021: Deny TCP reverse path check from 203.0.113.10 to 192.0.2.25 on interface outside",
     ),
@@ -275,6 +285,7 @@ def field_values(kind: type) -> st.SearchStrategy:
     if issubclass(kind, enum.Enum):
         return st.sampled_from(list(kind))
     return {
+        bool: st.booleans(),
         int: st.integers(0, 2**64 - 1),
         str: st.text(max_size=300),
         bytes: st.binary(max_size=300),

@@ -74,8 +74,6 @@ class AccessLists(AcceptedStatements):
             for name, given in (("source_ports", source_ports), ("destination_ports", destination_ports)):
                 if given is not None:
                     raise self.rejected(name, INVALID)
-        if options is not None and "log" in options:
-            self.accepted_once("log", "WARNING: accepted, not acted on: log of access-list entries; they are counted")
         if options is not None and "time_range" in options:
             does = "permits at no time" if action == "permit" else "denies at all times"
             self.warn("options", f"WARNING: accepted, not acted on: time-range; the entry {does}")
