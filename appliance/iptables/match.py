@@ -28,6 +28,8 @@ class Matches:
         self._addresses = scene.config.defaults.addresses
         self._real: dict[IPv4Network, list[IPv4Network]] = {}
         self._statics = [(IPv4Network(each.mapped), IPv4Network(each.real)) for each in scene.config.statics]
+        either = self._addresses is Addresses.BOTH
+        self._ports = [each for each in scene.translations if each.ports is not None and either]
         #: whether a packet may have other addresses where it comes in than where it is judged
         self.mapped = self._addresses is Addresses.MAPPED and bool(scene.translations)
 
@@ -42,6 +44,17 @@ class Matches:
         for source in self.real(element.source) if sources or element.source.prefixlen == 32 else [element.source]:
             for destination in self.real(element.destination):
                 yield [*address("-s", source), *address("-d", destination), *rest]
+            yield from ([*address("-s", source), *words] for words in self._behind_ports(element))
+
+    def _behind_ports(self, element: Element) -> Iterator[Rule]:
+        """But for its source, an element that names the mapped address and port of what is one port of a host."""
+        for each in self._ports:
+            if each.ports is None or not isinstance(each.mapped, IPv4Network) or element.destination == ANY:
+                continue
+            named = each.mapped.subnet_of(element.destination) and element.protocol in ("ip", each.ports.protocol)
+            if named and (element.destination_ports is None or element.destination_ports.holds(each.ports.mapped)):
+                words = [*address("-d", each.real), "-p", each.ports.protocol]
+                yield [*words, *ports("--sport", element.source_ports), "--dport", str(each.ports.real)]
 
     def arriving(self, element: Element) -> Iterator[Rule]:
         """Of a connection's first packet, as it was where it came in: up to 8.2 lists know mapped addresses."""

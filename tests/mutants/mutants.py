@@ -1200,6 +1200,13 @@ MUTANTS = (
         OF_TRACE,
     ),
     Mutant(
+        "a range has its ends",
+        "appliance/policy/acl.py",
+        "return self.low <= port <= self.high",
+        "return self.low < port <= self.high",
+        ("tests/iptables/test_translations.py",),
+    ),
+    Mutant(
         "the longest network is the way",
         ROUTING,
         "found.append((-route.network.prefixlen, route.metric,",
