@@ -2,12 +2,13 @@
 
     sudo .venv/bin/python -m bench [--rounds N] [--only WORD] [--out DIRECTORY]
     .venv/bin/python -m bench engine
+    sudo .venv/bin/python -m bench counts
     sudo .venv/bin/python -m bench limits
     sudo .venv/bin/python -m bench flood [--rounds N] [--only WORD] [--out DIRECTORY]
 
 Without a word it is how fast mail goes through; `engine` is what a packet costs in Python alone, without kernel, root
-or network; `limits` what counting connections costs in the kernel; `flood` what mail goes through while SYNs flood the
-server.
+or network; `counts` a mail's machine instructions, by way and process; `limits` what counting connections costs in the
+kernel; `flood` what mail goes through while SYNs flood the server.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import engine, flood, limits, mail
+from bench import counts, engine, flood, limits, mail
 
 
 def main() -> int:
     """Run one of them; the exit code."""
     arguments = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
-    arguments.add_argument("what", nargs="?", default="mail", choices=["mail", "engine", "limits", "flood"])
+    arguments.add_argument("what", nargs="?", default="mail", choices=["mail", "engine", "counts", "limits", "flood"])
     arguments.add_argument(
         "--rounds", type=int, default=0, help=f"rounds of each load (default {mail.ROUNDS}; of `flood` {flood.ROUNDS})"
     )
@@ -32,6 +33,8 @@ def main() -> int:
     match given.what:
         case "engine":
             return engine.main()
+        case "counts":
+            return counts.main()
         case "limits":
             return limits.main()
         case "flood":

@@ -36,11 +36,14 @@ class Part:
     count: int
     parallel: int
 
+    def command(self, server: IPv4Address) -> list[str]:
+        """What sends them."""
+        command = ["smtp-source", "-s", str(self.parallel), "-m", str(self.count), "-l", str(self.octets)]
+        return [*command, "-f", "a@outside.example", "-t", "b@inside.example", f"{server}:25"]
+
     def source(self, server: IPv4Address) -> subprocess.Popen[bytes]:
         """Begin to send them, from where this process is."""
-        command = ["smtp-source", "-s", str(self.parallel), "-m", str(self.count), "-l", str(self.octets)]
-        command += ["-f", "a@outside.example", "-t", "b@inside.example", f"{server}:25"]
-        return subprocess.Popen(command)
+        return subprocess.Popen(self.command(server))
 
 
 @dataclass(frozen=True, slots=True)
