@@ -1,4 +1,4 @@
-"""The adversary's packets, as they were on the wire outside (tests/e2e/adversary.py), through replay."""
+"""The adversary's packets, as they were on the wire outside (tests/e2e/arena.py), through replay."""
 
 from pathlib import Path
 
@@ -46,6 +46,6 @@ def test_every_offset_goes_on_as_one_octet_and_none_make_a_forbidden_verb(path: 
 
 
 def test_all_are_there() -> None:
-    from tests.e2e.adversary import ATTACKS
+    from tests.e2e.attacks import ATTACKS
 
     assert {path.stem for path in CAPTURES} == set(ATTACKS)

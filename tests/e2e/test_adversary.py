@@ -1,11 +1,12 @@
 """A client that lies to TCP against a real Linux server: it reads nothing that inspection did not release."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.adversary import ATTACKS, EHLO, FORBIDDEN, Arena, arena
+from tests.e2e.adversary import EHLO
+from tests.e2e.arena import Arena, arena
+from tests.e2e.attacks import ATTACKS, FORBIDDEN
 from tests.e2e.box import eventually
 
 pytestmark = pytest.mark.root
@@ -16,7 +17,7 @@ MULTIPATH, FAST_OPEN = 30, 34
 @pytest.fixture(scope="module")
 def ring() -> Iterator[Arena]:
     """One firewall for all attacks."""
-    with arena(f"fxa{os.getpid()}") as made:
+    with arena("fxa") as made:
         yield made
 
 
