@@ -2,7 +2,8 @@
 
 The answer comes from the rules as they are rendered (`walk`), so it cannot differ from them; of each rule that decides
 it is told which line of the configuration it was made of. It speaks of a firewall without connections: limits are told,
-not asked. Phases and reasons are an ASA's (K: its command reference, `packet-tracer`).
+not asked. Phases and reasons are an ASA's, in its order (K: its command reference, `packet-tracer`; outputs of an 8.2
+and of a 9.x, key TRACES).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from appliance.config.statements.access_lists import access_group_line, ace_text
 from appliance.config.statements.class_maps import class_map_lines
 from appliance.config.statements.policies import policy_map_lines
 from appliance.config.statements.translations import translation_line
+from appliance.config.versions import Addresses
 from appliance.iptables.filter import DENIED, UNASKED, filter_
 from appliance.iptables.mangle import mangle
 from appliance.iptables.match import tag
@@ -121,9 +123,13 @@ class _Tracer:
         self._route()
         self._classify()
         self._access()
+        permitted = len(self._phases)
         self._settings()
         self._inspect()
+        services = self._phases[permitted:]
         self._translate(walk(tables, f"{PREFIX}POSTROUTING", self._packet, "source"))
+        if self._config.defaults.addresses is Addresses.REAL:  # from 8.3 on it is told before what classes do
+            self._phases[permitted:] = [*self._phases[permitted + len(services) :], *services]
         self._phase("FLOW-CREATION", "", True, information=["New flow created, packet dispatched to next module"])
 
     def _at(self, **fields: str | int) -> None:
@@ -150,6 +156,8 @@ class _Tracer:
             return
         rule = self._translation(walked.hits[-1], lambda each: prerouting(self._scene, each))
         said = [f"Untranslate {_destination(before)} to {_destination(after)}"]
+        if rule.real_interface is not None:
+            said.insert(0, f"NAT divert to egress interface {rule.real_interface}")
         self._phase("UN-NAT", "static", True, self._lines(rule), said, walked.hits[-1:])
 
     def _translate(self, walked: Walked) -> None:

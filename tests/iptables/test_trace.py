@@ -45,7 +45,10 @@ def test_mail_from_outside_is_let_in_translated_and_inspected() -> None:
     ]
     un_nat, route, access, settings, inspect, _ = report.phases
     assert un_nat.config[0].startswith("static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255")
-    assert un_nat.information == ("Untranslate 203.0.113.125/25 to 192.0.2.25/25",)
+    assert un_nat.information == (
+        "NAT divert to egress interface inside",
+        "Untranslate 203.0.113.125/25 to 192.0.2.25/25",
+    )
     assert route.information == ("found next-hop 192.0.2.25 using egress ifc  inside",)
     assert access.config == (
         "access-group outside_in in interface outside",
@@ -270,3 +273,13 @@ def test_an_interface_policy_that_inspects_stands_in_the_place_of_the_global_one
     assert inspect.information == (
         "no class of policy-map outside_policy matches, which inspects on interface outside",
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "order"), [("8.2(5)", ["INSPECT inspect-esmtp", "NAT"]), ("9.1(2)", ["NAT", "INSPECT inspect-esmtp"])]
+)
+def test_from_8_3_on_translation_is_told_before_what_classes_do(version: str, order: list[str]) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").replace(" match access-list ironport_esa_internal\n", "")
+    report = trace(loaded(f"ASA Version {version}\n{text}"), "inside", tcp("192.0.2.26", "203.0.113.10", 25))
+    found = [each.removesuffix(" static") for each in steps(report)]
+    assert [each for each in found if each in order] == order
