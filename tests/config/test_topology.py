@@ -8,7 +8,7 @@ import pytest
 
 from appliance.config.config import Config, Interface, Route
 from appliance.config.topology import Ends, Topology
-from appliance.nat.connection import Key
+from appliance.nat.connection import Key, Parties
 from appliance.nat.static import Static
 
 REAL = IPv4Address("192.0.2.25")
@@ -21,7 +21,7 @@ def ends(outside: int | None, inside: int | None, *statics: Static) -> Ends:
         Interface("Ethernet0/0", nameif="outside", security_level=outside),
         Interface("Ethernet0/1", nameif="inside", security_level=inside),
     )
-    return Topology(Config(interfaces=interfaces, statics=statics)).ends(KEY, REAL)
+    return Topology(Config(interfaces=interfaces, statics=statics)).ends(Parties(KEY, REAL))
 
 
 STATIC = Static("inside", "outside", MAPPED, REAL)
@@ -76,17 +76,17 @@ def test_an_address_is_behind_the_interface_of_the_longest_network_that_holds_it
 
 
 def test_a_connection_from_inside_is_outbound_and_its_client_the_upper_end() -> None:
-    found = topology().ends(Key(FAR, 25, HOST, 40000), FAR)
+    found = topology().ends(Parties(Key(FAR, 25, HOST, 40000), FAR))
     assert not found.inbound
     assert (str(found.lower), str(found.lower_mapped)) == ("outside:203.0.113.10/25", "outside:203.0.113.10/25")
     assert (str(found.upper), str(found.upper_mapped)) == ("inside:192.0.2.30/40000", "inside:192.0.2.30/40000")
 
 
 def test_a_host_behind_a_static_goes_out_by_its_mapped_address() -> None:
-    found = topology(STATIC).ends(Key(FAR, 25, REAL, 40000), FAR)
+    found = topology(STATIC).ends(Parties(Key(FAR, 25, REAL, 40000), FAR))
     assert (str(found.upper), found.upper_mapped.address) == ("inside:192.0.2.25/40000", MAPPED)
 
 
 def test_who_calls_the_real_address_of_a_static_does_not_call_the_static() -> None:
-    found = topology(STATIC).ends(Key(REAL, 25, ROUTED, 40000), REAL)
+    found = topology(STATIC).ends(Parties(Key(REAL, 25, ROUTED, 40000), REAL))
     assert (str(found.client), str(found.server_mapped)) == ("inside:198.51.100.7/40000", "inside:192.0.2.25/25")
