@@ -117,6 +117,8 @@ def lab_up(call: Call) -> int:
     if not _is_good("lab up", config):
         return 2
     lab = _lab(call)
+    told = f"starting the lab {lab.network.prefix}: its firewall compiles the kernel's program, for some 20 s …"
+    print(told, file=sys.stderr, flush=True)
     lab.up(config)
     name = lab.network.prefix
     print(

@@ -199,6 +199,7 @@ class Config:
     tcp_intercept: TcpInterceptStatistics | None = None
     metrics: MetricsListen | None = None
     workers: int | None = None  # `inspection-workers N` (ours); None: half the cores, at least one
+    workers_line: int = field(default=0, compare=False)
 
     @property
     def defaults(self) -> Version:

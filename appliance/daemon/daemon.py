@@ -243,7 +243,9 @@ class Daemon:
     def _change(self, config: Config) -> None:
         """`config` in force for new connections; KernelError, and everything as it was, if something is refused."""
         if _workers(config) != len(self._pages):
-            raise KernelError(f"{_workers(config)} workers instead of {len(self._pages)} take a restart of fixup")
+            place = f"line {config.workers_line}: " if config.workers_line else ""
+            said = f"{_workers(config)} workers instead of {len(self._pages)} take a restart of fixup"
+            raise KernelError(f"{place}{said}")
         before, generation = self._config, self._generation
         try:
             self._enforce(config, self._generations.of(inspections(config)))

@@ -62,7 +62,11 @@ def test_each_connection_is_under_its_own_map_also_when_a_reload_swaps_them(fire
         (CONFIGURATION.replace(" hardware inside0\n", ""), 2, 'interface Ethernet0/1 ("inside") has no hardware'),
         (REFUSED, 1, "no way to the gateway 192.0.2.77"),
         (CONFIGURATION + "metrics listen 198.51.100.1:9137\n", 1, "cannot listen on 198.51.100.1:9137 for metrics"),
-        (CONFIGURATION + "inspection-workers 7\n", 1, "7 workers instead of 1 take a restart of fixup"),
+        (
+            CONFIGURATION + "inspection-workers 7\n",
+            1,
+            f"line {CONFIGURATION.count(chr(10)) + 1}: 7 workers instead of 1 take a restart of fixup",
+        ),
     ],
     ids=["syntax", "no device", "no hardware", "no gateway", "no port", "workers"],
 )

@@ -50,10 +50,10 @@ class Box(AcceptedStatements):
         self.box = replace(self.box, metrics=None)
 
     def inspection_workers(self, workers: int) -> None:
-        self.box = replace(self.box, workers=workers)
+        self.box = replace(self.box, workers=workers, workers_line=self._line.number)
 
     def no_inspection_workers(self) -> None:
-        self.box = replace(self.box, workers=None)
+        self.box = replace(self.box, workers=None, workers_line=0)
 
     def tcp_intercept_statistics(
         self,
