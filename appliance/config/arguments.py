@@ -444,3 +444,9 @@ ARGUMENTS: dict[str, Argument] = {
     "regex": _naming(Kind.REGEX),
     "regex-class": _naming(Kind.REGEX_CLASS),
 }
+#: The words that an argument of some types begins with: no other line need be tried.
+BEGINS = {
+    **dict.fromkeys((f"{each}-ports" for each in PORTS), frozenset((*traffic.OPERATORS, "object-group"))),
+    **dict.fromkeys((f"{each}-operator" for each in PORTS), frozenset(traffic.OPERATORS)),
+    "ace-options": frozenset(("log", "inactive", "time-range")),
+}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from appliance.config.arguments import ARGUMENTS, some
+from appliance.config.arguments import ARGUMENTS, BEGINS, some
 from appliance.config.cursor import Argument, Cursor, Rejected, number
 from appliance.config.diagnostics import AMBIGUOUS, INCOMPLETE, INVALID
 from appliance.config.hints import hint
@@ -215,13 +215,16 @@ def _step(node: Node, cursor: Cursor) -> tuple[_Element, Any, Node]:
     exact = node.keywords.get(text)
     if exact is not None:
         return exact[0], exact[0].word, exact[1]
-    furthest = Rejected(word.column)
+    reasons: list[Rejected] = []
     for element, (argument, following) in node.values.items():
+        begins = BEGINS.get(element.type)
+        if begins is not None and text not in begins:
+            continue  # which reading it would find out, at the price of an exception
         cursor.at = start
         try:
             return element, argument(cursor), following
         except Rejected as reason:
-            furthest = max(furthest, reason, key=lambda each: (each.column, each.message != INVALID))
+            reasons.append(reason)
     cursor.at = start + 1
     begun = [found for name, found in node.keywords.items() if name.startswith(text)]
     begun = [each for each in begun if each[1].acted] or begun
@@ -229,7 +232,7 @@ def _step(node: Node, cursor: Cursor) -> tuple[_Element, Any, Node]:
         return begun[0][0], begun[0][0].word, begun[0][1]
     if begun:
         raise Rejected(word.column, AMBIGUOUS.format(word.text))
-    raise furthest
+    raise max((Rejected(word.column), *reasons), key=lambda each: (each.column, each.message != INVALID))
 
 
 def follow(root: Node, cursor: Cursor) -> Node:

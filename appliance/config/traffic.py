@@ -245,8 +245,9 @@ def one_port(protocol: str) -> Argument:
     return read
 
 
+#: The operators of ports, and the ports that may stand behind each.
 # No port is below 0 or above 65535: `lt 0` and `gt 65535` could match nothing.
-_RANGES = {"eq": (0, 65535), "neq": (0, 65535), "lt": (1, 65535), "gt": (0, 65534), "range": (0, 65535)}
+OPERATORS = {"eq": (0, 65535), "neq": (0, 65535), "lt": (1, 65535), "gt": (0, 65534), "range": (0, 65535)}
 
 
 def plain_ports(protocol: str) -> Argument:
@@ -255,9 +256,9 @@ def plain_ports(protocol: str) -> Argument:
     def read(cursor: Cursor) -> Ports:
         word = cursor.take()
         operator = word.text.lower()
-        if operator not in _RANGES:
+        if operator not in OPERATORS:
             raise Rejected(word.column)
-        first = port(protocol, *_RANGES[operator])(cursor)
+        first = port(protocol, *OPERATORS[operator])(cursor)
         return Ports(operator, first, port(protocol, first, 65535)(cursor) if operator == "range" else first)
 
     return read
