@@ -12,13 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
+from appliance import show
 from appliance.config.config import Config
 from appliance.config.translations import translations
 from appliance.config.versions import Addresses
 from appliance.daemon.flows import LoggedFlows
 from appliance.flow import Endpoint
-from appliance.iptables import LOGGED
+from appliance.iptables import LOGGED, hits
+from appliance.iptables.hits import Counters
+from appliance.iptables.match import denier
 from appliance.kernel.nflog import Copy
+from appliance.marks import OURS
 from appliance.syslog import AccessDenied, InboundDenied, NoConnection, Record, SpoofedSource
 
 _ICMP, _TCP, _UDP = 1, 6, 17
@@ -40,6 +44,7 @@ class Denials:
         self._real = {(each.mapped_interface, each.mapped): each for each in config.statics if not mapped}
         self._mapped = dict(_sent_to(config)) if mapped else {}
         self._hits = LoggedFlows(config)
+        self._deniers = dict(_deniers(config))
         self._groups = {each.interface: each.access_list for each in config.access_groups if each.direction == "in"}
 
     def due(self, now: int) -> Iterator[Record]:
@@ -63,7 +68,7 @@ class Denials:
             case "106021":
                 return SpoofedSource(_NAMES.get(protocol, f"protocol {protocol}").upper(), sender, receiver)
             case "106023":
-                return self._denied(protocol, sender, self._known(protocol, sender, receiver))
+                return self._denied(protocol, sender, self._known(protocol, sender, receiver), copy.mark)
             case prefix if prefix.startswith(LOGGED):
                 receiver = self._known(protocol, sender, receiver)
                 return self._hit(prefix.removeprefix(LOGGED), protocol, sender, receiver, now)
@@ -88,13 +93,27 @@ class Denials:
         static = self._real.get(end)
         return receiver if static is None else Endpoint(static.real_interface, static.real, receiver.port)
 
-    def _denied(self, protocol: int, sender: Endpoint, receiver: Endpoint) -> Record:
+    def _denied(self, protocol: int, sender: Endpoint, receiver: Endpoint, mark: int) -> Record:
         group = self._groups.get(sender.interface, self._groups.get(None, _UNKNOWN))
+        access_list, entry, element = self._deniers.get(mark & OURS, (group, 0, 0))
         name = _NAMES.get(protocol, f"protocol {protocol}")
+        denied = AccessDenied(name, sender, receiver, access_list, entry=entry, element=element)
         if protocol == _ICMP:  # its type and code stand where ports would
-            kind, code = divmod(sender.port, 256)
-            return AccessDenied(name, sender, receiver, group, kind, code)
-        return AccessDenied(name, sender, receiver, group)
+            return replace(denied, kind=sender.port // 256, code=sender.port % 256)
+        return denied
+
+
+def _deniers(config: Config) -> Iterator[tuple[int, tuple[str, int, int]]]:
+    """What denies, as the mark says it: its list, and the hashes that `show access-list` has of it."""
+    elements = {each.name: hits.entries(config, each, Counters()) for each in config.access_lists}
+    for found in show.access_lists(config, elements).access_lists:
+        for entry in found.entries:
+            if entry.hits is None:
+                continue
+            for each in entry.elements:
+                yield denier(each.hash), (found.name, int(entry.hash, 16), int(each.hash, 16))
+            if not entry.elements:
+                yield denier(entry.hash), (found.name, int(entry.hash, 16), 0)
 
 
 def _sent_to(config: Config) -> Iterator[tuple[_End, tuple[IPv4Address, int]]]:

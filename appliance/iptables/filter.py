@@ -8,11 +8,11 @@ from dataclasses import replace
 from appliance.config.config import AccessGroup, Config, Interface
 from appliance.config.inspections import Inspection
 from appliance.config.limits import limited_classes
-from appliance.iptables.match import Matches, address, tag
+from appliance.iptables.match import Matches, address, denier, tag
 from appliance.iptables.nat import far_end
 from appliance.iptables.routing import THIS_NETWORK, broadcasts
 from appliance.iptables.tables import ACCEPT, DROP, PREFIX, RETURN, Rule, Scene, Table, between, device
-from appliance.marks import CLASS, DISPOSITION, GENERATION, WORKER, Disposition
+from appliance.marks import CLASS, DISPOSITION, GENERATION, OURS, WORKER, Disposition
 from appliance.nat.static import Static
 from appliance.nat.translation import Kind, Pool, Translation
 from appliance.policy.acl import ANY, AccessList, Ace
@@ -144,6 +144,7 @@ def _listed(scene: Scene, matches: Matches, access_list: AccessList, permit: Rul
             target = ["-m", "comment", "--comment", known, *(permit if ace.permit else _denial(ace))]
             for rule in words(element):
                 yield from ([*rule, *copy] for copy in _hit(scene.config, ace, known))
+                yield from ([*rule, *mark] for mark in _blamed(scene.config, ace, known))
                 yield [*rule, *target]
 
 
@@ -156,6 +157,12 @@ def _hit(config: Config, ace: Ace, known: str) -> Iterator[Rule]:
     """Words that hand the daemon a copy of what an entry with ``log`` matches (106100)."""
     if ace.log is not None and ace.log.counted and config.logging.takes(EntryHit.id, ace.log.severity):
         yield [*_TOLD, "-j", "NFLOG", "--nflog-prefix", f"{LOGGED}{known}", "--nflog-group", str(LOG_GROUP)]
+
+
+def _blamed(config: Config, ace: Ace, known: str) -> Iterator[Rule]:
+    """Words that write into the mark of a packet which entry denies it, where 106023 tells of it: it ends here."""
+    if not ace.permit and _denial(ace) == DENIED and config.logging.takes(AccessDenied.id, AccessDenied.severity):
+        yield ["-j", "MARK", "--set-xmark", f"{denier(known):#x}/{OURS:#x}"]
 
 
 def _level(interface: Interface) -> int:

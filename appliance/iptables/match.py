@@ -10,6 +10,7 @@ from appliance.config.names import PROTOCOLS
 from appliance.config.statements.access_lists import ace_text
 from appliance.config.versions import Addresses
 from appliance.iptables.tables import Rule, Scene
+from appliance.marks import OURS
 from appliance.policy.acl import ANY, AccessList, Ace, Element, IcmpType, Ports
 
 #: Protocols that iptables knows by ASA's name; the others go by number.
@@ -19,6 +20,11 @@ _NAMES = ("tcp", "udp", "icmp", "sctp", "gre", "esp", "ah", "igmp")
 def tag(access_list: AccessList, ace: Ace, element: Element) -> str:
     """The number of an element in its list, ``0x1b2c3d4e``, as ASA prints one: counters are found by it."""
     return f"0x{zlib.crc32(f'{access_list.name} {ace_text(ace)} {element}'.encode()):08x}"
+
+
+def denier(tag: str) -> int:
+    """The element with this tag in the mark of a packet that it denied: as much of it as our bits hold."""
+    return int(tag, 16) & OURS
 
 
 class Matches:

@@ -23,8 +23,8 @@ _HEADER = struct.Struct("=IHHII")  # nlmsghdr
 _GROUP = struct.Struct("!BBH")  # nfgenmsg: family, version, group
 _ATTRIBUTE = struct.Struct("=HH")
 _MODE_PACKET = 2  # NFULNL_COPY_PACKET
-#: NFULA_IFINDEX_INDEV, NFULA_IFINDEX_OUTDEV, NFULA_PAYLOAD, NFULA_PREFIX
-_INDEV, _OUTDEV, _PAYLOAD, _PREFIX = 4, 5, 9, 10
+#: NFULA_MARK, NFULA_IFINDEX_INDEV, NFULA_IFINDEX_OUTDEV, NFULA_PAYLOAD, NFULA_PREFIX
+_MARK, _INDEV, _OUTDEV, _PAYLOAD, _PREFIX = 2, 4, 5, 9, 10
 #: Octets of a packet that are copied: an IP header with options and a TCP header without.
 _COPIED = 96
 #: Datagrams read in one go; a flood does not keep the reader.
@@ -33,13 +33,14 @@ _AT_A_TURN = 256
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The beginning of a packet, the indexes of the interfaces it came in by and would have left by (0: none), and
-    the rule's prefix."""
+    """The beginning of a packet, the indexes of the interfaces it came in by and would have left by (0: none), the
+    rule's prefix, and the packet's mark."""
 
     prefix: str
     came_in: int
     goes_out: int
     packet: bytes
+    mark: int = 0
 
 
 class Listener:
@@ -119,7 +120,8 @@ def _copies(octets: bytes) -> Iterator[Copy]:
         if kind == _PACKET:
             found = dict(_attributes(message[_GROUP.size :]))
             prefix = found.get(_PREFIX, b"").rstrip(b"\0").decode("ascii", "replace")
-            yield Copy(prefix, _number(found.get(_INDEV)), _number(found.get(_OUTDEV)), found.get(_PAYLOAD, b""))
+            came_in, goes_out, mark = (_number(found.get(each)) for each in (_INDEV, _OUTDEV, _MARK))
+            yield Copy(prefix, came_in, goes_out, found.get(_PAYLOAD, b""), mark)
 
 
 def _attributes(octets: bytes) -> Iterator[tuple[int, bytes]]:

@@ -67,8 +67,9 @@ def _with_flags(record: InboundDenied | NoConnection) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AccessDenied(Record):
-    """An access list denied a first packet; the destination's address is as the version has it. The hashes are of the
-    entry: ours are those of an entry that is not written, as ASA prints them for the ``deny`` at a list's end."""
+    """An access list denied a first packet; the destination's address is as the version has it. `entry` is the hash
+    of the entry in ``show access-list``, `element` that of what it comes to if it names something; both are 0 for the
+    ``deny`` that ends every list unwritten."""
 
     id = 106023
     severity = 4
@@ -79,6 +80,8 @@ class AccessDenied(Record):
     access_list: str
     kind: int = 0  # of ICMP, which has a type and a code in place of ports
     code: int = 0
+    entry: int = 0
+    element: int = 0
 
     def sentence(self) -> str:
         ports = self.protocol in ("tcp", "udp")
@@ -87,7 +90,8 @@ class AccessDenied(Record):
         )
         kind = f" (type {self.kind}, code {self.code})" if self.protocol == "icmp" else ""
         return (
-            f'Deny {self.protocol} src {source} dst {destination}{kind} by access-group "{self.access_list}" [0x0, 0x0]'
+            f"Deny {self.protocol} src {source} dst {destination}{kind} "
+            f'by access-group "{self.access_list}" [{self.entry:#x}, {self.element:#x}]'
         )
 
 

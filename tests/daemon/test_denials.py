@@ -6,10 +6,15 @@ import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.packet import Packet, Raw
 
+from appliance import show
+from appliance.config.config import Config
 from appliance.config.load import load
 from appliance.daemon.denials import Denials
+from appliance.iptables import hits
+from appliance.iptables.hits import Counters
+from appliance.iptables.match import denier
 from appliance.kernel.nflog import Copy
-from tests.appliances import PLAIN
+from tests.appliances import EXAMPLE, PLAIN, configured
 
 DENIALS = Denials(PLAIN, {1: "outside", 2: "inside"})
 CLIENT, SERVER, MAPPED = "203.0.113.10", "192.0.2.25", "203.0.113.125"
@@ -135,3 +140,37 @@ def test_up_to_8_2_the_receiver_is_the_address_that_the_packet_had(sent_to: str,
         record = denials.record(Copy(prefix, 1, 2, packet))
         assert record is not None
         assert words in record.text()
+
+
+DENYING = """object-group network bad
+ network-object host 198.51.100.7
+ network-object host 198.51.100.8
+access-list outside_in extended deny tcp host 198.51.100.6 any
+access-list outside_in extended deny ip object-group bad any
+access-group outside_in in interface outside
+"""
+
+
+def shown(config: Config) -> list[show.EntryReport]:
+    """What `show access-list` says of the entries that deny."""
+    elements = {each.name: hits.entries(config, each, Counters()) for each in config.access_lists}
+    [outside_in, *_] = show.access_lists(config, elements).access_lists
+    return [each for each in outside_in.entries if "deny" in each.text]
+
+
+def test_the_hashes_are_those_that_show_access_list_has() -> None:
+    config = configured(EXAMPLE + DENYING)
+    denials = Denials(config, {1: "outside", 2: "inside"})
+    host, group = shown(config)
+    syn = bytes(IP(src=CLIENT, dst=SERVER) / TCP(sport=40000, dport=26, flags="S"))
+
+    def hashes(mark: int) -> str:
+        record = denials.record(Copy("106023", 1, 2, syn, mark))
+        assert record is not None
+        return record.text().partition(" [")[2].rstrip("]")
+
+    assert hashes(denier(host.hash) | 0x25) == f"{int(host.hash, 16):#x}, 0x0"  # the low bits are other people's
+    assert [hashes(denier(each.hash)) for each in group.elements] == [
+        f"{int(group.hash, 16):#x}, {int(each.hash, 16):#x}" for each in group.elements
+    ]
+    assert hashes(0x04000100) == "0x0, 0x0"

@@ -12,7 +12,7 @@ from tests.e2e.box import eventually
 from tests.e2e.firewall import Firewall, firewall
 
 pytestmark = pytest.mark.root
-TELNET, FINGER = 23, 79
+TELNET, TIME, FINGER = 23, 37, 79
 SPOOFING = "ip verify reverse-path interface outside"
 
 
@@ -20,6 +20,7 @@ SPOOFING = "ip verify reverse-path interface outside"
 def box() -> Iterator[Firewall]:
     text = EXAMPLE.replace("logging timestamp", "logging buffer-size 1048576")
     text += f"access-list outside_in extended deny tcp any any eq {FINGER} log warnings\n{SPOOFING}\n"
+    text += f"access-list outside_in extended deny tcp any any eq {TIME}\n"
     with firewall("fxd", text) as made:
         yield made
 
@@ -44,6 +45,14 @@ def test_an_access_list_says_what_it_denies(box: Firewall) -> None:
         'by access-group "outside_in" [0x0, 0x0]'
     )
     assert eventually(lambda: line in box.log())
+
+
+def test_an_entry_is_known_by_its_hash(box: Firewall) -> None:
+    refused(box, TIME, 0x02)
+    report = box.answer(ShowAccessLists("outside_in"))
+    known = int(report.access_lists[0].entries[-1].hash, 16)
+    line = f'dst inside:{SERVER}/{TIME} by access-group "outside_in" [{known:#x}, 0x0]'
+    assert eventually(lambda: any(each.endswith(line) for each in box.log()))
 
 
 def test_an_entry_with_log_tells_of_the_flow(box: Firewall) -> None:

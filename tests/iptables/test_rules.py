@@ -50,6 +50,22 @@ def test_a_rule_file_becomes_these_rules(path: Path) -> None:
     assert rendered(loaded(path)) == path.with_suffix(".rules").read_text()
 
 
+def test_what_an_entry_denies_carries_its_hash_where_it_is_told_of() -> None:
+    text = MAIL.read_text().replace(
+        "access-group", "access-list outside_in extended deny tcp any any eq 24\naccess-group"
+    )
+    found = load(text).config
+    assert found is not None
+    [denial] = re.findall(
+        r"^-A FIXUP_IN_outside0 (.*) -m comment --comment (\S+) -g FIXUP_DENIED$", rendered(found), re.M
+    )
+    mark = f"{int(denial[1], 16) & 0xFFFFFF00:#x}/0xffffff00"
+    assert f"-A FIXUP_IN_outside0 {denial[0]} -j MARK --set-xmark {mark}\n" in rendered(found)
+    silent = load(text.replace("logging enable", "no logging enable")).config
+    assert silent is not None
+    assert mark not in rendered(silent)
+
+
 TOLD = "-m limit --limit 100/second --limit-burst 200 -j NFLOG --nflog-prefix"
 
 
