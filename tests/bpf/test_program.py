@@ -133,6 +133,14 @@ def test_what_the_server_acknowledged_last(box: Any) -> None:
     assert box.table.acknowledged(key()) == before + 100
 
 
+def test_a_static_that_is_gone_refuses_nobody(box: Any) -> None:
+    limit(box, 1)
+    bring(box, State.ESTABLISHED)
+    assert box.arrives(syn(2)) is Verdict.DROP
+    box.set_limits(Limits())
+    assert box.arrives(syn(2)) is Verdict.SKIP
+
+
 def test_more_of_a_kind_than_there_is_room_for_is_said(box: Any) -> None:
     many = tuple(LimitedClass("p", None, str(number)) for number in range(300))
     with pytest.raises(KernelError, match=r"^300 limited classes: the kernel's table has room for 255$"):

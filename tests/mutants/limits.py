@@ -225,8 +225,8 @@ _MODEL = (
     _model(
         "a dead connection holds its place",
         MODEL,
-        "return sum(each.static == mapped for each in self.entries.values())",
-        "return sum(each.static == mapped and each.state is not State.DEAD for each in self.entries.values())",
+        "return sum(each.static == name for each in self.entries.values())",
+        "return sum(each.static == name and each.state is not State.DEAD for each in self.entries.values())",
     ),
     _model(
         "who waits has no place",
@@ -240,7 +240,7 @@ _MODEL = (
         "if each.per_client and each.key.client == client)",
         "if each.per_client)",
     ),
-    _model("each server has its own places", MODEL, "if self._real(each.key) == server)", "if each.key)"),
+    _model("each server has its own places", MODEL, "if self._real(each.key)[0] == server)", "if each.key)"),
     _model(
         "of refusals one a second is told", MODEL, "if told is None or now - told >= TELL_EVERY:", "if told is None:"
     ),
@@ -260,7 +260,7 @@ _MODEL = (
     _model(
         "a waiting SYN takes its place at ingress",
         MODEL,
-        "if entry.state is State.WAITING and packet.key.mapped in self.statics:",
+        "if entry.state is State.WAITING and self._static(packet.key):",
         "if entry.state is State.CLOSED:",
     ),
     _model(
@@ -357,9 +357,7 @@ _MODEL = (
 )
 
 _LOADER = (
-    _loader(
-        "a static that is gone has no limits", MAPS, "rows[number] = rows.Leaf(word(mapped), word(real), 0, 0)", "pass"
-    ),
+    _loader("a static that is gone has no limits", MAPS, "rows[number] = self._row(number)\n", "pass\n"),
     _loader("a static keeps its number while it has connections", MAPS, "if counts[number].total == 0}", "if counts}"),
     _loader(
         "a class keeps its number while it has connections",
@@ -387,12 +385,6 @@ _LOADER = (
         "if len(limits.rules) > 2 * RULES:",
     ),
     _loader(
-        "a face that leads nowhere goes",
-        MAPS,
-        "gone = (old.ifindex, old.address, old.peer) not in rows",
-        "gone = False",
-    ),
-    _loader(
         "an interface without a name goes",
         MAPS,
         "            del table[old]\n\n    def _set_rules",
@@ -407,12 +399,6 @@ _LOADER = (
         MAPS,
         "_TO_SERVER, _FROM_CLIENT = 0, 1",
         "_TO_SERVER, _FROM_CLIENT = 1, 0",
-    ),
-    _loader(
-        "an entry's number tells its mapped address",
-        LOADER,
-        "self._limits.addresses.get(leaf.number, (real, real))",
-        "(real, real)",
     ),
     _loader(
         "who acknowledged a FIN is told", LOADER, "return bool(leaf.acked[own] == leaf.next[other])", "return True"
@@ -520,14 +506,14 @@ _TOLD = (
     _told(
         "limits make no other static",
         USES,
-        "if mapped not in coming or _ends(coming[mapped]) != _ends(use.static):",
-        "if mapped not in coming or coming[mapped] != use.static:",
+        "if name not in coming or _ends(coming[name]) != _ends(use.static):",
+        "if name not in coming or coming[name] != use.static:",
     ),
     _told(
         "a static that leads elsewhere is another",
         USES,
-        "if mapped not in coming or _ends(coming[mapped]) != _ends(use.static):",
-        "if mapped not in coming:",
+        "if name not in coming or _ends(coming[name]) != _ends(use.static):",
+        "if name not in coming:",
     ),
     _told(
         "two spaces behind the flags", DENIED, "flags {record.flags}  on interface", "flags {record.flags} on interface"

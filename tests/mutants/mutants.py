@@ -1081,8 +1081,8 @@ MUTANTS = (
     Mutant(
         "106023 names the real address",
         DENIALS,
-        "return self._denied(protocol, sender, self._known(protocol, sender, receiver))",
-        "return self._denied(protocol, sender, receiver)",
+        "self._denied(protocol, sender, self._known(protocol, sender, receiver), copy.mark)",
+        "self._denied(protocol, sender, receiver, copy.mark)",
         ("tests/daemon/test_denials.py",),
     ),
     Mutant(

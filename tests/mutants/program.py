@@ -258,9 +258,9 @@ _END = (
     _mutant(
         "a reset is booked at egress",
         CONNLIMIT,
-        "\tif (side == CLIENT)\n\t\tpacket->ack -= conn->delta;",
+        "\tif (side == CLIENT)\n\t\tpacket->ack -= shift(conn);",
         "\tif (packet->flags & FLAG_RST)\n\t\treturn follow(conn, at, packet, side, clock(set));\n"
-        "\tif (side == CLIENT)\n\t\tpacket->ack -= conn->delta;",
+        "\tif (side == CLIENT)\n\t\tpacket->ack -= shift(conn);",
     ),
     _mutant(
         "a connection that ended gives its place back",
@@ -355,19 +355,19 @@ _LIMITS = (
     _mutant(
         "ingress asks the static",
         CONNLIMIT,
-        "judge(found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic, 0, 0);",
+        "judge(found, count->total, count->embryonic, limit->max_conns, intercepts, 0, 0);",
         ";",
     ),
     _mutant(
         "ingress asks the server's places in the class",
         CONNLIMIT,
-        "look_at_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, klass->max_embryonic, found);",
+        "look_at_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, half_open, found);",
         ";",
     ),
     _mutant(
         "ingress asks the client's places in the class",
         CONNLIMIT,
-        "look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, klass->client_embryonic, found);",
+        "look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, of_client, found);",
         ";",
     ),
     _mutant(
@@ -462,25 +462,6 @@ _LIMITS = (
         "any(rule->ifindex ^ at->in)",
     ),
     _mutant(
-        "a pool's last address is in it",
-        PLACES,
-        "(u64)(veil->last - veil->first) -",
-        "(u64)(veil->last - veil->first - 1) -",
-    ),
-    _mutant("what a pool stands for has no entry", CONNLIMIT, "\tif (!face && veiled(at, set))\n\t\treturn 0;\n", ""),
-    _mutant(
-        "an interface without a name is not ours",
-        CONNLIMIT,
-        "if (in ? !interfaces.lookup(&in) : !packet->proxied)",
-        "if (in ? 0 : !packet->proxied)",
-    ),
-    _mutant(
-        "the firewall's own connections are not counted",
-        CONNLIMIT,
-        "if (in ? !interfaces.lookup(&in) : !packet->proxied)",
-        "if (in ? !interfaces.lookup(&in) : 0)",
-    ),
-    _mutant(
         "a SYN-ACK to nobody is dropped where there are limits",
         CONNLIMIT,
         "limit->max_conns | limit->max_embryonic);",
@@ -491,6 +472,13 @@ _LIMITS = (
         CONNLIMIT,
         "return row && limit && (set->first_rule < set->last_rule ||",
         "return row && limit && (set->first_rule <= set->last_rule ||",
+    ),
+    _mutant("an interface without a name is not ours", CONNLIMIT, "return in ? FOREIGN : OURS;", "return OURS;"),
+    _mutant(
+        "the firewall's own connections are not counted",
+        CONNLIMIT,
+        "\tif (!skb->ingress_ifindex && !packet->proxied)\n\t\treturn PASS;",
+        "\tif (0)\n\t\treturn PASS;",
     ),
 )
 
@@ -549,7 +537,7 @@ _INTERCEPT = (
         "\tif (mine)\n\t\tgive_back(&holding, 0, 1);",
         "\tif (0)\n\t\tgive_back(&holding, 0, 1);",
     ),
-    _mutant("a client's acknowledgments at ingress are the cookie's", CONNLIMIT, "packet->ack -= conn->delta;", ";"),
+    _mutant("a client's acknowledgments at ingress are the cookie's", CONNLIMIT, "packet->ack -= shift(conn);", ";"),
     _mutant("the server's numbers at egress are the cookie's", CONNLIMIT, "packet->seq -= conn->delta;", ";"),
     _mutant("a reset to an intercepted client is renumbered", CONNLIMIT, "\t\t\trenumber(skb, conn, packet);\n", ""),
     _mutant(
@@ -732,7 +720,7 @@ _TIME = (
     _mutant(
         "a reset of what was idle has the client's number",
         CONNLIMIT,
-        "seq = was.next[SERVER] + was.delta;",
+        "seq = was.next[SERVER] + shift(&was);",
         "seq = was.next[CLIENT];",
     ),
     _mutant("clear waits for no time", CONNLIMIT, "done = order == CLEAR ||", "done ="),
