@@ -13,7 +13,7 @@ from typing import assert_never
 from appliance.daemon import channel
 from appliance.daemon.sinks import Sinks
 from appliance.datapath.effects import Emit, Kill, Release, SendReset, SendSack
-from appliance.flow import Flow
+from appliance.flow import Flow, Side
 from appliance.kernel import conntrack
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.errors import KernelError
@@ -21,7 +21,7 @@ from appliance.kernel.reset import Resetter
 from appliance.nat.connection import Key
 from appliance.nat.static import Names, Static
 from appliance.syslog import EngineFault
-from appliance.tcp.seq import to_offset
+from appliance.tcp.seq import to_offset, to_seq
 
 
 class Errands:
@@ -55,13 +55,21 @@ class Errands:
             case Release(flow):
                 self._table.release(self._key(worker, flow))
             case SendReset(flow, to_client, seq, ack):
-                self._key(worker, flow)
-                self._resetter.reset(flow, to_client, seq, ack)
+                self._reset(self._key(worker, flow), flow, to_client, seq, ack)
             case SendSack():
                 with contextlib.suppress(channel.ChannelError):  # the connection may have ended since
                     self._acknowledge(request, self._table.acknowledged(self._key(worker, request.flow)))
             case _:
                 assert_never(request)
+
+    def _reset(self, key: Key, flow: Flow, to_client: bool, seq: int, ack: int) -> None:
+        """Reset a side. A FIN that stayed in the kernel has a number that the worker does not count (decision 14)."""
+        sender = Side.SERVER if to_client else Side.CLIENT
+        seq, ack = (
+            behind if (behind := self._table.behind_fin(key, side)) == to_seq(number, 1) else number
+            for side, number in ((sender, seq), (sender.peer, ack))
+        )
+        self._resetter.reset(flow, to_client, seq, ack)
 
     def _acknowledge(self, told: SendSack, ack: int | None) -> None:
         """Tell the client what came of all that the server has not acknowledged."""

@@ -299,8 +299,7 @@ class Datapath:
         if refusal is not None:
             self._outcome.drop(handle, OF_REFUSAL[refusal])
         elif segment.flags & RST:
-            self._table.end(connection, State.CLOSED)
-            self._reader.let_go(connection)  # who sent it sends nothing again
+            self._reader.end_at_once(connection)
             self._outcome.go(handle, segment.with_payload(bytes(length)))
         else:
             self._syn_ack(handle, segment)

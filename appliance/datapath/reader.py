@@ -253,9 +253,15 @@ class Reader:
                 settled = not actions and stream.decided == stream.next
                 if not settled and not self._act(connection, side, stream, None, actions, now):
                     return
-            connection.inspector = OVER
+        self.end_at_once(connection)
+
+    def end_at_once(self, connection: Inspected) -> None:
+        """It is over: neither side has anything more to say that its peer would take."""
         self._table.end(connection, State.CLOSED)
         self.let_go(connection)
+        for stream in (connection.client, connection.server):
+            stream.fin = stream.next if stream.fin is None else stream.fin
+        connection.inspector = OVER
 
     def _make_room(self, octets: int) -> bool:
         """At the cap, connections that are over give up what their last acknowledgments would have freed."""

@@ -75,6 +75,8 @@ ETH_P_ALL = 3
 
 #: bits of struct conn's flags (bpf/structs.h)
 _FIN = {Side.CLIENT: 0x01, Side.SERVER: 0x02}
+#: where an entry's arrays have a side: enum side
+_INDEX = {Side.CLIENT: 0, Side.SERVER: 1}
 _DATA = {Side.CLIENT: 0x04, Side.SERVER: 0x08}
 _BYPASS = 0x10
 _INTERCEPTED = 0x20
@@ -257,8 +259,17 @@ class ConnectionTable:
 
     def acknowledged(self, key: Key) -> int | None:
         """The highest acknowledgment number that went to the client, None if there is no such connection."""
+        entry = self._entry(key)
+        return None if entry is None else int(entry.acked[_INDEX[Side.SERVER]])
+
+    def behind_fin(self, key: Key, side: Side) -> int | None:
+        """The number behind the FIN of `side`, None if none was forwarded."""
+        entry = self._entry(key)
+        return int(entry.next[_INDEX[side]]) if entry is not None and entry.flags & _FIN[side] else None
+
+    def _entry(self, key: Key) -> Any:
         try:
-            return int(self._conns[self._conns.Key.from_buffer_copy(self._key(key))].acked[1])
+            return self._conns[self._conns.Key.from_buffer_copy(self._key(key))]
         except KeyError:
             return None
 

@@ -15,6 +15,7 @@ import pytest
 from scapy.layers.inet import IP, TCP
 
 from appliance import marks
+from appliance.flow import Side
 from appliance.kernel.bpf import CONNECTIONS, ConnectionTable
 from appliance.kernel.bpf_program import Module
 from appliance.kernel.errors import KernelError
@@ -22,7 +23,7 @@ from appliance.nat.classes import LimitedClass, Limits
 from appliance.nat.connection import State
 from appliance.nat.machine import Verdict
 from appliance.nat.static import Static
-from appliance.tcp.segment import ACK
+from appliance.tcp.segment import ACK, FIN
 from tests.admission import CLIENT, MAPPED, REAL, bring, client, key, limit, line, mail, police, server, syn
 
 pytestmark = pytest.mark.root
@@ -139,6 +140,16 @@ def test_a_static_that_is_gone_refuses_nobody(box: Any) -> None:
     assert box.arrives(syn(2)) is Verdict.DROP
     box.set_limits(Limits())
     assert box.arrives(syn(2)) is Verdict.SKIP
+
+
+def test_the_number_behind_a_fin(box: Any) -> None:
+    assert box.table.behind_fin(key(), Side.CLIENT) is None
+    bring(box, State.ESTABLISHED)
+    assert box.table.behind_fin(key(), Side.CLIENT) is None
+    box.leaves(client(ACK | FIN, payload=100))
+    assert [box.table.behind_fin(key(), side) for side in (Side.CLIENT, Side.SERVER)] == [202, None]
+    box.kill(key())
+    assert box.table.behind_fin(key(), Side.CLIENT) == 202
 
 
 def test_more_of_a_kind_than_there_is_room_for_is_said(box: Any) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from appliance.daemon.channel import encode
 from appliance.daemon.errands import Errands
-from appliance.datapath.effects import SendSack
-from appliance.flow import Endpoint, Flow
+from appliance.datapath.effects import SendReset, SendSack
+from appliance.flow import Endpoint, Flow, Side
 
 FLOW = Flow(Endpoint("outside", IPv4Address("203.0.113.10"), 40_000), Endpoint("inside", IPv4Address("192.0.2.25"), 25))
 TOLD = SendSack(FLOW, 7, 1_000, ((50, 60), (20, 30)))
@@ -23,6 +23,7 @@ class Kernel:
     """Table and resetter in one: what the server acknowledged last, and what was sent."""
 
     acked: int | None = 10
+    fins: dict[Side, int] = field(default_factory=dict)
     sent: list[tuple[Any, ...]] = field(default_factory=list)
 
     def worker(self, _key: object) -> int:
@@ -30,6 +31,12 @@ class Kernel:
 
     def acknowledged(self, _key: object) -> int | None:
         return self.acked
+
+    def behind_fin(self, _key: object, side: Side) -> int | None:
+        return self.fins.get(side)
+
+    def reset(self, flow: Flow, to_client: bool, seq: int, ack: int) -> None:
+        self.sent.append((flow, to_client, seq, ack))
 
     def acknowledge(self, flow: Flow, seq: int, ack: int, window: int, runs: Sequence[tuple[int, int]]) -> None:
         self.sent.append((flow, seq, ack, window, runs))
@@ -57,3 +64,33 @@ def test_nothing_is_said_of_what_is_over_nor_for_another_worker(worker: int, ack
     kernel = Kernel(acked)
     kernel.errands().run(worker, encode(TOLD))
     assert kernel.sent == []
+
+
+LAST = 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("fins", "to_client", "numbers"),
+    [
+        ({}, True, (70, 50)),
+        ({Side.SERVER: 71}, True, (71, 50)),
+        ({Side.SERVER: 71}, False, (50, 71)),  # the other side's: what it acknowledges
+        ({Side.CLIENT: 51}, True, (70, 51)),
+        ({Side.SERVER: 70, Side.CLIENT: 50}, True, (70, 50)),  # the worker has seen them
+        ({Side.SERVER: 99}, True, (70, 50)),
+    ],
+)
+def test_a_reset_is_behind_a_fin_that_its_worker_did_not_see(
+    fins: dict[Side, int], to_client: bool, numbers: tuple[int, int]
+) -> None:
+    """At the FIN's own number its receiver would answer with a challenge (RFC 5961 §3.2)."""
+    kernel = Kernel(fins=fins)
+    seq, ack = (70, 50) if to_client else (50, 70)
+    kernel.errands().run(3, encode(SendReset(FLOW, to_client, seq, ack)))
+    assert kernel.sent == [(FLOW, to_client, *numbers)]
+
+
+def test_also_where_numbers_wrap() -> None:
+    kernel = Kernel(fins={Side.SERVER: 0})
+    kernel.errands().run(3, encode(SendReset(FLOW, True, LAST, 5)))
+    assert kernel.sent == [(FLOW, True, 0, 5)]

@@ -616,6 +616,16 @@ class TestActions:
 
 
 class TestEnds:
+    @pytest.mark.parametrize("side", [CLIENT, SERVER])
+    def test_behind_an_rst_is_nothing_and_nobody_to_read_it(self, wire: Wire, side: Side) -> None:
+        wire.send(CLIENT, 0, b"ab")
+        wire.send(CLIENT, 2, flags=RST | ACK)
+        (connection,) = wire.datapath._table
+        assert connection.inspector is OVER, "the table remembers it for a minute, not what read it"
+        wire.send(side, 2, b"S")
+        assert verdict(wire) == Drop(4)
+        assert count(wire.datapath, "beyond_end") == 1
+
     def test_a_fin_is_told_when_all_before_it_was_seen(self, wire: Wire) -> None:
         wire.close(CLIENT, 2)
         assert Double.made[-1].finished == []

@@ -562,6 +562,20 @@ MUTANTS = (
         OF_BAD_LINE,
     ),
     Mutant(
+        "21: behind an RST is nothing",
+        READER,
+        "stream.fin = stream.next if stream.fin is None else stream.fin",
+        "pass",
+        OF_DATAPATH,
+    ),
+    Mutant(
+        "14: a reset is behind a FIN its worker did not see",
+        "appliance/daemon/errands.py",
+        "== to_seq(number, 1) else number",
+        "== number else number",
+        ("tests/daemon/test_errands.py",),
+    ),
+    Mutant(
         "asp drop: SYNs that were intercepted are not dropped",
         "appliance/show/asp.py",
         "for limit, count in items if not limit.half_open)",
