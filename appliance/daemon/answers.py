@@ -70,9 +70,10 @@ class Operators:
     def answer(self, request: Request) -> Answers:
         """The answer to `request`; a refusal with its sentence where the kernel refuses."""
         try:
-            return self._answered(request)
+            found = self._answered(request)
         except KernelError as error:
             return Refusal(str(error))
+        return _in_parts(found) if isinstance(found, Iterator) else found
 
     def _answered(self, request: Request) -> Answers:
         self._books.fetch()  # or what was seen to happen before the question may be missing
@@ -156,3 +157,11 @@ class Operators:
         """Those that are wanted. The class of each is the one it has kept since its first packet."""
         inspected = {key for key, mark in conntrack.marks(each.key for each in some) if CLASS.get(mark)}
         return show.Reporter(self._config, clock.monotonic()).wanted(some, wanted, inspected)
+
+
+def _in_parts(parts: Iterator[Answer | None]) -> Iterator[Answer | None]:
+    """The parts; a refusal with its sentence where the kernel refuses one, which is the last then."""
+    try:
+        yield from parts
+    except KernelError as error:
+        yield Refusal(str(error))

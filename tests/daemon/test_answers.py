@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from appliance.control.protocol import Refusal, ShowConnections, ShowNat
+from appliance.control.protocol import ClearConnections, Refusal, ShowConnections, ShowNat
 from appliance.daemon.answers import Operators
 from appliance.kernel import conntrack, netfilter
 from appliance.kernel.errors import KernelError
@@ -72,3 +72,17 @@ def test_a_connection_is_of_the_class_it_carries_whatever_is_in_force(marks: dic
     assert isinstance(parts, Iterator)
     [report] = [each for each in parts if isinstance(each, ConnectionsReport) and each.connections]
     assert [each.flags for each in report.connections] == ["UBM", "UB", "UB"]
+
+
+def test_what_the_kernel_refuses_of_a_part_is_said_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_keys: object) -> None:
+        raise KernelError("connection tracking cannot be told: No buffer space available")
+
+    asked = operators([connection(State.ESTABLISHED)])
+    asked._table = SimpleNamespace(  # type: ignore[assignment]  # a table of one connection, which it clears
+        walk=lambda: iter([[connection(State.ESTABLISHED)]]), clear=len
+    )
+    monkeypatch.setattr(conntrack, "delete", refuse)
+    parts = asked.answer(ClearConnections(Wanted()))
+    assert isinstance(parts, Iterator)
+    assert list(parts) == [Refusal("connection tracking cannot be told: No buffer space available")]
