@@ -13,7 +13,7 @@ from appliance.config.config import Config
 from appliance.config.limits import limits, shortest_embryonic
 from appliance.daemon.rundir import RunDirectory
 from appliance.daemon.worker import QUEUE_BASE
-from appliance.kernel import bpf_pins, links, netfilter
+from appliance.kernel import bpf_pins, conntrack, links, netfilter
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.found import Filter, Found
 
@@ -43,7 +43,9 @@ class Firewall:
         there = set(names.values())
         devices = [each.hardware for each in config.interfaces if each.nameif in there and each.hardware]
         links.retire(config, self._found)
-        self.table.set_limits(limits(config, there), {nameif: index for index, nameif in names.items()})
+        conntrack.delete(
+            self.table.set_limits(limits(config, there), {nameif: index for index, nameif in names.items()})
+        )
         self.table.set_timeouts(config.timeouts, shortest_embryonic(config))
         for device in devices:
             self._found.note(Filter(device))

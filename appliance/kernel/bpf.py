@@ -16,7 +16,7 @@ import errno
 import os
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -160,13 +160,25 @@ class ConnectionTable:
 
     # what it is told
 
-    def set_limits(self, limits: Limits, interfaces: Mapping[str, int]) -> None:
+    def set_limits(self, limits: Limits, interfaces: Mapping[str, int]) -> list[Key]:
         """Make `limits` the ones in force, `interfaces` the ifindex of each nameif; again and again, while it runs.
 
-        Living connections keep their places, those of a static or a class that is gone too.
+        Living connections keep their places, those of a static or a class that is gone too. But where a static's name
+        leads elsewhere now, its connections end; which.
         """
         self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces)
         self._tell()
+        return self._end(self._limits.diverted)
+
+    def _end(self, statics: Set[int]) -> list[Key]:
+        """End the connections to `statics`, by number; which."""
+        ended: list[Key] = []
+        for keys, leaves, count in self._chunks() if statics else ():
+            entries = list(zip(keys[:count], leaves[:count], strict=True))
+            found = [(key, leaf) for key, leaf in entries if leaf.number in statics and leaf.state not in _NONE]
+            self._order(_Order.CLEAR, b"".join(bytes(key) for key, _ in found))
+            ended += [self._connection(key, leaf, 0).key for key, leaf in found]
+        return ended
 
     def set_timeouts(self, timeouts: Timeouts, shortest_embryonic: int) -> None:
         """What the next sweep goes by where no class says otherwise; of all classes the shortest embryonic one."""

@@ -43,6 +43,8 @@ class LimitMaps:
         self._statics: dict[int, Static] = {}
         self._classes: dict[int, LimitedClass] = {}
         self._places: dict[End, End] = {}
+        #: statics that are gone but for their connections, by number, and whose names lead elsewhere by now
+        self.diverted: set[int] = set()
         self._half = 0  # of the rules: the one in force
         #: what each static is called and where it leads, by number, those that are gone too; port 0 is every port
         self.ends = {
@@ -98,6 +100,8 @@ class LimitMaps:
             rows[number] = self._row(number, static.max_conns, static.max_embryonic, static.own)
         self._statics = dict(statics)
         gone = {name: place for number, (name, place) in self.ends.items() if number not in statics}
+        names = {static.name for static in statics.values()}
+        self.diverted = {number for number, (name, _) in self.ends.items() if number not in statics and name in names}
         self._places = gone | {static.name: static.place for static in statics.values()}
         self._set_faces(statics, interfaces)
 

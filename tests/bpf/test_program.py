@@ -20,11 +20,26 @@ from appliance.kernel.bpf import CONNECTIONS, ConnectionTable
 from appliance.kernel.bpf_program import Module
 from appliance.kernel.errors import KernelError
 from appliance.nat.classes import LimitedClass, Limits
-from appliance.nat.connection import State
+from appliance.nat.connection import Ending, State
 from appliance.nat.machine import Verdict
 from appliance.nat.static import Static
 from appliance.tcp.segment import ACK, FIN
-from tests.admission import CLIENT, MAPPED, REAL, bring, client, key, limit, line, mail, police, server, syn
+from tests.admission import (
+    CLIENT,
+    MAPPED,
+    OTHER,
+    REAL,
+    bring,
+    client,
+    key,
+    limit,
+    line,
+    mail,
+    police,
+    server,
+    static,
+    syn,
+)
 
 pytestmark = pytest.mark.root
 
@@ -150,6 +165,17 @@ def test_the_number_behind_a_fin(box: Any) -> None:
     assert [box.table.behind_fin(key(), side) for side in (Side.CLIENT, Side.SERVER)] == [202, None]
     box.kill(key())
     assert box.table.behind_fin(key(), Side.CLIENT) == 202
+
+
+def test_connections_end_where_their_static_leads_elsewhere(box: Any) -> None:
+    bring(box, State.ESTABLISHED)
+    moved = Static("inside", "outside", MAPPED, OTHER)
+    assert box.table.set_limits(Limits((moved,)), box.interfaces) == [key()]
+    assert box.states() == {}
+    [ended] = box.events()
+    assert (ended.key, ended.real, ended.ending) == (key(), REAL, Ending.CLEARED)
+    assert box.table.set_limits(Limits((static(),)), box.interfaces) == []
+    assert box.use() == (0, 0)
 
 
 def test_more_of_a_kind_than_there_is_room_for_is_said(box: Any) -> None:
