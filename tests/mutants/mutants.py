@@ -683,8 +683,8 @@ MUTANTS = (
     Mutant(
         "§2: a sender hears of what waits, and of nothing else",
         STREAM,
-        "to_seq(end, self.first)\n\n    def take_ready",
-        "to_seq(end + 1, self.first)\n\n    def take_ready",
+        "to_seq(end, self.first)",
+        "to_seq(end + 1, self.first)",
         OF_BAD_LINE,
     ),
     Mutant("§2: straight where nothing waits", STREAM, " and not self.early", "", OF_STRAIGHT),
