@@ -17,7 +17,7 @@ APT_TEST := postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl ethto
 EXIM_DEBS := exim4-base exim4-daemon-light
 EXIM_LIBS := libgnutls-dane0 libidn12 libidn2-0 libpcre2-8-0 libdb5.3
 
-.PHONY: help setup packages accounts venv demo test limits soak reloads lint bench mutants fuzz vm install uninstall clean
+.PHONY: help setup packages accounts venv demo test limits soak reloads lint bench flood mutants fuzz vm install uninstall clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,10 @@ lint: venv
 
 bench: setup ## how fast mail goes: direct, inspected, exempt, queued alone, Suricata; ONLY=NOOP, ROUNDS=1 (needs root)
 	@$(VENV)/bin/python -m bench $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds $(ROUNDS))
+
+flood: setup ## what mail goes through while SYNs flood the server, each way of defending it in turns (needs root)
+	@if [ -z "$(ROOT)" ]; then echo "make flood needs root: sudo make flood" >&2; exit 2; fi
+	@$(VENV)/bin/python -m bench flood $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds $(ROUNDS))
 
 mutants: venv ## break every rule once, and see whether the tests notice
 	@$(VENV)/bin/python -m tests.mutants.run $(ONLY)

@@ -48,7 +48,7 @@ AT_LEAST = 2.0  # s a flood is looked at
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How the server is stood before; `drops`: what is beyond a limit ends there."""
+    """How the server is stood before; `drops`: what is beyond a limit ends there; `astray`: the flood is for nobody."""
 
     name: str
     open: Callable[[], AbstractContextManager[Ground]]
@@ -56,6 +56,7 @@ class Way:
     inspected: bool = True
     drops: bool = False
     postfix: bool = False
+    astray: bool = False
     patience: float = 15.0  # s for all mails of a flooded round; a server forgets what fills its backlog after 7
 
 
@@ -185,7 +186,7 @@ def _round(way: Way, flooder: int) -> Round:
         if calm.delivered < MAILS:
             raise AssertionError(f"{way.name}: not even without a flood: {calm.delivered} of {MAILS} mails arrived")
         ground.run("inside", "ip", "tcp_metrics", "flush")
-        with flooding(ground, seconds=SECONDS, most=MOST, server=way.server, cpu=flooder) as flood:
+        with flooding(ground, seconds=SECONDS, most=MOST, server=way.server, cpu=flooder, astray=way.astray) as flood:
             eventually(lambda: flood.sent()[0] > 10_000, 10)
             flooded = send()
             eventually(lambda: flood.sent()[1] >= AT_LEAST, AT_LEAST)
@@ -312,6 +313,7 @@ OURS = f"tcp 1000 {EMBRYONIC}"
 WAYS = (
     Way(OURS, lambda: _firewall(OURS)),
     Way(f"{OURS}, a Postfix's queue", lambda: _firewall(OURS), postfix=True, patience=30),
+    Way(f"{OURS}, the flood to nobody", lambda: _firewall(OURS), astray=True),
     Way("nothing", _router, SERVER, inspected=False, patience=5),
     Way(CONNLIMIT, lambda: _router(_ABOVE), SERVER, inspected=False, drops=True, patience=5),
     Way("drop at the embryonic limit", lambda: _firewall(OURS, *_INTERCEPT.split()), drops=True, patience=5),
