@@ -57,7 +57,7 @@ class Way:
     drops: bool = False
     postfix: bool = False
     astray: bool = False
-    patience: float = 15.0  # s for all mails of a flooded round; a server forgets what fills its backlog after 7
+    patience: float = 30.0  # s for all mails of a flooded round; a server forgets what fills its backlog after 7
 
 
 @dataclass(frozen=True, slots=True)
