@@ -3,7 +3,7 @@
     sudo .venv/bin/python -m bench [--rounds N] [--only WORD] [--out DIRECTORY]
     .venv/bin/python -m bench engine
     sudo .venv/bin/python -m bench counts
-    sudo .venv/bin/python -m bench limits
+    sudo .venv/bin/python -m bench limits [--out DIRECTORY]
     sudo .venv/bin/python -m bench flood [--rounds N] [--only WORD] [--out DIRECTORY]
 
 Without a word it is how fast mail goes through; `engine` is what a packet costs in Python alone, without kernel, root
@@ -36,7 +36,7 @@ def main() -> int:
         case "counts":
             return counts.main()
         case "limits":
-            return limits.main()
+            return limits.main(given.out)
         case "flood":
             return flood.main(given.rounds or flood.ROUNDS, given.only, given.out)
     return mail.main(given.rounds or mail.ROUNDS, given.only, given.out)

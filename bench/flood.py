@@ -44,6 +44,10 @@ OCTETS = 500  # of a mail
 PARALLEL = 10
 SECONDS, MOST = 40.0, 20_000_000  # what a flood is bounded by
 AT_LEAST = 2.0  # s a flood is looked at
+CALM = 60.0  # s all mails without it have
+
+#: Sends MAILS, which have so many s.
+Send = Callable[[float], "Batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ def _compare(rows: Sequence[Row]) -> None:
     if other := dropping.pop(CONNLIMIT, None):
         for row in dropping.values():
             taken = row.median(lambda each: each.unanswered) / other.median(lambda each: each.unanswered)
-            alone = other.cost / row.cost
+            alone = other.cost / max(row.cost, 0.1)  # less is not told from nothing
             print(f"{row.way}: SYNs dropped {taken:.1f} x as fast as {CONNLIMIT}, without sending them {alone:.1f} x")
 
 
@@ -181,14 +185,14 @@ def _round(way: Way, flooder: int) -> Round:
     with way.open() as ground, ExitStack() as undo:
         _weaken(ground)
         serving(ground, postman(4 * MAILS, backlog=BACKLOG))
-        send = _queue(ground, way, undo) if way.postfix else _clients(ground, way)
-        calm = send()
+        send = _queue(ground, undo) if way.postfix else _clients(ground, way)
+        calm = send(CALM)
         if calm.delivered < MAILS:
             raise AssertionError(f"{way.name}: not even without a flood: {calm.delivered} of {MAILS} mails arrived")
         ground.run("inside", "ip", "tcp_metrics", "flush")
         with flooding(ground, seconds=SECONDS, most=MOST, server=way.server, cpu=flooder, astray=way.astray) as flood:
             eventually(lambda: flood.sent()[0] > 10_000, 10)
-            flooded = send()
+            flooded = send(way.patience)
             eventually(lambda: flood.sent()[1] >= AT_LEAST, AT_LEAST)
             sent, took = flood.sent()
             answered = flood.answered()
@@ -206,10 +210,10 @@ def _weaken(ground: Ground) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def _clients(ground: Ground, way: Way) -> Callable[[], Batch]:
+def _clients(ground: Ground, way: Way) -> Send:
     """Mails by clients of our own, PARALLEL at once."""
 
-    def send() -> tuple[float, list[float]]:
+    def send(within: float) -> tuple[float, list[float]]:
         began, moments = time.monotonic(), list[float]()
         client(
             MAILS,
@@ -217,20 +221,20 @@ def _clients(ground: Ground, way: Way) -> Callable[[], Batch]:
             str(way.server),
             inspected=way.inspected,
             parallel=PARALLEL,
-            within=way.patience,
+            within=within,
             delivered=lambda: moments.append(time.monotonic()),
         )()
         return began, moments
 
-    def batch() -> Batch:
+    def batch(within: float) -> Batch:
         before = _again(ground)
-        began, moments = ground.beside("outside", send).result(120)
+        began, moments = ground.beside("outside", lambda: send(within)).result(120)
         return Batch.of(began, moments, _again(ground) - before)
 
     return batch
 
 
-def _queue(ground: Ground, way: Way, undo: ExitStack) -> Callable[[], Batch]:
+def _queue(ground: Ground, undo: ExitStack) -> Send:
     """Mails by a Postfix outside, which has what is given to it and tries again."""
     home = undo.enter_context(workspace())
     postfix = Postfix(Lab(ground.network), "outside", home / "client", f"127.0.0.1:{SUBMISSION}", _QUEUE)
@@ -238,7 +242,7 @@ def _queue(ground: Ground, way: Way, undo: ExitStack) -> Callable[[], Batch]:
     source = ["smtp-source", "-s", "5", "-m", str(MAILS), "-l", str(OCTETS), "-f", "a@outside.example"]
     source += ["-t", "b@inside.example", f"127.0.0.1:{SUBMISSION}"]
 
-    def batch() -> Batch:
+    def batch(within: float) -> Batch:
         again, gone, began, moments = _again(ground), _gone(postfix), time.monotonic(), list[float]()
 
         def all_gone() -> bool:
@@ -247,7 +251,7 @@ def _queue(ground: Ground, way: Way, undo: ExitStack) -> Callable[[], Batch]:
             return there >= MAILS
 
         ground.beside("outside", lambda: subprocess.run(source, check=True))
-        eventually(all_gone, way.patience)
+        eventually(all_gone, within)
         return Batch.of(began, moments, _again(ground) - again)
 
     return batch
@@ -258,6 +262,7 @@ _QUEUE = {
     "relayhost": f"[{MAPPED_SERVER}]",
     "smtp_destination_concurrency_limit": str(PARALLEL),
     "default_destination_concurrency_failed_cohort_limit": "0",
+    "smtp_connection_cache_on_demand": "no",  # or the first mails take connections from before the flood
     **dict.fromkeys(("queue_run_delay", "minimal_backoff_time", "maximal_backoff_time"), "2s"),
 }
 
