@@ -41,7 +41,6 @@ _ENDS = re.compile(rb"\n(?=\.?[^. \t\r]|\.\.)")
 _UNDECIDED = 2
 
 _BARE_CR = re.compile(rb"\r(?![\n \t])\.?")
-_TO = re.compile(rb"to[\t ]*:", re.IGNORECASE)
 _TYPE = re.compile(rb"[\0- ]*([^\0- /;,\"()]+)[\0- ]*/[\0- ]*([^\0- /;,\"()]+)")
 _PLAIN_TYPE = re.compile(rb" ?+([a-z0-9.+-]++/[a-z0-9.+-]++)(?:;|\Z)", re.IGNORECASE)
 _ENCODING = re.compile(rb"[a-z0-9-]+")

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from scapy.layers.l2 import Ether
 
 from appliance import marks
 from appliance.flow import Side
-from appliance.kernel import namespaces
+from appliance.kernel import bpf_pins, namespaces
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.bpf_program import Run
 from appliance.nat.classes import Limits
@@ -168,3 +169,13 @@ def box(loaded: Box) -> Iterator[Box]:
         loaded.empty()
         assert loaded.use() == (0, 0)
         yield loaded
+
+
+@pytest.fixture
+def pins(tmp_path: Path) -> Iterator[Path]:
+    """A BPF file system of the test's own."""
+    directory = bpf_pins.mount(tmp_path / "maps")
+    try:
+        yield directory
+    finally:
+        bpf_pins.unmount(directory)

@@ -319,16 +319,6 @@ def test_detach_leaves_nothing_and_only_takes_ours(host: Ground, table: Connecti
     assert "fixup" not in left
 
 
-@pytest.fixture
-def pins(tmp_path: Path) -> Iterator[Path]:
-    """A BPF file system of the test's own."""
-    directory = bpf_pins.mount(tmp_path / "maps")
-    try:
-        yield directory
-    finally:
-        bpf_pins.unmount(directory)
-
-
 def test_what_is_pinned_can_be_removed(pins: Path) -> None:
     ConnectionTable(pins, size=64).close()
     [version] = [each for each in pins.iterdir() if each.is_dir()]

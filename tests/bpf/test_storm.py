@@ -11,14 +11,13 @@ import os
 import random
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
-from appliance.kernel import bpf_pins
 from appliance.kernel.bpf import ConnectionTable
 from appliance.lab.network import MAPPED_SERVER, SERVER
 from appliance.nat.classes import Limits
@@ -36,15 +35,6 @@ __all__ = ["host"]  # the fixture
 CLIENTS = 4
 OPENED = 1500 if os.environ.get("FIXUP_LONG") else 150  # by each
 RESTART_EVERY = 40  # turns of meddling
-
-
-@pytest.fixture
-def pins(tmp_path: Path) -> Iterator[Path]:
-    directory = bpf_pins.mount(tmp_path / "maps")
-    try:
-        yield directory
-    finally:
-        bpf_pins.unmount(directory)
 
 
 def limits(dice: random.Random) -> Limits:

@@ -347,7 +347,6 @@ _MODEL = (
         "burst, average = self._rate(trace), trace.total // self._window",
         "burst, average = self._rate(trace), self._rate(trace)",
     ),
-    _model("a threshold is exceeded, not reached", ATTACKS, "if burst > self._burst:", "if burst >= self._burst:"),
     _model(
         "what was before is no attack",
         ATTACKS,
@@ -542,23 +541,10 @@ _SHOWN = (
         "data_out = connection.from_server",
     ),
     _shown(
-        "waiting entries are no connections",
-        CONNECTIONS,
-        "frozenset({State.CLOSED, State.WAITING})",
-        "frozenset({State.CLOSED})",
-    ),
-    _shown("dead ones are shown when asked for", CONNECTIONS, "return Progress.DEAD in self.states", "return True"),
-    _shown(
         "an address is of either end",
         CONNECTIONS,
         "any(self.first <= each.address <= self.last for each in ends)",
         "all(self.first <= each.address <= self.last for each in ends)",
-    ),
-    _shown(
-        "addresses given twice are each one's",
-        CONNECTIONS,
-        "and all(each.holds(ends) for each in self.addresses)",
-        "and (not self.addresses or any(each.holds(ends) for each in self.addresses))",
     ),
     _shown(
         "mapped addresses are asked too",
