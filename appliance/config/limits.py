@@ -7,6 +7,7 @@ global one (asa.md §6.2). Addresses are real ones, as everywhere (row 17).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Set
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -14,6 +15,7 @@ from ipaddress import IPv4Network
 from appliance.config.config import Config, Timeouts
 from appliance.config.elements import Elements
 from appliance.config.names import NEVER
+from appliance.config.real_ends import RealEnds
 from appliance.config.translations import is_static, translations
 from appliance.nat.classes import LimitedClass, Limits, PortSpan, Rule
 from appliance.nat.connection import State
@@ -32,6 +34,7 @@ from appliance.policy.maps import (
 
 _SMTP = PortSpan(25, 25)
 _ALL = PortSpan()
+_TCP = ("ip", "tcp", "6")
 
 #: What a line matches: source and its ports, destination and its, and whether it permits.
 _Line = tuple[IPv4Network, PortSpan, IPv4Network, PortSpan, bool]
@@ -150,19 +153,12 @@ def _lines(config: Config, elements: Elements, class_map: ClassMap) -> Iterator[
 
 
 def _listed(config: Config, elements: Elements, name: str) -> Iterator[_Line]:
-    access_list = config.access_list(name)
-    for each in elements.of_list(access_list) if access_list else ():
-        if each.protocol not in ("ip", "tcp", "6"):
-            continue
-        for source in _real(config, each.source):
-            for destination in _real(config, each.destination):
-                yield source, _span(each.source_ports), destination, _span(each.destination_ports), each.permit
-
-
-def _real(config: Config, network: IPv4Network) -> list[IPv4Network]:
-    """The real address of a static that is called by its mapped one (row 17)."""
-    reals = [IPv4Network(each.real) for each in config.statics if network == IPv4Network(each.mapped)]
-    return reals or [network]
+    access_list, real = config.access_list(name), RealEnds(config)
+    found = elements.of_list(access_list) if access_list else ()
+    for each in itertools.chain.from_iterable(map(real.of, found)):
+        if each.protocol in _TCP:
+            sources, destinations = _span(each.source_ports), _span(each.destination_ports)
+            yield each.source, sources, each.destination, destinations, each.permit
 
 
 def _span(ports: Ports | None) -> PortSpan:

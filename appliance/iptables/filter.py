@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 from appliance.config.config import AccessGroup, Config, Interface
 from appliance.config.inspections import Inspection
 from appliance.config.limits import limited_classes
-from appliance.iptables.match import Matches, address, denier, tag
+from appliance.iptables.match import Matches, address, condition, denier, tag
 from appliance.iptables.nat import far_end
 from appliance.iptables.routing import THIS_NETWORK, broadcasts
 from appliance.iptables.tables import ACCEPT, DROP, PREFIX, RETURN, Rule, Scene, Table, between, device
 from appliance.marks import CLASS, DISPOSITION, GENERATION, OURS, WORKER, Disposition
 from appliance.nat.static import Static
 from appliance.nat.translation import Kind, Pool, Translation
-from appliance.policy.acl import ANY, AccessList, Ace
+from appliance.policy.acl import ANY, AccessList, Ace, Element
 from appliance.syslog import AccessDenied, EntryHit, InboundDenied, NoConnection, Record
 
 #: What SYNPROXY tells clients to send at most (octets): the MSS of Ethernet, unless `sysopt connection tcpmss` is less.
@@ -297,17 +298,24 @@ def _spoken_of(
 ) -> Iterator[Rule]:
     """What a list says of TCP to the static's address, whatever is asked of the source; ``log`` is not heeded."""
     matches = Matches(scene)
+    as_called = arriving and matches.mapped
+    server, port = static.name if as_called else static.place
     for element in scene.elements.of_list(access_list):
-        if arriving and matches.mapped:
-            named = static.mapped in element.destination
-        else:
-            named = any(static.real in network for network in matches.real(element.destination))
-        if named and static.ports is not None and element.destination_ports is not None:
-            port = static.ports.mapped if arriving and matches.mapped else static.ports.real
-            named, element = element.destination_ports.holds(port), replace(element, destination_ports=None)
-        if named and element.protocol in ("ip", "tcp"):
-            for words in matches.here(replace(element, protocol="tcp", destination=ANY), sources=False):
-                yield [*words, *(permit if element.permit else DENIED)]
+        asked = [element] if as_called else matches.real.of(element, sources=False)
+        for each in dict.fromkeys(_of_tcp(each, port) for each in asked if _names(each, server, port)):
+            yield [*condition(each), *(permit if each.permit else DENIED)]
+
+
+def _names(element: Element, server: IPv4Address, port: int) -> bool:
+    """Whether an element speaks of TCP to `server`; and to its `port`, which 0 leaves open."""
+    holds = not port or element.destination_ports is None or element.destination_ports.holds(port)
+    return holds and server in element.destination and element.protocol in ("ip", "tcp")
+
+
+def _of_tcp(element: Element, port: int) -> Element:
+    """What an element asks of a packet of which it is known that it goes to that server, and port."""
+    left = None if port else element.destination_ports
+    return replace(element, protocol="tcp", destination=ANY, destination_ports=left)
 
 
 # -- the queues

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from appliance.config.names import PROTOCOLS
+from appliance.config.real_ends import RealEnds
 from appliance.config.statements.access_lists import ace_text
 from appliance.config.versions import Addresses
 from appliance.iptables.tables import Rule, Scene
@@ -31,36 +32,16 @@ class Matches:
     """Elements as words, on the addresses that the version's access lists know."""
 
     def __init__(self, scene: Scene) -> None:
-        self._addresses = scene.config.defaults.addresses
-        self._real: dict[IPv4Network, list[IPv4Network]] = {}
-        self._statics = [(IPv4Network(each.mapped), IPv4Network(each.real)) for each in scene.config.statics]
-        either = self._addresses is Addresses.BOTH
-        self._ports = [each for each in scene.translations if each.ports is not None and either]
+        self.real = RealEnds(scene.config)
         #: whether a packet may have other addresses where it comes in than where it is judged
-        self.mapped = self._addresses is Addresses.MAPPED and bool(scene.translations)
+        self.mapped = scene.config.defaults.addresses is Addresses.MAPPED and bool(scene.translations)
 
     def here(self, element: Element, *, sources: bool = True) -> Iterator[Rule]:
         """On real addresses, an element that names a mapped one being each real one's (row 17).
 
         Where packets come in no source is of the other side: without `sources` a network of them stays what it is.
         """
-        source_ports = ports("--sport", element.source_ports)
-        destination_ports = ports("--dport", element.destination_ports)
-        rest = [*protocol(element), *source_ports, *destination_ports]
-        for source in self.real(element.source) if sources or element.source.prefixlen == 32 else [element.source]:
-            for destination in self.real(element.destination):
-                yield [*address("-s", source), *address("-d", destination), *rest]
-            yield from ([*address("-s", source), *words] for words in self._behind_ports(element))
-
-    def _behind_ports(self, element: Element) -> Iterator[Rule]:
-        """But for its source, an element that names the mapped address and port of what is one port of a host."""
-        for each in self._ports:
-            if each.ports is None or not isinstance(each.mapped, IPv4Network) or element.destination == ANY:
-                continue
-            named = each.mapped.subnet_of(element.destination) and element.protocol in ("ip", each.ports.protocol)
-            if named and (element.destination_ports is None or element.destination_ports.holds(each.ports.mapped)):
-                words = [*address("-d", each.real), "-p", each.ports.protocol]
-                yield [*words, *ports("--sport", element.source_ports), "--dport", str(each.ports.real)]
+        return map(condition, self.real.of(element, sources=sources))
 
     def arriving(self, element: Element) -> Iterator[Rule]:
         """Of a connection's first packet, as it was where it came in: up to 8.2 lists know mapped addresses."""
@@ -71,16 +52,12 @@ class Matches:
         ends += ports("--ctorigsrcport", element.source_ports) + ports("--ctorigdstport", element.destination_ports)
         yield [*protocol(element), *(["-m", "conntrack", *ends] if ends else [])]
 
-    def real(self, network: IPv4Network) -> list[IPv4Network]:
-        """The addresses behind those of `network`: of a mapped host its real one, of others they themselves."""
-        if network == ANY or self._addresses is Addresses.REAL:
-            return [network]
-        if network not in self._real:
-            known = dict.fromkeys(real for mapped, real in self._statics if mapped.subnet_of(network))
-            if network.prefixlen < 32:
-                known = {network: None, **{each: None for each in known if not each.subnet_of(network)}}
-            self._real[network] = list(known) or [network]
-        return self._real[network]
+
+def condition(element: Element) -> Rule:
+    """What a packet must have, as it is."""
+    ends = [*address("-s", element.source), *address("-d", element.destination)]
+    of_ports = [*ports("--sport", element.source_ports), *ports("--dport", element.destination_ports)]
+    return [*ends, *protocol(element), *of_ports]
 
 
 def protocol(element: Element) -> Rule:

@@ -30,7 +30,7 @@ from appliance.iptables.tables import DROP, PREFIX, Rule, Scene
 from appliance.iptables.walk import Hit, Packet, Walked, walk
 from appliance.marks import CLASS
 from appliance.nat.classes import Opening, limited_class
-from appliance.nat.static import Static
+from appliance.nat.static import Names
 from appliance.nat.translation import Kind, Translation
 
 _ACL_DROP = "(acl-drop) Flow is denied by configured rule"
@@ -305,7 +305,8 @@ class _Tracer:
         packet, crossed = self._packet, {str(each.nameif) for each in (self._input, self._output) if each}
         if packet.protocol != "tcp":
             return
-        static = next((each for each in self._config.statics if self._is_for(each)), None)
+        names = Names(self._config.all_statics)
+        static = names.of(str(self._input.nameif), packet.destination, packet.destination_port)
         if static is not None and (static.max_conns or static.max_embryonic):
             limits = f"conn-max {static.max_conns} embryonic-conn-max {static.max_embryonic}"
             self._phase("CONN-SETTINGS", "", True, information=[limits])
@@ -314,10 +315,6 @@ class _Tracer:
         if limited is not None:
             lines = self._lines_of_class(limited.policy, limited.interface, limited.name, "set connection")
             self._phase("CONN-SETTINGS", "", True, lines)
-
-    def _is_for(self, static: Static) -> bool:
-        here = self._input.nameif == static.mapped_interface
-        return here and self._packet.destination == static.real
 
 
 def _source(packet: Packet) -> str:

@@ -22,10 +22,12 @@ from appliance.lab import burst
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.lab.wire import Seen, Tap
 from appliance.tcp.segment import ACK, RST, SYN
+from tests.appliances import EXAMPLE
 from tests.e2e.box import PATIENCE, eventually
+from tests.e2e.firewall import firewall
 from tests.e2e.flooding import flooding
 from tests.e2e.postman import client, letter, postman
-from tests.e2e.wall import wall
+from tests.e2e.wall import Wall, wall
 
 pytestmark = pytest.mark.root
 
@@ -160,6 +162,30 @@ def dialogue(*lines: bytes) -> Callable[[], bytes]:
             return heard
 
     return talk
+
+
+def polite() -> None:
+    """A server of one connection, at a port that is not SMTP's: it greets, hears one line, and answers."""
+    with socket.create_server((str(SERVER), 2525)) as listener:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"220 polite\r\n")
+            assert connection.recv(100) == b"EHLO a\r\n"
+            connection.sendall(b"221 bye\r\n")
+
+
+def test_a_port_of_a_host_has_an_embryonic_limit_of_its_own() -> None:
+    """The access list names it as it is called outside; the cookie is answered for that port alone."""
+    whole = f"static (inside,outside) {MAPPED_SERVER} {SERVER} netmask 255.255.255.255 tcp 50 100"
+    of_a_port = f"static (inside,outside) tcp {MAPPED_SERVER} smtp {SERVER} 2525 netmask 255.255.255.255 tcp 0 3"
+    assert whole in EXAMPLE
+    with firewall("fxi", EXAMPLE.replace(whole, of_a_port), Wall) as box:
+        server = box.serve(polite)
+        assert box.outside(dialogue(b"EHLO a\r\n")).result(30) == b"220 polite\r\n221 bye\r\n"
+        server.result(30)
+        assert box.proxied() >= 2  # SYN and ACK
+        assert eventually(lambda: box.in_use() == 0)
+        assert "-6-201010: Embryonic connection limit exceeded 3/3 for input packet from 203.0.113.10/" in box.text()
 
 
 def abrupt() -> None:

@@ -181,6 +181,18 @@ def test_synproxy_serves_whom_the_access_list_permits() -> None:
     assert "*raw\n:FIXUP_PREROUTING - [0:0]\n-X FIXUP_PREROUTING\nCOMMIT\n" in rendered(without, saved=text)
 
 
+def test_synproxy_serves_a_port_of_a_host_by_either_name_of_it() -> None:
+    whole = "static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255 tcp 0 20"
+    of_a_port = "static (inside,outside) tcp 203.0.113.125 2525 192.0.2.25 smtp netmask 255.255.255.255 tcp 0 20"
+    assert whole in INTERCEPTING
+    named = "access-list outside_in extended permit tcp any host 203.0.113.125 eq 2525\n"
+    served = "-A FIXUP_PROXY_1 -p tcp -g FIXUP_PROXY"
+    for more, chain in (("", False), (named, True), (named.replace("2525", "2526"), False)):
+        config = load((INTERCEPTING.replace(whole, of_a_port).replace(" eq smtp", " eq 587") + more).encode()).config
+        assert config is not None
+        assert (served in rendered(config).splitlines()) is chain
+
+
 def test_an_intercepted_connection_gets_its_class_from_the_servers_side() -> None:
     lines = rendered(loaded(MAIL)).splitlines()
     there = [line for line in lines if line.startswith("-A FIXUP_CLASS_")]

@@ -179,6 +179,42 @@ def test_every_rule_that_is_rendered_can_be_read(name: str) -> None:
                 assert report.allowed is (report.reason == "")
 
 
+OF_A_PORT = """
+static (inside,outside) tcp 203.0.113.128 2525 192.0.2.28 smtp netmask 255.255.255.255 tcp 0 3
+access-list outside_in extended permit tcp any host 203.0.113.128 eq 2525
+access-list mail extended permit tcp any host 203.0.113.128 eq 2525
+class-map mail
+ match access-list mail
+policy-map global_policy
+ class mail
+  no inspect esmtp
+  set connection conn-max 7
+"""
+
+
+@pytest.mark.parametrize("version", ["", "pix-6.3", "asa-7.2", "asa-8.2"])
+def test_up_to_8_2_lists_name_a_port_of_a_host_as_it_is_called_outside(version: str) -> None:
+    """The interface's list and those of classes; all that decides of it speaks of the real address and port."""
+    head = f"compatibility {version}\n" if version else ""
+    report = trace(
+        loaded(head + EXAMPLE.read_text(encoding="utf-8") + OF_A_PORT),
+        "outside",
+        tcp("203.0.113.10", "203.0.113.128", 2525),
+    )
+    assert report.allowed
+    assert (str(report.destination), report.destination_port, report.inspection) == ("192.0.2.28", 25, 0)
+    static, of_class = [each for each in report.phases if each.type == "CONN-SETTINGS"]
+    assert static.information == ("conn-max 0 embryonic-conn-max 3",)
+    assert "  set connection conn-max 7" in of_class.config
+    assert "INSPECT no inspect-esmtp" in steps(report)
+
+
+def test_from_8_3_on_they_name_it_as_it_is() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8") + OF_A_PORT
+    report = trace(loaded(f"compatibility asa-8.4\n{text}"), "outside", tcp("203.0.113.10", "203.0.113.128", 2525))
+    assert not report.allowed
+
+
 # --- the walk itself --------------------------------------------------------------------------------------------
 
 

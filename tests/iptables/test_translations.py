@@ -230,11 +230,14 @@ def test_lists_know_mapped_addresses_up_to_82_and_real_ones_from_83(firewall: Ru
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("head", ["", "compatibility asa-8.2\n"])
 @pytest.mark.parametrize(("named", "let_in"), [("203.0.113.125 eq 2525", True), ("203.0.113.125 eq 25", False)])
-def test_without_a_version_a_list_may_name_what_a_port_is_called_outside(
-    firewall: Run, named: str, let_in: bool
+def test_up_to_82_a_list_may_name_what_a_port_is_called_outside(
+    firewall: Run, head: str, named: str, let_in: bool
 ) -> None:
-    static = "static (inside,outside) tcp 203.0.113.125 2525 192.0.2.25 25\naccess-group in in interface outside\n"
+    static = (
+        f"{head}static (inside,outside) tcp 203.0.113.125 2525 192.0.2.25 25\naccess-group in in interface outside\n"
+    )
     ruled(firewall, f"{static}access-list in permit tcp any host {named}\n")
     assert inward("203.0.113.125:2525") == (["203.0.113.10"] if let_in else ["-"])
     ruled(firewall, f"{static}access-list in deny tcp any host {named}\naccess-list in permit ip any any\n")

@@ -1251,8 +1251,15 @@ MUTANTS = (
     Mutant(
         "language: up to 8.2 lists know mapped addresses",
         "appliance/iptables/match.py",
-        "self.mapped = self._addresses is Addresses.MAPPED and bool(scene.translations)",
+        "self.mapped = scene.config.defaults.addresses is Addresses.MAPPED and bool(scene.translations)",
         "self.mapped = False",
+        OF_LANGUAGE,
+    ),
+    Mutant(
+        "language: a mapped port is the real one",
+        "appliance/config/real_ends.py",
+        "element.destination_ports.holds(ports.mapped)",
+        "element.destination_ports.holds(ports.real)",
         OF_LANGUAGE,
     ),
     Mutant(
