@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from appliance.config.arguments import ARGUMENTS, BEGINS, some
+from appliance.config.arguments import ARGUMENTS, BEGINS
 from appliance.config.cursor import Argument, Cursor, Rejected, number
 from appliance.config.diagnostics import AMBIGUOUS, INCOMPLETE, INVALID
 from appliance.config.hints import hint
+from appliance.config.words import some
 
 
 class Mode(enum.Enum):

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address
 
-from appliance.config.arguments import OTHER_TIMEOUTS, TIMEOUTS
 from appliance.config.config import Config, MetricsListen, TcpInterceptStatistics, Timeouts
+from appliance.config.connection_settings import OTHER_TIMEOUTS, TIMEOUTS
 from appliance.config.names import clock_text
 from appliance.config.statements.accepted import AcceptedStatements, Section
 from appliance.config.syntax import Mode, Statement, both

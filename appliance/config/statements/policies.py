@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
-from appliance.config.arguments import CLASS_TIMEOUTS, LIMITS
 from appliance.config.config import ServicePolicy
+from appliance.config.connection_settings import CLASS_TIMEOUTS, LIMITS
 from appliance.config.names import clock_text, description
 from appliance.config.statements.accepted import INSPECTIONS
 from appliance.config.statements.class_maps import ClassMaps
