@@ -13,14 +13,15 @@ from dataclasses import replace
 from appliance.config.config import Config
 from appliance.config.statements.access_lists import AccessLists
 from appliance.config.statements.box import Box
+from appliance.config.statements.early_translations import EarlyTranslations
 from appliance.config.statements.fixups import Fixups
 from appliance.config.statements.interfaces import Interfaces
 from appliance.config.statements.logs import Logs
-from appliance.config.statements.translations import Translations
+from appliance.config.statements.object_translations import ObjectTranslations
 from appliance.config.translations import hosts, ports
 
 
-class Draft(Box, Interfaces, AccessLists, Translations, Fixups, Logs):
+class Draft(Box, Interfaces, AccessLists, EarlyTranslations, ObjectTranslations, Fixups, Logs):
     """What has been read so far."""
 
     def config(self) -> Config:

@@ -12,20 +12,32 @@ from appliance.config.statements import (
     access_lists,
     box,
     class_maps,
+    early_translations,
     fixups,
     inspect_maps,
     interfaces,
     logs,
+    object_translations,
     objects,
     policies,
     regexes,
-    translations,
 )
 from appliance.config.statements.sheet import END, EXIT, QUIT
 from appliance.config.syntax import Mode, Statement, compiled
 
 TOPICS = (
-    *(accepted, box, interfaces, objects, access_lists, translations, class_maps, policies, fixups),
+    *(
+        accepted,
+        box,
+        interfaces,
+        objects,
+        access_lists,
+        early_translations,
+        object_translations,
+        class_maps,
+        policies,
+        fixups,
+    ),
     *(regexes, inspect_maps, logs),
 )
 
