@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from appliance.kernel import namespaces
+from appliance.kernel import clsact, namespaces
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.bpf_program import Run
 from appliance.kernel.errors import KernelError
@@ -213,7 +213,7 @@ def _program(ground: Ground, undo: contextlib.ExitStack, *lines: Rule) -> bool:
 
     def off() -> None:
         with ground.within("firewall"):
-            table.detach(devices)
+            clsact.detach(devices)
         table.close()
 
     undo.callback(off)

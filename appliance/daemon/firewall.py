@@ -13,7 +13,7 @@ from appliance.config.config import Config
 from appliance.config.limits import limits, shortest_embryonic
 from appliance.daemon.rundir import RunDirectory
 from appliance.daemon.worker import QUEUE_BASE
-from appliance.kernel import bpf_pins, conntrack, links, netfilter
+from appliance.kernel import bpf_pins, clsact, conntrack, links, netfilter
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.found import Filter, Found
 
@@ -57,7 +57,7 @@ class Firewall:
 
 
 def _detach(filters: list[Filter], found: Found) -> None:
-    ConnectionTable.detach(each.device for each in filters)
+    clsact.detach(each.device for each in filters)
     for each in filters:
         found.forget(each)
 

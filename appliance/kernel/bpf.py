@@ -1,4 +1,4 @@
-"""The connection table in the kernel: bpf/connlimit.bpf.c loaded, attached, configured and read.
+"""The connection table in the kernel: bpf/connlimit.bpf.c loaded, configured and read; `clsact` attaches it.
 
 The program keeps the table; this only says what the limits, timeouts and workers are, and reads entries, counts and
 events. It writes no entry: what user space wants changed it has ``reap`` change, under the entry's own lock. Structures
@@ -21,13 +21,11 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from pyroute2 import IPRoute, NetlinkError
-
 from appliance import marks
 from appliance.config.config import Timeouts
 from appliance.datapath.snapshot import ClassUse, StaticUse
 from appliance.flow import Side
-from appliance.kernel import bpf_pins, headers
+from appliance.kernel import bpf_pins, clsact, headers
 from appliance.kernel.bpf_limits import (
     CLASSES,
     INTERFACES,
@@ -68,10 +66,6 @@ EVENTS = 2_048  # taken from the ring at once; every 50 ms that is 40,000 a seco
 CHUNK = 256  # entries in one look: 0.27 ms at most (bpf-notes section 3)
 ORDERS = 64  # keys in one order; the verifier walks every turn of the loop over them, and gives up at a million steps
 
-PRIORITY = 1
-HANDLE = 0xF1  # of our filter at its priority
-PARENTS = {"ingress": "ffff:fff2", "egress": "ffff:fff3"}  # program → clsact's hook
-ETH_P_ALL = 3
 
 #: bits of struct conn's flags (bpf/structs.h)
 _FIN = {Side.CLIENT: 0x01, Side.SERVER: 0x02}
@@ -142,7 +136,7 @@ class ConnectionTable:
         ]
         if pins is not None:
             macros.append(f'PINS="{bpf_pins.versioned(pins, _layout(source, size))}"')
-        self._module = Module(source, macros, (*PARENTS, "reap"), cache)
+        self._module = Module(source, macros, (*clsact.PARENTS, "reap"), cache)
         self._conns = self._module.table("conns")
         self._limits = LimitMaps(self._module)
         self._key_size = ctypes.sizeof(self._conns.Key)
@@ -207,24 +201,7 @@ class ConnectionTable:
 
     def attach(self, devices: Iterable[str]) -> None:
         """Run at ingress and egress of `devices` of this network namespace, in place of an earlier program of ours."""
-        with IPRoute() as netlink:
-            for device in devices:
-                index = _index(netlink, device)
-                try:
-                    netlink.tc("add", "clsact", index)
-                except NetlinkError as error:
-                    if error.code != errno.EEXIST:
-                        raise KernelError(f"{device} takes no clsact: {os.strerror(error.code)}") from error
-                for name, parent in PARENTS.items():
-                    _replace(netlink, device, index, parent, self.programs[name])
-
-    @staticmethod
-    def detach(devices: Iterable[str]) -> None:
-        """Take our filters off `devices`, those of a run that was killed too, and clsact where it is empty then."""
-        with IPRoute() as netlink:
-            for device in devices:
-                for index in netlink.link_lookup(ifname=device):
-                    _take_off(netlink, index)
+        clsact.attach(devices, self.programs)
 
     def close(self) -> None:
         """Let go of programs and maps; attached ones go on, pinned ones stay."""
@@ -409,51 +386,3 @@ def _moment(tick: int, now: int) -> int:
     """The time in ns of a tick within 208 days of `now`; it may be a little later, the table lives while it is read."""
     ahead = (tick - (now >> TICK_SHIFT) + _HALF) % (2 * _HALF) - _HALF
     return ((now >> TICK_SHIFT) + ahead) << TICK_SHIFT
-
-
-def _index(netlink: IPRoute, device: str) -> int:
-    found = netlink.link_lookup(ifname=device)
-    if not found:
-        raise KernelError(f"there is no network device {device}")
-    return int(found[0])
-
-
-def _replace(netlink: IPRoute, device: str, index: int, parent: str, program: Program) -> None:
-    """Put `program` on a hook in one step: with the same handle and priority there is never none and never two."""
-    try:
-        netlink.tc(
-            "replace-filter",
-            "bpf",
-            index,
-            HANDLE,
-            fd=program.fd,
-            name=f"fixup-{program.name}",
-            parent=parent,
-            classid=1,
-            direct_action=True,
-            prio=PRIORITY,
-            protocol=ETH_P_ALL,
-        )
-    except NetlinkError as error:
-        raise KernelError(f"{device} does not take the {program.name} program: {os.strerror(error.code)}") from error
-
-
-def _take_off(netlink: IPRoute, index: int) -> None:
-    for parent in PARENTS.values():
-        try:
-            netlink.tc("del-filter", "bpf", index, HANDLE, parent=parent, prio=PRIORITY, protocol=ETH_P_ALL)
-        except NetlinkError:
-            continue  # no clsact, or no filter of ours
-    hooks = (_handle(parent) for parent in PARENTS.values())
-    if any(netlink.get_filters(index, parent=hook) for hook in hooks):
-        return
-    try:
-        netlink.tc("del", "clsact", index)
-    except NetlinkError as error:
-        if error.code not in (errno.ENOENT, errno.EINVAL):
-            raise KernelError(f"clsact cannot be removed: {os.strerror(error.code)}") from error
-
-
-def _handle(parent: str) -> int:
-    major, minor = parent.split(":")
-    return int(major, 16) << 16 | int(minor, 16)

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from pyroute2 import IPRoute
 
-from appliance.kernel import bpf_pins
-from appliance.kernel.bpf import ETH_P_ALL, ConnectionTable
+from appliance.kernel import bpf_pins, clsact
+from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.lab.network import MAPPED_SERVER, SERVER
 from appliance.nat.classes import Limits
@@ -310,9 +310,9 @@ def test_detach_leaves_nothing_and_only_takes_ours(host: Ground, table: Connecti
         index, program = socket.if_nametoindex("inside0"), table.programs["reap"]
         with IPRoute() as netlink:
             theirs = {"fd": program.fd, "name": "theirs", "parent": "ffff:fff2", "classid": 1, "direct_action": True}
-            netlink.tc("add-filter", "bpf", index, 1, prio=7, protocol=ETH_P_ALL, **theirs)
-        ConnectionTable.detach(["outside0", "inside0", "gone0"])
-        ConnectionTable.detach(["outside0", "inside0"])
+            netlink.tc("add-filter", "bpf", index, 1, prio=7, protocol=clsact.ETH_P_ALL, **theirs)
+        clsact.detach(["outside0", "inside0", "gone0"])
+        clsact.detach(["outside0", "inside0"])
     assert "clsact" not in host.run("firewall", "tc", "qdisc", "show", "dev", "outside0")
     left = host.run("firewall", "tc", "filter", "show", "dev", "inside0", "ingress")
     assert "theirs" in left
