@@ -1,0 +1,146 @@
+"""Whether the translations of a configuration make sense as a whole (asa.md §5.1, §5.2); a part of `verify`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+from appliance.config import finding
+from appliance.config.diagnostics import Diagnostic
+from appliance.config.elements import MOST as ELEMENTS
+from appliance.config.elements import Elements, TooMany
+from appliance.config.lexer import Line
+from appliance.config.nat import ManualNat, NatStatement, PolicyStaticStatement
+from appliance.config.parser import Parsed
+from appliance.config.translations import STATICS, served, translations
+from appliance.nat.translation import Kind as Does
+from appliance.nat.translation import Pool, Translation
+from appliance.policy.acl import Element
+
+
+def translated(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Lists of translations that come to more elements than the rules may have."""
+    try:
+        translations(parsed.config)
+    except TooMany:
+        last = max(each.line for each in parsed.config.translations)
+        yield finding.error(
+            parsed.lines[last], f"ERROR: the lists of translations come to more than {ELEMENTS} elements"
+        )
+
+
+def carried_out(parsed: Parsed) -> Iterator[Diagnostic]:
+    """What is said twice, or is not carried out."""
+    yield from _statics(parsed)
+    yield from _policies(parsed)
+    yield from _services(parsed)
+
+
+def _policies(parsed: Parsed) -> Iterator[Diagnostic]:
+    """What the lists of policy NAT say that is not carried out; what they deny goes on to other rules on an ASA."""
+    for each in parsed.config.translations:
+        if not isinstance(each, NatStatement | PolicyStaticStatement):
+            continue
+        if (named := parsed.config.access_list(each.access_list)) is None:
+            continue
+        exempts = isinstance(each, NatStatement) and each.number == 0
+        sources: set[IPv4Network] = set()
+        elements = Elements(parsed.config)
+        for ace in named.aces:
+            found = list(elements.of(ace))
+            sources.update(element.source for element in found)
+            what = _unfit(found, exempts)
+            if what:
+                message = f"ERROR: {what} is not carried out in translation: access-list {named.name}"
+                yield finding.error(parsed.lines[ace.line], message)
+        if isinstance(each, PolicyStaticStatement):
+            yield from _one_source(parsed, each, sources)
+
+
+def _unfit(elements: list[Element], exempts: bool) -> str:
+    """What is said there that an entry of such a list cannot say; ports do not count in an exemption."""
+    if not all(each.permit for each in elements):
+        return "an entry that denies"
+    if not exempts and any(each.source_ports is not None for each in elements):
+        return "a source port"
+    if not exempts and any(each.icmp is not None for each in elements):
+        return "a type of ICMP"
+    others = (each.destination_ports for each in elements if each.destination_ports is not None)
+    return "neq" if not exempts and any(each.operator == "neq" for each in others) else ""
+
+
+def _one_source(parsed: Parsed, static: PolicyStaticStatement, sources: set[IPv4Network]) -> Iterator[Diagnostic]:
+    """The mapped address stands for one host, or for one network as large."""
+    line = parsed.lines[static.line]
+    if len(sources) > 1:
+        yield finding.error(line, f"ERROR: access-list {static.access_list} has more than one source: a static has one")
+    for source in sources if len(sources) == 1 else ():
+        if int(static.mapped) & int(source.hostmask):
+            yield finding.error(
+                line, f"ERROR: {static.mapped} is not the first address of its network, {source.netmask}"
+            )
+
+
+def _services(parsed: Parsed) -> Iterator[Diagnostic]:
+    """``service``, where it is more than is carried out."""
+    for rule in translations(parsed.config):
+        if rule.ports is not None and rule.real.prefixlen < 32:
+            line = parsed.lines[rule.line]
+            yield finding.error(line, "ERROR: service translates a port of one host", _column(line, "service"))
+    config, defined = parsed.config, {each.name for each in parsed.config.service_objects}
+    for each in config.translations:
+        if not isinstance(each, ManualNat) or each.services is None or not defined.issuperset(each.services):
+            continue
+        ports, far = served(config, each)
+        if (ports is None and far is None) or (ports is not None and each.dynamic):
+            message = (
+                "ERROR: service is carried out of a static rule whose objects have one source port each, "
+                "or of two like objects with destination ports"
+            )
+            line = parsed.lines[each.line]
+            yield finding.error(line, message, _column(line, "service"))
+
+
+def _statics(parsed: Parsed) -> Iterator[Diagnostic]:
+    """No address twice between the same two interfaces (asa.md §5.1), none of the firewall's own; not too many."""
+    own = {each.address.ip: each for each in parsed.config.interfaces if each.address is not None}
+    rules = [each for each in translations(parsed.config) if each.kind is not Does.DYNAMIC and not each.far]
+    whole = [each for each in rules if each.whole]
+    for word in ("mapped", "real"):
+        yield from _twice(parsed, rules, word)
+    for each in whole:
+        line = parsed.lines[each.line]
+        for address in own:
+            known = not isinstance(each.mapped, Pool) and address in each.mapped and each.proxy_arp
+            if each.real.prefixlen == 32 and (known or address in each.real):
+                yield finding.error(line, f"ERROR: {address} is the address of interface {own[address].name}")
+        if each.real_interface is not None and each.real_interface == each.mapped_interface:
+            yield finding.error(line, "ERROR: a static translates between two interfaces")
+    if len(parsed.config.all_statics) > STATICS:
+        line = parsed.lines[parsed.config.all_statics[STATICS].line]
+        yield finding.error(line, f"ERROR: at most {STATICS} hosts are translated by statics")
+
+
+def _twice(parsed: Parsed, rules: list[Translation], word: str) -> Iterator[Diagnostic]:
+    """Addresses that two rules translate between the same two interfaces; of one port each, the port decides."""
+    spans: dict[object, list[tuple[int, int, int]]] = {}
+    for each in rules:
+        place = each.mapped if word == "mapped" else each.real
+        if isinstance(place, Pool) or place.prefixlen == 0:
+            continue
+        port = (each.ports.protocol, each.ports.mapped if word == "mapped" else each.ports.real) if each.ports else None
+        between = (each.real_interface, each.mapped_interface, port)
+        spans.setdefault(between, []).append((int(place.network_address), -int(place.broadcast_address), each.line))
+    for found in spans.values():
+        found.sort()
+        for (_, end, line), (start, _, other) in itertools.pairwise(found):
+            if start <= -end and line != other:
+                first, later = min(line, other), max(line, other)
+                message = f"ERROR: duplicate of existing static: {word} {IPv4Address(start)} is in line {first}"
+                yield finding.error(parsed.lines[later], message)
+
+
+def _column(line: Line, keyword: str) -> int:
+    """Where a keyword stands that may be shortened; the line's first word if it doesn't."""
+    return next((word.column for word in line.words if keyword.startswith(word.text.lower())), line.words[0].column)
