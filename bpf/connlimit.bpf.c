@@ -5,7 +5,7 @@
  * the SYN that finds a limit of connections reached, and marks what need not be inspected and what SYNPROXY has to
  * answer; it takes no place. Egress books what was really forwarded: the SYN takes its places there under their locks,
  * and every change of state is made there. So what rules, routing or a worker dropped has changed nothing. A third
- * program, reap, does user space's bidding on entries.
+ * program, reap, does user space's bidding on entries, and a fourth, join, counts them among their clients'.
  *
  * An entry is known by the real addresses of its ends, so that one look finds it on either side of a translation,
  * whichever end sends. Up to three counts are charged for it: its static's, and in the class that limits it its
@@ -620,10 +620,11 @@ static __always_inline int follow(struct conn *conn, struct place *at, struct pa
 /* SYNPROXY's ACK to the server: the connection it opened is established, and both numbers of the server are known. */
 static __always_inline void establish(struct conn *conn, struct place *at, struct packet *packet, u64 now)
 {
-	struct holding holding = held(&at->key, conn);
+	struct conn was = { .number = conn->number, .klass = conn->klass };
 	int mine;
 
 	bpf_spin_lock(&conn->lock);
+	was.flags = conn->flags;
 	mine = conn->tag == (u8)at->hash && conn->flags & INTERCEPTED && embryonic(conn->state) &&
 	       packet->seq == conn->next[CLIENT];
 	if (mine) {
@@ -634,8 +635,10 @@ static __always_inline void establish(struct conn *conn, struct place *at, struc
 		conn->delta -= packet->ack - 1;
 	}
 	bpf_spin_unlock(&conn->lock);
-	if (mine)
+	if (mine) {
+		struct holding holding = held(&at->key, &was);
 		give_back(&holding, 0, 1);
+	}
 }
 
 /*
@@ -1082,6 +1085,40 @@ static __always_inline void tidy(struct conn_key *key, struct conn *alias, struc
 		conns.delete(key);
 }
 
+/* Counts an entry among its client's, where its class has come to limit those since it was opened; → 1 if it was not. Who
+ * gives back its places sees the flag under the lock. What is over but for its last packets stays as it is. */
+static __always_inline int enlist(struct conn_key *key)
+{
+	struct conn *conn = conns.lookup(key);
+	struct end low = { key->low, key->low_port }, high = { key->high, key->high_port };
+	u8 tag = hash(&low, &high);
+
+	if (!conn || conn->state == ALIAS)
+		return 0;
+	struct finding found = {};
+	struct conn was = { .klass = conn->klass, .flags = conn->flags };
+	__be32 client = client_end(key, was.flags).address;
+	u32 row = was.klass;
+	u8 state = CLOSED;
+
+	struct class *klass = row ? classes.lookup(&row) : 0;
+	if (!klass || !(klass->client_max | klass->client_embryonic) || was.flags & PER_CLIENT)
+		return 0;
+	take_share(was.klass, FROM_CLIENT, client, UNLIMITED, &found);
+	if (found.refusal != ADMITTED)
+		return 0;
+	bpf_spin_lock(&conn->lock);
+	if (conn->tag == tag && conn->klass == was.klass && !((conn->flags ^ was.flags) & (PER_CLIENT | CLIENT_HIGH)) &&
+	    conn->state >= SYN && conn->state <= HALF_CLOSED) {
+		conn->flags |= PER_CLIENT;
+		state = conn->state;
+	}
+	bpf_spin_unlock(&conn->lock);
+	if (!embryonic(state))
+		give_back_share(was.klass, FROM_CLIENT, client, state == CLOSED, 1);
+	return state != CLOSED;
+}
+
 /* Carries out one order on one entry; → 1 if that changed it; of WORKER, its worker. */
 static __always_inline int obey(u16 order, struct conn_key *key, struct settings *set, u64 now)
 {
@@ -1172,6 +1209,21 @@ int reap(struct __sk_buff *skb)
 		if (bpf_skb_load_bytes(skb, offsetof(struct orders, keys) + i * sizeof(key), &key, sizeof(key)))
 			break;
 		done += obey(order, &key, set, clock(set));
+	}
+	return done;
+}
+
+/* Run by user space as reap is, whatever the order: its entries join their client's; → how many did. A program of its
+ * own, for the verifier walks every way through the turns of a loop. */
+int join(struct __sk_buff *skb)
+{
+	struct conn_key key;
+	int done = 0;
+
+	for (int i = 0; i < ORDERS; i++) {
+		if (bpf_skb_load_bytes(skb, offsetof(struct orders, keys) + i * sizeof(key), &key, sizeof(key)))
+			break;
+		done += enlist(&key);
 	}
 	return done;
 }

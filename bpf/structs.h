@@ -29,6 +29,8 @@ enum refusal { ADMITTED, MAX_CONNS, EMBRYONIC, CLIENT_MAX, CLIENT_EMBRYONIC, REF
 /* Who sent a packet: indexes of the arrays in struct conn. */
 enum side { CLIENT, SERVER };
 
+#define UNLIMITED 0
+
 /* Bits of struct conn's flags; FIN_FROM and DATA_FROM are shifted by a side. */
 #define FIN_FROM 0x01
 #define DATA_FROM 0x04

@@ -1096,6 +1096,26 @@ def each_client_has_its_own_places(box: Subject) -> None:
 
 
 @rule
+def a_client_has_what_it_opened_before_it_was_limited(box: Subject) -> None:
+    """But for what is over: of that only the last packets are to come."""
+    police(box, mail(max_conns=9))
+    for port in (1, 3):
+        for packet in (syn(port), syn_ack(port), client(ACK, port=port)):
+            crosses(box, packet)
+    for packet in (syn(2), client(ACK | FIN, port=3), server(ACK | FIN, ack=102, port=3)):
+        crosses(box, packet)
+    assert box.shares() == {"mail": ({REAL: (3, 1)}, {})}
+    for _ in range(2):  # once, however often it is said
+        police(box, mail(client_max=2))
+        assert box.shares() == {"mail": ({REAL: (3, 1)}, {CLIENT: (2, 1)})}
+    assert crosses(box, syn(4)) is DROP
+    box.clear(key(2))
+    assert crosses(box, syn(4)) is SKIP
+    box.clear(*box.states())
+    assert box.shares() == {"mail": ({}, {})}
+
+
+@rule
 def what_one_limit_refuses_takes_no_place_of_another(box: Subject) -> None:
     police(box, mail(max_conns=5, client_max=1), statics=(5, 0))
     assert box.leaves(syn(1)) is PASS

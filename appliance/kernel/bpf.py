@@ -136,7 +136,7 @@ class ConnectionTable:
         ]
         if pins is not None:
             macros.append(f'PINS="{bpf_pins.versioned(pins, _layout(source, size))}"')
-        self._module = Module(source, macros, (*clsact.PARENTS, "reap"), cache)
+        self._module = Module(source, macros, (*clsact.PARENTS, "reap", "join"), cache)
         self._conns = self._module.table("conns")
         self._limits = LimitMaps(self._module)
         self._key_size = ctypes.sizeof(self._conns.Key)
@@ -149,7 +149,7 @@ class ConnectionTable:
 
     @property
     def programs(self) -> Mapping[str, Program]:
-        """The programs by name: ingress, egress, reap."""
+        """The programs by name: ingress, egress, reap, join."""
         return self._module.programs
 
     # what it is told
@@ -157,12 +157,22 @@ class ConnectionTable:
     def set_limits(self, limits: Limits, interfaces: Mapping[str, int]) -> list[Key]:
         """Make `limits` the ones in force, `interfaces` the ifindex of each nameif; again and again, while it runs.
 
-        Living connections keep their places, those of a static or a class that is gone too. But where a static's name
+        Living connections keep their places, those of a static or a class that is gone too, and are counted among
+        their client's where their class limits those from now on. But where a static's name
         leads elsewhere now, its connections end; which.
         """
         self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces)
         self._tell()
-        return self._end(self._limits.diverted)
+        ended = self._end(self._limits.diverted)
+        self._recount()
+        return ended
+
+    def _recount(self) -> None:
+        """Count among their clients' what was opened in a class before that limited them."""
+        per_client = self._limits.per_client
+        for keys, leaves, count in self._chunks() if per_client else ():
+            entries = zip(keys[:count], leaves[:count], strict=True)
+            self._ask("join", 0, b"".join(bytes(key) for key, leaf in entries if leaf.klass in per_client))
 
     def _end(self, statics: Set[int]) -> list[Key]:
         """End the connections to `statics`, by number; which."""
@@ -284,9 +294,12 @@ class ConnectionTable:
 
     def _order(self, order: _Order, keys: bytes) -> int:
         """Have `reap` carry out `order` on packed keys; how many entries it changed."""
+        return self._ask("reap", order, keys)
+
+    def _ask(self, program: str, order: int, keys: bytes) -> int:
         head, length = bytes(14) + struct.pack("=H", order), ORDERS * self._key_size
         pieces = (keys[start : start + length] for start in range(0, len(keys), length))
-        return sum(self.programs["reap"].run(head + piece).value for piece in pieces)
+        return sum(self.programs[program].run(head + piece).value for piece in pieces)
 
     def _key(self, key: Key) -> bytes:
         """What the program knows the connection by: its ends in the order that it puts them in."""

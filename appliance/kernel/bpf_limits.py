@@ -168,6 +168,11 @@ class LimitMaps:
             rows[number] = row
         self._classes = dict(classes)
 
+    @property
+    def per_client(self) -> set[int]:
+        """The numbers of classes that limit each client."""
+        return {number for number, each in self._classes.items() if each.per_client}
+
     def _set_interfaces(self, choosing: Mapping[int, bool]) -> None:
         table = self._maps["interfaces"]
         for index, chooses in choosing.items():

@@ -32,6 +32,7 @@ from appliance.nat.connection import (
 )
 from appliance.nat.machine import (
     EMBRYONIC,
+    JOINING,
     REPLACEABLE,
     Entry,
     Packet,
@@ -94,9 +95,16 @@ class Table:
         self.set_limits(limits)
 
     def set_limits(self, limits: Limits) -> None:
-        """From now on these; what lives keeps its places. Statics are not taken away."""
+        """From now on these; what lives keeps its places, and joins its client's where its class limits those now.
+
+        Statics are not taken away.
+        """
         self.limits = limits
-        self.classes |= {each.identity: each for each in limits.classes}
+        now = {each.identity: each for each in limits.classes}
+        self.classes |= now
+        for entry in self.entries.values():
+            limited = now.get(entry.limited.identity) if entry.limited and entry.state in JOINING else None
+            entry.per_client |= bool(limited and limited.per_client)
         self.names = Names(limits.statics)
 
     # the recount

@@ -25,6 +25,8 @@ EMBRYONIC = frozenset({State.SYN, State.SYN_ACK})
 OPEN = frozenset({State.SYN_ACK, State.ESTABLISHED, State.HALF_CLOSED, State.CLOSING})
 #: over but for the place: a SYN takes it
 REPLACEABLE = frozenset({State.CLOSING, State.DEAD})
+#: counted among its client's once its class limits those
+JOINING = EMBRYONIC | {State.ESTABLISHED, State.HALF_CLOSED}
 
 
 class Verdict(enum.Enum):

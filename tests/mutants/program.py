@@ -382,6 +382,18 @@ _LIMITS = (
         "if (!(klass->client_max | klass->client_embryonic))",
         "if (!klass->client_max)",
     ),
+    _mutant(
+        "who joins its client's is counted once",
+        CONNLIMIT,
+        " || was.flags & PER_CLIENT)\n\t\treturn 0;",
+        ")\n\t\treturn 0;",
+    ),
+    _mutant(
+        "who joins established is not half-open",
+        CONNLIMIT,
+        "client, state == CLOSED, 1);",
+        "client, state == CLOSED, 0);",
+    ),
     _mutant("a place of one limit goes back when another refuses", CONNLIMIT, "\tgive_back(&so_far, 1, 1);\n", ""),
     _mutant(
         "a server's place goes back when its client's is refused", CONNLIMIT, "\t\tso_far.klass = at->klass;\n", ""
@@ -534,8 +546,8 @@ _INTERCEPT = (
     _mutant(
         "SYNPROXY's ACK gives the half-open place back",
         CONNLIMIT,
-        "\tif (mine)\n\t\tgive_back(&holding, 0, 1);",
-        "\tif (0)\n\t\tgive_back(&holding, 0, 1);",
+        "\t\tgive_back(&holding, 0, 1);\n\t}\n}",
+        "\t}\n}",
     ),
     _mutant("a client's acknowledgments at ingress are the cookie's", CONNLIMIT, "packet->ack -= shift(conn);", ";"),
     _mutant("the server's numbers at egress are the cookie's", CONNLIMIT, "packet->seq -= conn->delta;", ";"),
