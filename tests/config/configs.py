@@ -372,10 +372,11 @@ def manual_nats(draw: st.DrawFn, real: NetworkObject, known: NetworkObject, betw
         real.name,
         mapped,
         draw(st.sampled_from([None, (real.name, real.name), (known.name, real.name)])),
-        draw(st.booleans()),
-        draw(_some(MANUAL_OPTIONS)),
-        draw(st.sampled_from(services)),
-        draw(st.just("") | TEXTS),
+        after_auto=draw(st.booleans()),
+        overload=dynamic and mapped is not None and between[1] != "any" and draw(st.booleans()),
+        options=draw(_some(MANUAL_OPTIONS)),
+        services=draw(st.sampled_from(services)),
+        description=draw(st.just("") | TEXTS),
     )
 
 
