@@ -96,9 +96,9 @@ def _access(scene: Scene) -> dict[str, list[Rule]]:
     nowhere = [[end, str(THIS_NETWORK), *DROP] for end in ("-s", "-d")]
     nowhere += [["-s", f"{each}/32", *DROP] for each in broadcasts(scene)]
     access = [*nowhere, *_untranslated(scene), *_not_forwarded(scene), *_same_level(scene)]
-    control = list(_nat_control(scene))
-    access += [["-j", "FIXUP_CONTROL"]] if control else []
-    chains: dict[str, list[Rule]] = {"FIXUP_CONTROL": control} if control else {}
+    asked = {"FIXUP_REVERSE": list(_reverse(scene)), "FIXUP_CONTROL": list(_nat_control(scene))}
+    chains = {chain: words for chain, words in asked.items() if words}
+    access += [["-j", chain] for chain in chains]
     general = lists.get((None, "in"))
     rest = ["-g", "FIXUP_GLOBAL"] if general else DENIED
     for each in scene.ours:
@@ -207,6 +207,24 @@ def _untranslated(scene: Scene) -> Iterator[Rule]:
             way += ["-p", each.ports.protocol, "--dport", str(each.ports.real)]
         known = each.mapped.network_address if each.mapped.prefixlen == 32 else each.mapped
         yield [*way, "-m", "conntrack", "!", "--ctorigdst", str(known), *DROP]
+
+
+def _reverse(scene: Scene) -> Iterator[Rule]:
+    """A host that a dynamic rule hides is not reached by its real address either: its answers would be translated.
+
+    What an earlier rule exempts is, and so is what came to a mapped address of a static.
+    """
+    rules = scene.translations
+    last = max((at for at, each in enumerate(rules, 1) if each.kind is Kind.DYNAMIC), default=0)
+    for each in rules[:last]:
+        if each.kind is Kind.STATIC:
+            continue
+        ends = [*far_end(each.far, "-s", "--sport"), *address("-d", each.real)]
+        untouched = ["-m", "conntrack", "!", "--ctstate", "DNAT", *DROP]
+        for way in scene.among(each.mapped_interface):
+            for inside in scene.among(each.real_interface):
+                if way != inside:
+                    yield ["-i", way, "-o", inside, *ends, *(RETURN if each.kind is Kind.NONE else untouched)]
 
 
 def _nat_control(scene: Scene) -> Iterator[Rule]:

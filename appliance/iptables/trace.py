@@ -276,7 +276,7 @@ class _Tracer:
         elif hit.chain == "FIXUP_CONTROL" and hit.rule[-1] == "DROP":
             self._phase("NAT", "nat-control", False, ["nat-control"], (), [hit])
             raise _Stopped(_NO_XLATE)
-        elif hit.chain == "FIXUP_ACCESS" and "--ctorigdst" in hit.rule:
+        elif hit.rule[-1] == "DROP" and (hit.chain == "FIXUP_REVERSE" or "--ctorigdst" in hit.rule):
             self._phase("NAT", "rpf-check", False, (), ["known here by its mapped address alone"], [hit])
             raise _Stopped(_ACL_DROP)
         elif hit.chain == "FIXUP_ACCESS" and hit.rule[-1] in ("DROP", UNASKED[1]):

@@ -193,7 +193,7 @@ def _condition(option: str, values: list[str]) -> Callable[[Packet], bool]:
         case "--icmp-type", [kind]:
             return lambda packet: _icmp(packet, kind)
         case "--ctstate", [states]:
-            return lambda packet: _state(packet) in states.split(",")
+            return lambda packet: not _states(packet).isdisjoint(states.split(","))
         case "--mark", [mark]:
             value, mask = (int(each, 16) for each in mark.split("/"))
             return lambda packet: packet.mark & mask == value
@@ -207,9 +207,12 @@ def _condition(option: str, values: list[str]) -> Callable[[Packet], bool]:
             raise ValueError(f"no such condition: {option}")
 
 
-def _state(packet: Packet) -> str:
+def _states(packet: Packet) -> set[str]:
     """What connection tracking makes of it: of ICMP only questions begin anything (nf_conntrack_proto_icmp.c)."""
-    return "INVALID" if packet.protocol == "icmp" and packet.source_port not in _QUESTIONS else "NEW"
+    state = "INVALID" if packet.protocol == "icmp" and packet.source_port not in _QUESTIONS else "NEW"
+    first = packet.first
+    known = first.destination, first.destination_port
+    return {state} | ({"DNAT"} if known != (packet.destination, packet.destination_port) else set())
 
 
 def _within(span: str, port: int) -> bool:

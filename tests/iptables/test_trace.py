@@ -108,6 +108,24 @@ def test_a_host_behind_a_static_is_not_reached_by_its_real_address() -> None:
     assert steps(report)[-1] == "NAT rpf-check DROP"
 
 
+NETWORK = "object network lan\n subnet 192.0.2.0 255.255.255.0\n nat (inside,outside) dynamic interface\n"
+PAIRED = "nat (inside) 1 192.0.2.0 255.255.255.0\nglobal (outside) 1 interface\n"
+PEER = "access-list none permit ip 192.0.2.0 255.255.255.0 host 203.0.113.10\nnat (inside) 0 access-list none\n"
+
+
+@pytest.mark.parametrize("text", [NETWORK, PAIRED])
+def test_a_host_behind_dynamic_nat_is_not_reached_by_its_real_address(text: str) -> None:
+    config = loaded(f"{EXAMPLE.read_text(encoding='utf-8')}{text}access-list outside_in permit ip any any\n")
+    assert steps(trace(config, "outside", tcp("203.0.113.99", "192.0.2.77", 25)))[-1] == "NAT rpf-check DROP"
+    assert trace(config, "outside", tcp("203.0.113.99", "203.0.113.125", 25)).allowed
+
+
+def test_but_by_whom_it_is_not_translated_for() -> None:
+    config = loaded(f"{EXAMPLE.read_text(encoding='utf-8')}{PEER}{PAIRED}access-list outside_in permit ip any any\n")
+    assert trace(config, "outside", tcp("203.0.113.10", "192.0.2.77", 25)).allowed
+    assert not trace(config, "outside", tcp("203.0.113.99", "192.0.2.77", 25)).allowed
+
+
 def test_an_exempt_host_is_told_as_one() -> None:
     report = trace(MAIL, "outside", tcp("203.0.113.10", "203.0.113.126", 25))
     assert "INSPECT no inspect-esmtp" in steps(report)

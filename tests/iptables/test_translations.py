@@ -137,6 +137,34 @@ def test_where_a_mapped_address_leads(firewall: Run, text: str, asked: list[str]
     assert inward(*asked) == answered
 
 
+PAT = "nat (inside) 1 192.0.2.0 255.255.255.0\nglobal (outside) 1 interface\n"
+LAN = "object network lan\n subnet 192.0.2.0 255.255.255.0\n nat (inside,outside) dynamic interface\n"
+NOT_FOR = "access-list none permit ip host 192.0.2.26 host 203.0.113.10\nnat (inside) 0 access-list none\n"
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("text", "asked", "answered"),
+    [
+        (PAT, ["192.0.2.25:25", "192.0.2.26:80"], ["-", "-"]),
+        (LAN, ["192.0.2.25:25", "192.0.2.26:80"], ["-", "-"]),
+        (f"{NOT_FOR}{PAT}", ["192.0.2.25:25", "192.0.2.26:80"], ["-", "203.0.113.10"]),
+        (f"{HOST}{PAT}", ["192.0.2.25:25", "203.0.113.125:25"], ["-", "203.0.113.10"]),
+        (
+            "nat (inside) 1 198.51.100.0 255.255.255.0\nglobal (outside) 1 interface\n",
+            ["192.0.2.25:25"],
+            ["203.0.113.10"],
+        ),
+    ],
+)
+def test_who_is_hidden_by_dynamic_translation_is_not_reached_by_his_real_address(
+    firewall: Run, text: str, asked: list[str], answered: list[str]
+) -> None:
+    ruled(firewall, OPEN + text)
+    assert inward(*asked) == answered
+    assert outward("203.0.113.10:80") != ["-"]
+
+
 TO_WEB = "access-list web permit tcp host 192.0.2.25 host 203.0.113.10 eq www\n"
 SERVICES = (
     "object service mail\n service tcp source eq smtp\nobject service other\n service tcp source eq 2525\n"
