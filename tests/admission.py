@@ -55,6 +55,11 @@ def real(key: Key) -> tuple[IPv4Address, int]:
     return (DESK, 2500) if (key.mapped, key.port) == (POOL, 25) else (key.mapped, key.port)
 
 
+def by_real(key: Key) -> Key:
+    """The connection's tuple as the kernel's program knows it."""
+    return Key(*real(key), key.client, key.client_port)
+
+
 def static(max_conns: int = 0, max_embryonic: int = 0) -> Static:
     return Static("inside", "outside", MAPPED, REAL, max_conns, max_embryonic)
 

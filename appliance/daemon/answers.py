@@ -143,9 +143,9 @@ class Operators:
         """End what is wanted: connection tracking forgets it too, and no packet of it passes any more."""
         cleared = 0
         for some in self._table.walk():
-            keys = [connection.key for connection, _ in self._wanted(some, wanted)]
-            cleared += self._table.clear(keys)
-            conntrack.delete(keys)
+            found = [connection for connection, _ in self._wanted(some, wanted)]
+            conntrack.delete([each.key for each in found])  # if it refuses, the table still knows them
+            cleared += self._table.clear(each.ends for each in found)
             self._books.fetch()  # what was ended is recorded, before the ring is full of it
             yield None
         yield show.ClearedReport(cleared)

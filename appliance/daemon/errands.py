@@ -49,9 +49,8 @@ class Errands:
             case Emit(record):
                 self._sinks.write(record)
             case Kill(flow):
-                key = self._key(worker, flow)
-                self._table.kill(key)
-                conntrack.delete([key])
+                self._table.kill(self._key(worker, flow))
+                conntrack.delete([self._called(flow)])
             case Release(flow):
                 self._table.release(self._key(worker, flow))
             case SendReset(flow, to_client, seq, ack):
@@ -81,8 +80,12 @@ class Errands:
 
     def _key(self, worker: int, flow: Flow) -> Key:
         """The flow as the kernel's table knows it; ChannelError if another worker's queue has it."""
-        mapped, port = self._names.mapped(flow.client.interface, flow.server.address, flow.server.port)
-        key = Key(mapped, port, flow.client.address, flow.client.port)
+        key = Key(flow.server.address, flow.server.port, flow.client.address, flow.client.port)
         if self._table.worker(key) != worker:
             raise channel.ChannelError(f"{flow.client} to {flow.server} is not in this worker's queue")
         return key
+
+    def _called(self, flow: Flow) -> Key:
+        """The flow as its client called it, which is how connection tracking knows it."""
+        mapped, port = self._names.mapped(flow.client.interface, flow.server.address, flow.server.port)
+        return Key(mapped, port, flow.client.address, flow.client.port)

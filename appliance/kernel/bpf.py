@@ -16,7 +16,7 @@ import errno
 import os
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -158,12 +158,12 @@ class ConnectionTable:
         """Make `limits` the ones in force, `interfaces` the ifindex of each nameif; again and again, while it runs.
 
         Living connections keep their places, those of a static or a class that is gone too, and are counted among
-        their client's where their class limits those from now on. But where a static's name
-        leads elsewhere now, its connections end; which.
+        their client's where their class limits those from now on. But those end whose client called what is another
+        static's now; which.
         """
         self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces)
         self._tell()
-        ended = self._end(self._limits.diverted)
+        ended = self._end_diverted()
         self._recount()
         return ended
 
@@ -174,14 +174,24 @@ class ConnectionTable:
             entries = zip(keys[:count], leaves[:count], strict=True)
             self._ask("join", 0, b"".join(bytes(key) for key, leaf in entries if leaf.klass in per_client))
 
-    def _end(self, statics: Set[int]) -> list[Key]:
-        """End the connections to `statics`, by number; which."""
+    def _end_diverted(self) -> list[Key]:
+        """End the connections whose client called what is another static's now; which."""
         ended: list[Key] = []
-        for keys, leaves, count in self._chunks() if statics else ():
-            entries = list(zip(keys[:count], leaves[:count], strict=True))
-            found = [(key, leaf) for key, leaf in entries if leaf.number in statics and leaf.state not in _NONE]
-            self._order(_Order.CLEAR, b"".join(bytes(key) for key, _ in found))
-            ended += [self._connection(key, leaf, 0).key for key, leaf in found]
+        disputed = self._limits.disputed
+        for keys, leaves, count in self._chunks() if disputed else ():
+            entries = zip(keys[:count], leaves[:count], strict=True)
+            some = [
+                (bytes(key), leaf.number, self._connection(key, leaf, 0).key)
+                for key, leaf in entries
+                if leaf.number in disputed and leaf.state not in _NONE
+            ]
+            found = [
+                (key, called)
+                for key, number, called in some
+                if self._limits.diverts(number, (called.mapped, called.port))
+            ]
+            self._order(_Order.CLEAR, b"".join(key for key, _ in found))
+            ended += [called for _, called in found]
         return ended
 
     def set_timeouts(self, timeouts: Timeouts, shortest_embryonic: int) -> None:
@@ -272,7 +282,7 @@ class ConnectionTable:
         except KeyError:
             return None
 
-    # what it is asked to do
+    # what it is asked to do, with tuples by real addresses (`Parties.ends`)
 
     def sweep(self) -> int:
         """End every connection whose time is over; how many."""
@@ -302,9 +312,8 @@ class ConnectionTable:
         return sum(self.programs[program].run(head + piece).value for piece in pieces)
 
     def _key(self, key: Key) -> bytes:
-        """What the program knows the connection by: its ends in the order that it puts them in."""
-        real, port = self._limits.real(key.mapped, key.port)
-        ends = [(word(real), swap(port)), (word(key.client), swap(key.client_port))]
+        """What the program knows the connection by: its real ends in the order that it puts them in."""
+        ends = [(word(key.mapped), swap(key.port)), (word(key.client), swap(key.client_port))]
         (low, low_port), (high, high_port) = sorted(ends)
         return bytes(self._conns.Key(low, high, low_port, high_port))
 

@@ -11,6 +11,7 @@ import functools
 import socket
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 from typing import Any
@@ -42,9 +43,9 @@ class LimitMaps:
         self._maps: dict[str, Any] = {name: module.table(name) for name in names}
         self._statics: dict[int, Static] = {}
         self._classes: dict[int, LimitedClass] = {}
-        self._places: dict[End, End] = {}
-        #: statics that are gone but for their connections, by number, and whose names lead elsewhere by now
-        self.diverted: set[int] = set()
+        self._called: dict[End, set[int]] = {}  # the numbers of statics in force by what clients call them
+        #: statics by number, gone ones too, some of whose connections may be called what is another static's by now
+        self.disputed: set[int] = set()
         self._half = 0  # of the rules: the one in force
         #: what each static is called and where it leads, by number, those that are gone too; port 0 is every port
         self.ends = {
@@ -54,10 +55,9 @@ class LimitMaps:
         }
         self._names = {number: row.name for number, row in enumerate(self._maps["classes"].values()) if row.name}
 
-    def real(self, mapped: IPv4Address, port: int) -> End:
-        """Where what clients call `mapped` and `port` is; the same if no static translates it."""
-        real, real_port = self._places.get((mapped, port)) or self._places.get((mapped, 0)) or (mapped, port)
-        return real, real_port or port
+    def diverts(self, number: int, called: End) -> bool:
+        """Whether what a client of the static `number` called is another static's by now."""
+        return number not in (self._called.get(called) or self._called.get((called[0], 0)) or {number})
 
     def put(self, limits: Limits, interfaces: Mapping[str, int]) -> tuple[int, int]:
         """Make `limits` the ones in force, `interfaces` the index of each nameif; the rules' first and last row.
@@ -94,15 +94,18 @@ class LimitMaps:
             else:
                 rows[number] = self._row(number)
         for number, static in statics.items():
-            if number not in self.ends:
+            if self.ends.get(number) != (static.name, static.place):  # it was nobody's, or of one that is gone
                 counts[number] = counts.Leaf()
                 self.ends[number] = static.name, static.place
             rows[number] = self._row(number, static.max_conns, static.max_embryonic, static.own)
         self._statics = dict(statics)
-        gone = {name: place for number, (name, place) in self.ends.items() if number not in statics}
-        names = {static.name for static in statics.values()}
-        self.diverted = {number for number, (name, _) in self.ends.items() if number not in statics and name in names}
-        self._places = gone | {static.name: static.place for static in statics.values()}
+        self._called = {}
+        for number, static in statics.items():
+            self._called.setdefault(static.name, set()).add(number)
+        sharing = Counter(static.mapped for static in statics.values())
+        self.disputed = {
+            number for number, ((mapped, _), _) in self.ends.items() if sharing[mapped] > (number in statics)
+        }
         self._set_faces(statics, interfaces)
 
     def _row(self, number: int, *limits: int) -> Any:
@@ -111,7 +114,8 @@ class LimitMaps:
         return self._maps["limits"].Leaf(*ends, *limits)
 
     def _set_faces(self, statics: Mapping[int, Static], interfaces: Mapping[str, int]) -> None:
-        """The faces of `statics`, and those there are of a static that is gone but for its connections."""
+        """The faces of `statics`, and what is left of one that is gone: by its mapped face, unless another static has
+        its name, packets of its connections are known. None but `statics` has a face that new ones are charged by."""
         faces = self._maps["faces"]
         rows: dict[tuple[int, int, int, int], tuple[int, int, int, int]] = {}
         for number, static in statics.items():
@@ -122,14 +126,19 @@ class LimitMaps:
             rows[inside, real, outside, real_port] = (real, real_port, number, outside)
             if (inside, real, _OURSELVES, real_port) not in rows or static.max_embryonic:
                 rows[inside, real, _OURSELVES, real_port] = (real, real_port, number, outside)
+        old_faces = list(faces.items())
+        for old, face in old_faces:
+            key = old.ifindex, old.address, old.peer, old.port
+            gone = face.number in self.ends and face.number not in statics and not old.peer
+            if gone and key not in rows and not self.diverts(face.number, self.ends[face.number][0]):
+                rows[key] = face.real, face.port, face.number, face.opposite
         by_port = {key[:3] for key in rows if key[3]}
         for place in by_port:
             rows.setdefault((*place, 0), (place[1], 0, 0, 0))
         for key, row in rows.items():
             faces[faces.Key(*key)] = faces.Leaf(*row, key[:3] in by_port)
-        for old, face in list(faces.items()):
-            gone = (old.ifindex, old.address, old.peer, old.port) not in rows
-            if gone and (face.number not in self.ends or face.number in statics):
+        for old, _ in old_faces:
+            if (old.ifindex, old.address, old.peer, old.port) not in rows:
                 del faces[old]
 
     def counts(self) -> tuple[StaticUse, ...]:

@@ -51,6 +51,11 @@ class Parties:
         """Its real address and port."""
         return self.real, self.real_port or self.key.port
 
+    @property
+    def ends(self) -> Key:
+        """What the kernel's table knows it by: its ends by their real addresses, whatever a static calls them."""
+        return Key(*self.server, self.key.client, self.key.client_port)
+
 
 @dataclass(frozen=True, slots=True)
 class Connection(Parties):

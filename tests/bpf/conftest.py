@@ -26,7 +26,7 @@ from appliance.nat.classes import Limits
 from appliance.nat.connection import Event, Key, State
 from appliance.nat.machine import Packet, Verdict
 from tests import admission
-from tests.admission import INTERFACES, MAPPED, REAL, SECOND, real
+from tests.admission import INTERFACES, MAPPED, REAL, SECOND, by_real, real
 
 TC_ACT_UNSPEC, TC_ACT_SHOT = -1, 2  # uapi/linux/pkt_cls.h
 VERDICTS = {
@@ -58,7 +58,7 @@ class Box:
 
     def empty(self) -> None:
         """No connections, no limits, nothing told."""
-        self.clear(*self.states())
+        self._at_now(self.table.clear, [each.ends for each in self.table.connections()])
         self.table.set_limits(Limits(), {})
         self.table._module.table("notes").clear()
         admission.limit(self, 0)
@@ -92,13 +92,13 @@ class Box:
         return self._at_now(self.table.sweep)
 
     def kill(self, key: Key) -> bool:
-        return self._at_now(self.table.kill, key)
+        return self._at_now(self.table.kill, by_real(key))
 
     def release(self, key: Key) -> bool:
-        return self._at_now(self.table.release, key)
+        return self._at_now(self.table.release, by_real(key))
 
     def clear(self, *keys: Key) -> int:
-        return self._at_now(self.table.clear, keys)
+        return self._at_now(self.table.clear, [by_real(key) for key in keys])
 
     def states(self) -> dict[Key, State]:
         return {connection.key: connection.state for connection in self.table.connections()}

@@ -175,7 +175,7 @@ def _one_race(host: Ground, table: ConnectionTable, stages: Path) -> None:
     (stages / "done").touch()
     assert sum(racer.result() for racer in racers) == PLACES
     eventually(lambda: used(table) == (0, 0))
-    table.clear(each.key for each in table.connections())
+    table.clear(each.ends for each in table.connections())
 
 
 def _refused(table: ConnectionTable) -> int:
@@ -265,7 +265,7 @@ def test_a_killed_connection_is_silent_both_ways_until_its_server_lets_go(host: 
 
 
 def _entry(table: ConnectionTable) -> object:
-    return next((each.key for each in table.connections() if each.state in (State.ESTABLISHED, State.DEAD)), None)
+    return next((each.ends for each in table.connections() if each.state in (State.ESTABLISHED, State.DEAD)), None)
 
 
 # Reload, restart, removal

@@ -30,6 +30,7 @@ from tests.admission import (
     OTHER,
     REAL,
     bring,
+    by_real,
     client,
     key,
     limit,
@@ -141,12 +142,12 @@ def test_a_static_that_is_gone_keeps_its_count_until_its_connections_are_gone(bo
 
 
 def test_what_the_server_acknowledged_last(box: Any) -> None:
-    assert box.table.acknowledged(key()) is None
+    assert box.table.acknowledged(by_real(key())) is None
     bring(box, State.ESTABLISHED)
     box.leaves(client(ACK, payload=100))
-    before = box.table.acknowledged(key())
+    before = box.table.acknowledged(by_real(key()))
     box.leaves(server(ACK, ack=before + 100))
-    assert box.table.acknowledged(key()) == before + 100
+    assert box.table.acknowledged(by_real(key())) == before + 100
 
 
 def test_a_static_that_is_gone_refuses_nobody(box: Any) -> None:
@@ -158,13 +159,13 @@ def test_a_static_that_is_gone_refuses_nobody(box: Any) -> None:
 
 
 def test_the_number_behind_a_fin(box: Any) -> None:
-    assert box.table.behind_fin(key(), Side.CLIENT) is None
+    assert box.table.behind_fin(by_real(key()), Side.CLIENT) is None
     bring(box, State.ESTABLISHED)
-    assert box.table.behind_fin(key(), Side.CLIENT) is None
+    assert box.table.behind_fin(by_real(key()), Side.CLIENT) is None
     box.leaves(client(ACK | FIN, payload=100))
-    assert [box.table.behind_fin(key(), side) for side in (Side.CLIENT, Side.SERVER)] == [202, None]
+    assert [box.table.behind_fin(by_real(key()), side) for side in (Side.CLIENT, Side.SERVER)] == [202, None]
     box.kill(key())
-    assert box.table.behind_fin(key(), Side.CLIENT) == 202
+    assert box.table.behind_fin(by_real(key()), Side.CLIENT) == 202
 
 
 def test_connections_end_where_their_static_leads_elsewhere(box: Any) -> None:
@@ -195,4 +196,4 @@ def test_the_worker_asked_for_is_the_worker_marked(box: Any) -> None:
             box.outside,
             box.outside,
         )
-        assert box.table.worker(key(port)) == marks.WORKER.get(run.mark)
+        assert box.table.worker(by_real(key(port))) == marks.WORKER.get(run.mark)

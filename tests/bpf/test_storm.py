@@ -85,7 +85,7 @@ def test_after_a_storm_the_counters_are_the_recount_and_return_to_zero(host: Gro
         return table.sweep()
 
     def meddle(table: ConnectionTable) -> None:
-        known = [each.key for each in table.connections()]
+        known = [each.ends for each in table.connections()]
         chosen = dice.sample(known, min(4, len(known)))
         deeds: list[Callable[[], object]] = [
             lambda: [table.kill(each) for each in chosen],

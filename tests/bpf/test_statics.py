@@ -1,0 +1,108 @@
+"""Statics that a reload adds, takes away or gives another name, while connections of them live."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+from scapy.layers.inet import IP, TCP
+
+from appliance.nat.classes import Limits
+from appliance.nat.connection import Ending, Key, State, TornDown
+from appliance.nat.static import Static
+from appliance.nat.translation import PortMap
+from tests.admission import CLIENT, MAPPED, OTHER, REAL
+
+pytestmark = pytest.mark.root
+
+PASS, DROP = -1, 2
+RENAMED = IPv4Address("203.0.113.127")
+HOST = Static("inside", "outside", MAPPED, REAL)
+PORT = Static("inside", "outside", MAPPED, OTHER, ports=PortMap("tcp", 8026, 8025))
+
+
+def put(box: Any, *statics: Static) -> Any:
+    return box.table.set_limits(Limits(statics), box.interfaces)
+
+
+def calls(box: Any, mapped: IPv4Address, real: IPv4Address, sport: int, dport: int = 8025, real_port: int = 0) -> int:
+    """A SYN arrives and leaves, translated by the rules to `real`; what becomes of it."""
+    ends = {"sport": sport, "flags": "S", "seq": 100}
+    arrives = IP(src=str(CLIENT), dst=str(mapped)) / TCP(dport=dport, **ends)
+    leaves = IP(src=str(CLIENT), dst=str(real)) / TCP(dport=real_port or dport, **ends)
+    if box.run("ingress", arrives, box.outside, box.outside).value == DROP:
+        return DROP
+    return int(box.run("egress", leaves, box.inside, box.outside).value)
+
+
+def answers(box: Any, mapped: IPv4Address, dport: int, sport: int = 8025) -> None:
+    frame = IP(src=str(mapped), dst=str(CLIENT)) / TCP(sport=sport, dport=dport, flags="SA", seq=500, ack=101)
+    box.run("egress", frame, box.outside, box.inside)
+
+
+def clear(box: Any) -> int:
+    return int(box.table.clear(each.ends for each in box.table.connections()))
+
+
+def counts(box: Any) -> list[int]:
+    return [each.connections for each in box.table.counts()]
+
+
+def test_a_static_that_takes_the_number_of_one_that_is_gone_has_its_own_name_and_counts(box: Any) -> None:
+    put(box, Static("inside", "outside", MAPPED, REAL, 2))
+    for port in (1, 2, 3):
+        calls(box, MAPPED, REAL, port)
+    clear(box)
+    put(box, renamed := Static("inside", "outside", RENAMED, REAL, 2))
+    assert box.table.counts()[0].refused_max == 0
+    assert [calls(box, RENAMED, REAL, port) for port in (1, 2, 3)] == [PASS, PASS, DROP]
+    assert set(box.states()) == {Key(RENAMED, 8025, CLIENT, port) for port in (1, 2)}
+    put(box, renamed)
+    assert (calls(box, RENAMED, REAL, 4), counts(box)) == (DROP, [2])
+    assert clear(box) == 2
+
+
+def test_a_port_that_gets_a_static_of_its_own_ends_what_its_host_was_called_by(box: Any) -> None:
+    put(box, HOST)
+    calls(box, MAPPED, REAL, 1)
+    calls(box, MAPPED, REAL, 2, dport=25)
+    box.events()
+    assert put(box, PORT, HOST) == [Key(MAPPED, 8025, CLIENT, 1)]
+    [ended] = box.events()
+    assert isinstance(ended, TornDown)
+    assert (ended.ending, ended.real) == (Ending.CLEARED, REAL)
+    assert (set(box.states()), counts(box)) == ({Key(MAPPED, 25, CLIENT, 2)}, [0, 1])
+    calls(box, MAPPED, OTHER, 3, real_port=8026)
+    assert put(box, PORT, HOST) == []
+    assert counts(box) == [1, 1]
+
+
+def test_a_port_that_loses_its_static_is_its_hosts(box: Any) -> None:
+    put(box, PORT, HOST)
+    calls(box, MAPPED, OTHER, 1, real_port=8026)
+    assert put(box, HOST) == [Key(MAPPED, 8025, CLIENT, 1)]
+    calls(box, MAPPED, REAL, 2)
+    answers(box, MAPPED, 2)
+    assert (box.states(), counts(box)) == ({Key(MAPPED, 8025, CLIENT, 2): State.SYN_ACK}, [1])
+
+
+def test_what_is_left_of_a_static_of_a_host_is_known_beside_one_of_a_port(box: Any) -> None:
+    put(box, HOST)
+    calls(box, MAPPED, REAL, 1, dport=25)
+    assert put(box, PORT) == []
+    answers(box, MAPPED, 1, sport=25)
+    assert box.states() == {Key(MAPPED, 25, CLIENT, 1): State.SYN_ACK}
+
+
+def test_a_host_whose_static_is_gone_is_counted_nowhere_when_it_is_called_by_its_own_address(box: Any) -> None:
+    put(box, HOST)
+    calls(box, MAPPED, REAL, 1)
+    put(box)
+    answers(box, MAPPED, 1)
+    calls(box, REAL, REAL, 2)
+    answers(box, REAL, 2)
+    named = {Key(MAPPED, 8025, CLIENT, 1), Key(REAL, 8025, CLIENT, 2)}
+    assert box.states() == dict.fromkeys(named, State.SYN_ACK)
+    put(box, HOST)
+    assert counts(box) == [1]
