@@ -18,10 +18,11 @@ from appliance.config.statements.fixups import Fixups
 from appliance.config.statements.interfaces import Interfaces
 from appliance.config.statements.logs import Logs
 from appliance.config.statements.object_translations import ObjectTranslations
+from appliance.config.statements.routes import Routes
 from appliance.config.translations import hosts, ports
 
 
-class Draft(Box, Interfaces, AccessLists, EarlyTranslations, ObjectTranslations, Fixups, Logs):
+class Draft(Box, Interfaces, Routes, AccessLists, EarlyTranslations, ObjectTranslations, Fixups, Logs):
     """What has been read so far."""
 
     def config(self) -> Config:

@@ -21,24 +21,14 @@ from appliance.config.statements import (
     objects,
     policies,
     regexes,
+    routes,
 )
 from appliance.config.statements.sheet import END, EXIT, QUIT
 from appliance.config.syntax import Mode, Statement, compiled
 
 TOPICS = (
-    *(
-        accepted,
-        box,
-        interfaces,
-        objects,
-        access_lists,
-        early_translations,
-        object_translations,
-        class_maps,
-        policies,
-        fixups,
-    ),
-    *(regexes, inspect_maps, logs),
+    *(accepted, box, interfaces, routes, objects, access_lists, early_translations, object_translations),
+    *(class_maps, policies, fixups, regexes, inspect_maps, logs),
 )
 
 STATEMENTS: dict[Mode, tuple[Statement, ...]] = {

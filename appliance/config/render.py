@@ -23,12 +23,12 @@ from appliance.config.statements.interfaces import (
     interface_lines,
     pix6_address_lines,
     pix6_interface_lines,
-    route_line,
 )
 from appliance.config.statements.logs import logging_lines
 from appliance.config.statements.objects import group_lines, name_lines, network_object_lines, service_object_lines
 from appliance.config.statements.policies import policy_map_lines
 from appliance.config.statements.regexes import regex_class_lines
+from appliance.config.statements.routes import route_line
 from appliance.config.statements.translations import translation_line
 from appliance.config.traffic import address_of
 

@@ -1,4 +1,4 @@
-"""Interfaces and routes, while they are being read (asa.md §6.5)."""
+"""Interfaces, while they are being read (asa.md §6.5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
-from appliance.config.config import Interface, Route
+from appliance.config.config import Interface
 from appliance.config.names import PLAIN, Spelling, description
 from appliance.config.statements.accepted import AcceptedStatements, Section, kept
 from appliance.config.syntax import ACCEPTED, Mode, Statement, both
@@ -18,12 +18,11 @@ INTERFACES = 256
 
 
 class Interfaces(AcceptedStatements):
-    """The interfaces by name, the routes, and the interface the mode is in."""
+    """The interfaces by name, and the interface the mode is in."""
 
     def __init__(self) -> None:
         super().__init__()
         self.interfaces: dict[str, Interface] = {}
-        self.routes: dict[Route, Route] = {}
         self.same_level: set[str] = set()  # `same-security-traffic permit …`
         self._mtus: dict[str, int] = {}  # by nameif
         self._interface = ""
@@ -172,20 +171,7 @@ class Interfaces(AcceptedStatements):
                 return
         raise self.rejected("nameif", f"ERROR: interface <{nameif}> does not exist")
 
-    # -- routes, and what passes between interfaces of one level
-
-    def route(self, **fields: Any) -> None:
-        route = Route(**fields)
-        if route.track is not None:
-            self.accepted_once("track", "WARNING: accepted, not acted on: track of a route; the route stays")
-        self.said("route", route)
-        self.routes[route] = route
-
-    def no_route(self, **fields: Any) -> None:
-        route = Route(**fields)
-        self.forgotten.add(self._line.number)
-        self.unsaid("route", route)
-        self.routes.pop(route, None)
+    # -- what passes between interfaces of one level
 
     def same_security(self, between: str) -> None:
         self.same_level.add(between)
@@ -257,13 +243,6 @@ def _has_line(interface: Interface) -> bool:
     return interface.nameif is not None and interface.security_level is not None
 
 
-def route_line(route: Route, spelling: Spelling = PLAIN) -> str:
-    """``route …``"""
-    network = f"{spelling.address(route.network.network_address)} {route.network.netmask}"
-    track = "" if route.track is None else f" track {route.track}"
-    return f"route {route.interface} {network} {spelling.address(route.gateway)} {route.metric}{track}"
-
-
 #: What an interface of a real configuration says that means nothing to a Linux device.
 _HEADS = (
     *("active", "allocate-interface", "authentication", "backup", "bfd", "channel-group", "crypto", "ddns"),
@@ -290,8 +269,6 @@ def _accepted() -> Iterator[Statement]:
         yield Statement(f"{head} [<_:rest>]", block, Mode.ACCEPTED, ACCEPTED)
         yield Statement(f"no {head} [<_:rest>]", partial(Interfaces.accept_no_in_interface, head=head), says=ACCEPTED)
 
-
-_ROUTE = "route <interface:nameif> <network:network> <gateway:address>"
 
 STATEMENTS = {
     Mode.CONFIGURE: (
@@ -331,18 +308,6 @@ STATEMENTS = {
             Interfaces.no_mtu,
             short="no mtu <nameif:nameif> [<octets:68-65535>]",
             says="the largest packet that it sends",
-        ),
-        *both(
-            f"{_ROUTE} [<metric:1-255>] [track <track:1-500>]",
-            Interfaces.route,
-            Interfaces.no_route,
-            says="a static route; track: accepted, the route stays",
-        ),
-        *kept(
-            f"{_ROUTE} [<metric:1-255>] tunneled",
-            "route tunneled",
-            Section.ROUTES,
-            "accepted, not acted on: there are no tunnels",
         ),
         *both(
             "same-security-traffic permit <between=inter-interface|intra-interface>",
