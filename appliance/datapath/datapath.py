@@ -153,19 +153,19 @@ class Datapath:
 
     def tick(self, now: int) -> list[Effect]:
         """What is to be done because time has passed: call it when `next_deadline` is reached."""
-        for connection in self._room.connections:
+        while (connection := self._room.take_stalled(now)) is not None:
             try:
-                self._reader.elapse(connection, now)
+                self._reader.decide_stalled(connection, now)
                 connection.straighten()
             except Exception as error:  # as in `packet`
                 self._fail(error, connection, None)
+        self._room.expire(now)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP
             for connection in self._table.idle(now):
                 self._count[counters.IDLED] += connection.state is State.OPEN
                 self._table.remove(connection)
                 self._forget(connection)
-        self._room.look_ahead()
         return self._outcome.take()
 
     def ended(self, key: bytes, when: int, by_fins: bool, now: int) -> list[Effect]:

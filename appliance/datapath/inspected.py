@@ -76,7 +76,7 @@ class Makes(Protocol):
 class Inspected(Connection):
     """A connection and what reads it. `devices` are the interface indices of client and server."""
 
-    __slots__ = ("block", "deferred", "devices", "fail_open", "inspector", "sack", "stalls")
+    __slots__ = ("block", "deferred", "devices", "fail_open", "inspector", "sack")
 
     def __init__(
         self,
@@ -96,7 +96,6 @@ class Inspected(Connection):
         self.devices = devices
         #: (offset of a client octet, when it and those behind it may go on), both ascending
         self.deferred: list[tuple[int, int]] = []
-        self.stalls: int | None = None  # when what is undecided will be decided by the clock (ns)
 
     @classmethod
     def adopted(
@@ -129,13 +128,6 @@ class Inspected(Connection):
         while deferred and deferred[0][1] <= now:
             del deferred[0]
         return deferred[0][0] if deferred else self.client.next
-
-    def due(self) -> int:
-        """When the clock has something to do with its packets that wait (ns); only while some do."""
-        expires = self.expires()
-        if self.stalls is None:
-            return expires or 0
-        return self.stalls if expires is None else min(expires, self.stalls)
 
 
 def flow_of(key: bytes, devices: tuple[int, int], interfaces: Mapping[int, str]) -> Flow:

@@ -164,6 +164,7 @@ class Reader:
                 self._outcome.drop(ready.handle, counters.BEYOND_END)
             else:
                 ready.segment = segment = ready.segment.not_older_than(segment)
+                ready.arrived = now  # for a decision it waits from now on
                 self._read(connection, side, stream, ready, now)
 
     def _tell_what_waits(self, connection: Inspected, parcel: Parcel) -> None:
@@ -278,12 +279,10 @@ class Reader:
         while stream.undecided and (parcel := self._room.take_decided(connection, stream)) is not None:
             self._outcome.go(parcel.handle, stream.released(parcel.segment, parcel.start, parcel.end))
 
-    def elapse(self, connection: Inspected, now: int) -> None:
-        """Time has passed for a connection with packets that wait."""
-        if connection.stalls is not None and now >= connection.stalls:
-            self._count[counters.STALLED] += 1
-            self._act(connection, _SERVER, connection.server, None, connection.inspector.stalled(), now)
-        self._room.expire(connection, now)
+    def decide_stalled(self, connection: Inspected, now: int) -> None:
+        """Nothing more came of what the server has undecided."""
+        self._count[counters.STALLED] += 1
+        self._act(connection, _SERVER, connection.server, None, connection.inspector.stalled(), now)
 
     # --- actions ------------------------------------------------------------------------------------------------
 
@@ -322,8 +321,10 @@ class Reader:
                     assert_never(action)
         if side is _CLIENT:
             undecided = connection.cleared(now)
+        elif undecided < stream.next:
+            self._room.stall(connection, now + STALL)
         else:
-            connection.stalls = now + STALL if undecided < stream.next else None
+            self._room.no_stall(connection)
         self._decide(connection, stream, undecided)
         return True
 
@@ -386,7 +387,8 @@ class Reader:
         return flow_of(connection.key, connection.devices, self.interfaces)
 
     def _drop_waiting(self, connection: Inspected) -> None:
-        while (parcel := self._room.take_oldest(connection)) is not None:
+        self._room.no_stall(connection)
+        for parcel in self._room.take_all(connection):
             self._outcome.drop(parcel.handle)
 
     def forget_octets(self, connection: Inspected) -> None:
@@ -402,6 +404,5 @@ class Reader:
             if stream.decided != stream.next:
                 self._count[counters.OCTETS_REFUSED] += stream.next - stream.decided
                 stream.decided = stream.next
-        if connection.waiting:
-            self._drop_waiting(connection)
+        self._drop_waiting(connection)
         self.forget_octets(connection)

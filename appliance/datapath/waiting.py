@@ -2,10 +2,14 @@
 
 They are the queue's packets and hold places in it, so they are bounded for the whole worker: beyond the bound the
 connection that holds most loses its oldest (design §2). Twenty attackers with 256 packets each only evict each other.
+
+Rule: no call costs more because more connections wait. All packets wait equally long, and so do all held lines: who is
+due next stands first in the order of arrival. Who holds most is known by counting along (`Holders`).
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from collections.abc import MutableSequence
 
 from appliance.datapath.counters import EARLY, EVICTED, EXPIRED, NO_ROOM, RETRANSMITTED, UNDECIDED, WAITED
@@ -19,75 +23,127 @@ from appliance.tcp.stream import Parcel, Stream
 MAX_WAITING = 2_048
 
 
+class Holders:
+    """Connections by how many of their packets wait."""
+
+    def __init__(self) -> None:
+        self._by_count: defaultdict[int, OrderedDict[Inspected, None]] = defaultdict(OrderedDict)
+        self._most = 0
+
+    def recount(self, connection: Inspected, before: int) -> None:
+        """`connection` held `before` packets, and now holds what it says."""
+        if before:
+            del self._by_count[before][connection]
+        if connection.waiting:
+            self._by_count[connection.waiting][connection] = None
+        self._most = max(self._most, connection.waiting)
+        while self._most and not self._by_count[self._most]:
+            del self._by_count[self._most]
+            self._most -= 1
+
+    def first(self) -> Inspected:
+        """One that holds as many as any; there must be one."""
+        return next(iter(self._by_count[self._most]))
+
+
 class WaitingRoom:
-    """Who waits. `due` is when the clock has something to do here (ns): it may be early, never late."""
+    """Who waits."""
 
     def __init__(self, outcome: Outcome, count: MutableSequence[int]) -> None:
         self._outcome = outcome
         self._count = count
-        self._connections: dict[Inspected, None] = {}
-        self._packets = 0
-        self.due: int | None = None
+        self._arrivals: OrderedDict[Parcel, tuple[Inspected, Stream]] = OrderedDict()  # oldest first
+        self._stalls: OrderedDict[Inspected, int] = OrderedDict()  # when the clock decides (ns), soonest first
+        self._holders = Holders()
 
     def __len__(self) -> int:
-        return self._packets
+        return len(self._arrivals)
 
     @property
-    def connections(self) -> list[Inspected]:
-        """The connections with packets that wait."""
-        return list(self._connections)
+    def due(self) -> int | None:
+        """When the clock has something to do here (ns)."""
+        parcel, stall = next(iter(self._arrivals), None), next(iter(self._stalls.values()), None)
+        expires = None if parcel is None else parcel.arrived + MAX_WAIT
+        return min((each for each in (expires, stall) if each is not None), default=None)
 
     def hold_early(self, connection: Inspected, side: Side, parcel: Parcel) -> None:
         """A packet is beyond a gap: it waits, if there is room for it and anything new in it."""
+        stream = connection.stream(side)
         if connection.hold(side, parcel):
-            self._enter(connection, parcel, EARLY)
+            self._enter(connection, stream, parcel, EARLY)
         else:
-            self._outcome.drop(parcel.handle, NO_ROOM if connection.stream(side).lacks(parcel) else RETRANSMITTED)
+            self._outcome.drop(parcel.handle, NO_ROOM if stream.lacks(parcel) else RETRANSMITTED)
 
     def hold_undecided(self, connection: Inspected, side: Side, parcel: Parcel) -> None:
         """A packet's octets have been read and are not decided: it waits."""
         connection.hold_undecided(side, parcel)
-        self._enter(connection, parcel, UNDECIDED)
+        self._enter(connection, connection.stream(side), parcel, UNDECIDED)
 
     def take_ready(self, connection: Inspected, stream: Stream) -> Parcel | None:
         """The next packet of `stream` behind a gap that is filled."""
-        return self._leave(connection, connection.take_ready(stream))
+        parcel = connection.take_ready(stream)
+        if parcel is not None:
+            self._leave(connection, parcel)
+        return parcel
 
     def take_decided(self, connection: Inspected, stream: Stream) -> Parcel | None:
         """The next packet of `stream` that has been decided."""
-        return self._leave(connection, connection.take_decided(stream))
-
-    def take_oldest(self, connection: Inspected) -> Parcel | None:
-        """The packet of the connection that has waited longest."""
-        return self._leave(connection, connection.take_oldest())
-
-    def expire(self, connection: Inspected, now: int) -> None:
-        """Packets that have waited too long are dropped: octets nobody read never pass."""
-        while (parcel := self._leave(connection, connection.take_expired(now))) is not None:
-            self._outcome.drop(parcel.handle, EXPIRED)
-
-    def look_ahead(self) -> None:
-        """Find out when the clock has something to do."""
-        self.due = min((each.due() for each in self._connections), default=None)
-
-    def _enter(self, connection: Inspected, parcel: Parcel, counter: int) -> None:
-        self._count[counter] += 1
-        self._connections[connection] = None
-        self._packets += 1
-        due = parcel.arrived + MAX_WAIT if connection.stalls is None else connection.stalls
-        if self.due is None or due < self.due:
-            self.due = due
-        if self._packets > MAX_WAITING:
-            most = max(self._connections, key=lambda each: each.waiting)
-            oldest = self.take_oldest(most)
-            if oldest is not None:
-                self._outcome.drop(oldest.handle, EVICTED)
-
-    def _leave(self, connection: Inspected, parcel: Parcel | None) -> Parcel | None:
+        parcel = connection.take_decided(stream)
         if parcel is not None:
-            self._outcome.owe(parcel.handle)
-            self._packets -= 1
-            self._count[WAITED] += 1
-            if not connection.waiting:
-                del self._connections[connection]
+            self._leave(connection, parcel)
         return parcel
+
+    def take_all(self, connection: Inspected) -> list[Parcel]:
+        """Every packet of the connection that waits."""
+        if not connection.waiting:
+            return []
+        before, parcels = connection.waiting, connection.take_all()
+        for each in parcels:
+            self._outcome.owe(each.handle)
+            del self._arrivals[each]
+        self._count[WAITED] += before
+        self._holders.recount(connection, before)
+        return parcels
+
+    def expire(self, now: int) -> None:
+        """Packets that have waited too long are dropped: octets nobody read never pass."""
+        while (oldest := next(iter(self._arrivals), None)) is not None and oldest.arrived + MAX_WAIT <= now:
+            self._give_up(oldest, EXPIRED)
+
+    def stall(self, connection: Inspected, until: int) -> None:
+        """If no more comes of what the connection has undecided, the clock decides it at `until` (ns)."""
+        self._stalls.pop(connection, None)
+        self._stalls[connection] = until
+
+    def no_stall(self, connection: Inspected) -> None:
+        """The connection has nothing undecided."""
+        self._stalls.pop(connection, None)
+
+    def take_stalled(self, now: int) -> Inspected | None:
+        """The next connection whose undecided octets are for the clock to decide."""
+        connection = next(iter(self._stalls), None)
+        if connection is None or self._stalls[connection] > now:
+            return None
+        del self._stalls[connection]
+        return connection
+
+    def _enter(self, connection: Inspected, stream: Stream, parcel: Parcel, counter: int) -> None:
+        self._count[counter] += 1
+        self._arrivals[parcel] = connection, stream
+        self._holders.recount(connection, connection.waiting - 1)
+        if len(self._arrivals) > MAX_WAITING:
+            self._give_up(self._holders.first().oldest(), EVICTED)
+
+    def _give_up(self, parcel: Parcel, why: int) -> None:
+        connection, stream = self._arrivals[parcel]
+        connection.take(stream, parcel)
+        self._leave(connection, parcel)
+        self._outcome.drop(parcel.handle, why)
+        connection.straighten()
+
+    def _leave(self, connection: Inspected, parcel: Parcel) -> None:
+        """It does not wait any more, and is in hand."""
+        del self._arrivals[parcel]
+        self._holders.recount(connection, connection.waiting + 1)
+        self._outcome.owe(parcel.handle)
+        self._count[WAITED] += 1

@@ -13,7 +13,8 @@ Rules:
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from itertools import chain
+from operator import attrgetter
 
 from appliance.flow import Side
 from appliance.tcp.segment import ACK, FIN, RST, SYN, Segment
@@ -27,6 +28,9 @@ MAX_WAIT = 5_000_000_000
 
 #: Octets a connection may have released and not acknowledged; beyond, new data is dropped unreleased (design §2).
 MAX_KEPT = 1 << 20
+
+
+_by_arrival = attrgetter("arrived")
 
 
 class State(enum.Enum):
@@ -144,24 +148,20 @@ class Connection:
         """The next packet of `stream` that was undecided and may go."""
         return self._taken(stream.take_decided())
 
-    def take_expired(self, now: int) -> Parcel | None:
-        """A packet that has waited too long."""
-        before = now - MAX_WAIT
-        parcel = self.client.take_oldest(before)
-        return self._taken(self.server.take_oldest(before) if parcel is None else parcel)
+    def take(self, stream: Stream, parcel: Parcel) -> None:
+        """A packet of `stream` does not wait any more."""
+        stream.take(parcel)
+        self._count(parcel, -1)
 
-    def take_oldest(self) -> Parcel | None:
-        """The packet that has waited longest."""
-        oldest = min(self._waiting(), key=lambda each: each.arrived, default=None)
-        return None if oldest is None else self.take_expired(oldest.arrived + MAX_WAIT)
+    def take_all(self) -> list[Parcel]:
+        """Every packet that waits; none does any more."""
+        self.waiting = self.waiting_octets = 0
+        return self.client.take_all() + self.server.take_all()
 
-    def expires(self) -> int | None:
-        """When the next packet will have waited too long (ns)."""
-        return min((each.arrived + MAX_WAIT for each in self._waiting()), default=None)
-
-    def _waiting(self) -> Iterator[Parcel]:
-        yield from self.client.waiting
-        yield from self.server.waiting
+    def oldest(self) -> Parcel:
+        """The packet that has waited longest; there must be one."""
+        client, server = self.client, self.server
+        return min(chain(client.undecided, client.early, server.undecided, server.early), key=_by_arrival)
 
     def _taken(self, parcel: Parcel | None) -> Parcel | None:
         if parcel is not None:

@@ -29,7 +29,6 @@ Sources: design §2, rows 16 and 21.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -107,12 +106,6 @@ class Stream:
         self.early: list[Parcel] = []  # beyond a gap, by offset, then by arrival
         self.undecided: list[Parcel] = []  # read, not decided, by arrival
         self._held: Assembler | None = None  # the offsets of `early`; None: to be made of it when needed
-
-    @property
-    def waiting(self) -> Iterator[Parcel]:
-        """Every packet that waits."""
-        yield from self.undecided
-        yield from self.early
 
     def acknowledge(self, ack: int) -> int:
         """The peer sent this acknowledgment number. How many octets need not be kept any more.
@@ -211,17 +204,21 @@ class Stream:
                 return self.undecided.pop(at)
         return None
 
-    def take_oldest(self, before: int | None = None) -> Parcel | None:
-        """The packet that has waited longest (if it arrived at `before` or earlier); it does not wait any more."""
-        oldest = min(self.waiting, key=attrgetter("arrived"), default=None)
-        if oldest is None or (before is not None and oldest.arrived > before):
-            return None
-        if oldest in self.undecided:
-            self.undecided.remove(oldest)
+    def take(self, parcel: Parcel) -> None:
+        """A packet that waits does not any more."""
+        if parcel in self.undecided:
+            self.undecided.remove(parcel)
         else:
-            self.early.remove(oldest)
-            self._unhold(oldest)
-        return oldest
+            self.early.remove(parcel)
+            self._unhold(parcel)
+
+    def take_all(self) -> list[Parcel]:
+        """Every packet that waits, those to be decided first; none does any more."""
+        taken = [*self.undecided, *self.early]
+        self.undecided.clear()
+        self.early.clear()
+        self._held = None
+        return taken
 
     def _unhold(self, gone: Parcel) -> None:
         """An early packet does not wait any more, but others may have the same octets."""

@@ -6,6 +6,9 @@ import gc
 import os
 import sys
 import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from operator import sub
 
 from appliance.datapath.datapath import LIFETIMES, Datapath
 from appliance.datapath.effects import Drop
@@ -13,7 +16,7 @@ from appliance.tcp.connection import State
 from appliance.tcp.segment import ACK, FIN, RST
 from tests.datapath.double import Double
 from tests.datapath.test_session import DIALOGUE, RELEASED, play
-from tests.wire import CLIENT, SECOND, SERVER, Wire, count, engine
+from tests.wire import CLIENT, MS, SECOND, SERVER, Wire, count, engine
 
 GREETED = DIALOGUE[:3]
 ROUNDS, IN_A_ROUND = (100, 10_000) if os.environ.get("FIXUP_LONG") else (4, 1_500)
@@ -128,3 +131,58 @@ def test_a_port_used_again_within_time_wait_is_another_connection() -> None:
     play(again, lambda _, octets: [(0, octets)])
     assert (again.got(CLIENT), again.got(SERVER)) == (RELEASED[CLIENT], RELEASED[SERVER])
     assert (len(datapath), count(datapath, "connections")) == (1, 2)
+
+
+def calls(of: Callable[[], object]) -> int:
+    """How many functions are called for it."""
+    seen = [0]
+
+    def see(_frame: object, event: str, _what: object) -> None:
+        seen[0] += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(see)
+    try:
+        of()
+    finally:
+        sys.setprofile(before)
+    return seen[0]
+
+
+def crowd(holders: int, each: int) -> Datapath:
+    """So many connections have `each` early packets waiting, of which one a millisecond came."""
+    datapath = engine()
+    wires = [wire(datapath, number) for number in range(holders)]
+    for at in range(each):
+        for number, one in enumerate(wires):
+            one.now = (at * holders + number) * MS
+            one.send(CLIENT, 10 + 2 * at, b"x")
+    assert datapath.waiting == holders * each
+    return datapath
+
+
+def test_what_waits_elsewhere_makes_no_call_dearer() -> None:
+    """A deadline, an eviction, the end of a connection: with 2,048 connections that wait as with sixteen."""
+    costs = []
+    for holders in (16, 2_048):
+        datapath = crowd(holders, 2_048 // holders)
+        late = wire(datapath, 3_000)
+        late.now = 2_048 * MS
+        evict = calls(partial(late.send, CLIENT, 10, b"x"))
+        end = calls(partial(late.send, CLIENT, 0, flags=RST | ACK))
+        assert (count(datapath, "evicted"), datapath.waiting) == (1, 2_047)
+        expire = calls(partial(datapath.tick, datapath.next_deadline))
+        assert (count(datapath, "expired"), datapath.waiting) == (1, 2_046)
+        ahead = calls(partial(getattr, datapath, "next_deadline"))
+        costs.append((evict, end, expire, ahead))
+    few, many = costs
+    assert max(map(sub, many, few)) <= 8, costs
+
+
+def test_a_connection_with_all_it_may_have_waiting_ends_with_few_calls_for_each_packet() -> None:
+    datapath = engine()
+    hog = wire(datapath, 0)
+    for at in range(768):
+        hog.send(CLIENT, 10 + 2 * at, b"x")
+    assert calls(lambda: hog.send(CLIENT, 0, flags=RST | ACK)) < 20 * 768
+    assert (datapath.waiting, dropped(hog)) == (0, 768)

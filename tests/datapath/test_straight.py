@@ -72,7 +72,8 @@ def state(wire: Wire) -> list[object]:
         for each in (connection.client, connection.server)
     ]
     kept = (connection.kept, wire.datapath._reader._kept, len(connection.client.edits) + len(connection.server.edits))
-    return [connection.state, connection.last, connection.waiting, connection.stalls, kept, *streams]
+    stalls = wire.datapath._room._stalls.get(connection)
+    return [connection.state, connection.last, connection.waiting, stalls, kept, *streams]
 
 
 def assert_the_same(given_steps: list[Step], cookie: int, client_isn: int) -> None:

@@ -21,6 +21,7 @@ INSPECTOR = "appliance/policy/inspector.py"
 PLAN = "appliance/policy/plan.py"
 READER = "appliance/datapath/reader.py"
 DATAPATH = "appliance/datapath/datapath.py"
+WAITING = "appliance/datapath/waiting.py"
 CONNECTION = "appliance/tcp/connection.py"
 STRANGERS = "appliance/datapath/strangers.py"
 STREAM = "appliance/tcp/stream.py"
@@ -68,6 +69,7 @@ OF_SMUGGLING = ("tests/smuggling/test_readings.py",)
 OF_SESSION = ("tests/esmtp/test_session.py", "tests/esmtp/test_states.py")
 OF_STRAIGHT = ("tests/datapath/test_straight.py", "tests/tcp/test_stream.py")
 OF_DATAPATH = ("tests/datapath/test_datapath.py", "tests/tcp")
+OF_BOUNDS = ("tests/datapath/test_bounds.py",)
 OF_BAD_LINE = ("tests/datapath/test_bad_line.py",)
 OF_SHOW = ("tests/show",)
 OF_RELOAD = (
@@ -525,6 +527,16 @@ MUTANTS = (
         OF_DATAPATH,
     ),
     # --- the invariants of section 2 ----------------------------------------------------------------------------
+    Mutant(
+        "§2: who holds most gives way",
+        WAITING,
+        "self._holders.first().oldest()",
+        "next(reversed(self._arrivals))",
+        OF_BOUNDS,
+    ),
+    Mutant(
+        "§2: a deadline is not late", WAITING, "parcel.arrived + MAX_WAIT", "parcel.arrived + 2 * MAX_WAIT", OF_BOUNDS
+    ),
     Mutant(
         "§2: the same octet for every retransmission",
         STREAM,

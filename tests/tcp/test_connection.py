@@ -6,7 +6,6 @@ import pytest
 
 from appliance.flow import Side
 from appliance.tcp.connection import (
-    MAX_WAIT,
     MAX_WAITING,
     MAX_WAITING_OCTETS,
     Connection,
@@ -100,7 +99,7 @@ class TestWaiting:
         for at in range(MAX_WAITING):
             assert connection.hold(CLIENT if at % 2 else SERVER, self.parcel(10 + at))
         assert not connection.hold(CLIENT, self.parcel(10_000))
-        connection.take_oldest()
+        connection.take(connection.client, connection.client.early[0])
         assert connection.hold(CLIENT, self.parcel(10_000))
         assert connection.waiting == MAX_WAITING == 768
 
@@ -115,12 +114,21 @@ class TestWaiting:
         assert not connection.hold(CLIENT, self.parcel(11, 2))
         assert (connection.waiting, connection.waiting_octets) == (1, 5)
 
-    def test_time_is_bounded(self, connection: Connection) -> None:
+    def test_the_oldest_is_of_either_stream_and_either_list(self, connection: Connection) -> None:
         connection.hold(CLIENT, self.parcel(10, arrived=7))
         connection.hold(SERVER, self.parcel(10, arrived=5))
-        assert connection.expires() == 5 + MAX_WAIT == 5_000_000_005
-        assert connection.take_expired(4 + MAX_WAIT) is None
-        assert connection.take_expired(5 + MAX_WAIT).arrived == 5  # type: ignore[union-attr]  # it is there
-        assert connection.take_expired(5 + MAX_WAIT) is None
-        assert connection.take_oldest().arrived == 7  # type: ignore[union-attr]
-        assert (connection.expires(), connection.waiting, connection.waiting_octets) == (None, 0, 0)
+        connection.hold_undecided(SERVER, self.parcel(0, arrived=6))
+        oldest = []
+        for stream in (connection.server, connection.server, connection.client):
+            parcel = connection.oldest()
+            connection.take(stream, parcel)
+            oldest.append(parcel.arrived)
+        assert (oldest, connection.waiting, connection.waiting_octets) == ([5, 6, 7], 0, 0)
+
+    def test_all_are_taken_at_once(self, connection: Connection) -> None:
+        connection.hold(CLIENT, self.parcel(10))
+        connection.hold(SERVER, self.parcel(11))
+        connection.hold_undecided(SERVER, self.parcel(0))
+        assert [each.start for each in connection.take_all()] == [10, 0, 11]
+        assert (connection.take_all(), connection.waiting, connection.waiting_octets) == ([], 0, 0)
+        assert connection.hold(CLIENT, self.parcel(10)), "what left may come again"

@@ -200,17 +200,18 @@ class TestEarlyPackets:
     def test_what_left_may_come_again(self, stream: Stream) -> None:
         stream.hold(parcel(20, b"abcd", arrived=1))
         stream.hold(parcel(30, b"abcd", arrived=2))
-        assert stream.take_oldest().start == 20  # type: ignore[union-attr]  # it is there
+        stream.take(stream.early[0])
         assert stream.hold(parcel(20, b"abcd"))
         assert not stream.hold(parcel(30, b"abcd"))
 
-    def test_the_oldest_goes_first_if_old_enough(self, stream: Stream) -> None:
-        stream.hold(parcel(30, b"a", arrived=5))
-        stream.hold(parcel(20, b"a", arrived=7))
-        stream.undecided.append(parcel(9, b"9", arrived=6))
-        assert stream.take_oldest(before=4) is None
-        assert [stream.take_oldest().start for _ in range(3)] == [30, 9, 20]  # type: ignore[union-attr]
-        assert stream.take_oldest() is None
+    def test_one_or_all_may_leave(self, stream: Stream) -> None:
+        stream.hold(parcel(30, b"a"))
+        stream.hold(parcel(20, b"a"))
+        stream.undecided = [parcel(9, b"9"), parcel(8, b"8")]
+        stream.take(stream.undecided[0])
+        assert [each.start for each in stream.take_all()] == [8, 20, 30]
+        assert stream.take_all() == []
+        assert stream.hold(parcel(30, b"a"))
 
 
 class TestReleasing:
