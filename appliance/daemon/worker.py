@@ -172,5 +172,6 @@ def _lifetimes(timeouts: Timeouts) -> dict[State, int]:
         State.OPEN: connection,
         State.BYPASS: connection,
         State.CLOSED: LIFETIMES[State.CLOSED],
+        State.RESET: LIFETIMES[State.RESET],
         State.DEAD: timeouts.dead * clock.SECOND,
     }

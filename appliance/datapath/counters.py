@@ -31,6 +31,7 @@ ENGINE = (
     "syn_elsewhere",
     "rst_elsewhere",
     "beyond_end",
+    "behind_reset",
     "beyond_window",
     "urgent_cleared",
     "options_cleared",  # SYN-ACKs that offered Multipath TCP or Fast Open
@@ -78,6 +79,7 @@ ENGINE = (
     SYN_ELSEWHERE,
     RST_ELSEWHERE,
     BEYOND_END,
+    BEHIND_RESET,
     BEYOND_WINDOW,
     URGENT_CLEARED,
     OPTIONS_CLEARED,

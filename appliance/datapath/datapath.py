@@ -43,6 +43,7 @@ LIFETIMES: Mapping[State, int] = {
     State.OPEN: 7_200 * _SECOND,
     State.BYPASS: 7_200 * _SECOND,
     State.CLOSED: 60 * _SECOND,
+    State.RESET: 60 * _SECOND,
     State.DEAD: 600 * _SECOND,
 }
 #: The same of one whose client was never heard: a client waits five minutes for a greeting (RFC 5321 4.5.3.2.1).
@@ -299,7 +300,7 @@ class Datapath:
         if refusal is not None:
             self._outcome.drop(handle, OF_REFUSAL[refusal])
         elif segment.flags & RST:
-            self._reader.end_at_once(connection)
+            self._reader.reset(connection)
             self._outcome.go(handle, segment.with_payload(bytes(length)))
         else:
             self._syn_ack(handle, segment)

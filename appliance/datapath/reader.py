@@ -241,11 +241,14 @@ class Reader:
         return True
 
     def end(self, connection: Inspected, by_fins: bool, now: int) -> None:
-        """Neither side sends anything new; FINs that nobody saw were right behind what went on."""
+        """Neither side sends anything new; FINs that nobody saw were right behind what went on, and acknowledged."""
         state = connection.state
         if state is not _OPEN and state is not _BYPASS:
             return
-        if by_fins and state is _OPEN:
+        if not by_fins:
+            self.reset(connection)
+            return
+        if state is _OPEN:
             for side, stream in ((_CLIENT, connection.client), (_SERVER, connection.server)):
                 if stream.fin is not None:
                     continue
@@ -254,11 +257,15 @@ class Reader:
                 settled = not actions and stream.decided == stream.next
                 if not settled and not self._act(connection, side, stream, None, actions, now):
                     return
-        self.end_at_once(connection)
+        self._end_at_once(connection, State.CLOSED)
 
-    def end_at_once(self, connection: Inspected) -> None:
+    def reset(self, connection: Inspected) -> None:
+        """An RST or the clock ended it, and what went on before that need not have arrived."""
+        self._end_at_once(connection, State.RESET)
+
+    def _end_at_once(self, connection: Inspected, state: State) -> None:
         """It is over: neither side has anything more to say that its peer would take."""
-        self._table.end(connection, State.CLOSED)
+        self._table.end(connection, state)
         self.let_go(connection)
         for stream in (connection.client, connection.server):
             stream.fin = stream.next if stream.fin is None else stream.fin

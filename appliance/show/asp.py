@@ -21,6 +21,7 @@ DROPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "tcp-buffer-full": ("TCP Out-of-Order packet buffer full", ("no_room", "evicted")),
     "tcp-buffer-timeout": ("TCP Out-of-Order packet buffer timeout", ("expired",)),
     "tcp-data-past-fin": ("TCP data send after FIN", ("beyond_end",)),
+    "tcp-data-past-reset": ("TCP data send after RST", ("behind_reset",)),
     "tcp-syn-data": ("TCP SYN with data", ("syn_data",)),
     "tcp-hdr-length": ("Not a whole TCP segment", ("malformed", "truncated")),
     "tcp-unacked-full": ("Unacknowledged octets at their limit", ("full",)),

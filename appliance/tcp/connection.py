@@ -7,6 +7,8 @@ Rules:
 
 * A SYN carries no data and comes from the client; Multipath TCP and Fast Open end at the SYN-ACK.
 * An RST counts at exactly the next expected octet; data behind a FIN does not exist; nothing is urgent.
+* Behind an RST nothing with payload passes, retransmissions neither: what went on before it need not have arrived, and
+  of what is no longer kept nobody can say what it was.
 * The packets that wait on either stream are bounded together.
 """
 
@@ -37,7 +39,8 @@ class State(enum.Enum):
     """What becomes of the connection's packets."""
 
     OPEN = "open"
-    CLOSED = "closed"  # both FINs or an RST went through; whatever still comes is treated as before
+    CLOSED = "closed"  # both FINs went through; whatever still comes is treated as before
+    RESET = "reset"  # an RST or the clock ended it; nothing with payload passes
     BYPASS = "bypass"  # all pass, unread
     DEAD = "dead"  # none pass
 
@@ -53,6 +56,7 @@ class Refusal(enum.Enum):
     SYN_ELSEWHERE = "a SYN of the server, or a SYN-ACK with other numbers"
     RST_ELSEWHERE = "an RST that is not at the next expected octet"
     BEYOND_END = "octets behind the FIN"
+    BEHIND_RESET = "octets of any offset, behind an RST"
     BEYOND_WINDOW = "octets further ahead than any window"
 
 
@@ -116,6 +120,8 @@ class Connection:
                 own = side is Side.SERVER and self.numbered_by(segment)
                 return None if own else Refusal.SYN_ELSEWHERE
             return Refusal.SYN_ELSEWHERE if side is Side.SERVER else None
+        if self.state is State.RESET and end > start:
+            return Refusal.BEHIND_RESET
         if flags & RST:
             return None if stream.expects(start) else Refusal.RST_ELSEWHERE
         if stream.beyond_end(end, bool(flags & FIN)):

@@ -35,7 +35,7 @@ class Table(Generic[C]):
         self._silence = silence
         self._limit = limit
         self._sides: dict[bytes, Found[C]] = {}
-        self._over: dict[bytes, C] = {}  # CLOSED and DEAD, in the order they ended
+        self._over: dict[bytes, C] = {}  # CLOSED, RESET and DEAD, in the order they ended
         self._silent: dict[bytes, C] = {}  # the client was never heard, in the order they began
         #: `find(key)`: what a packet belongs to, by addresses and ports as its sender writes them; or None
         self.find = self._sides.get
@@ -69,7 +69,7 @@ class Table(Generic[C]):
         self._silent.pop(connection.key, None)
 
     def end(self, connection: C, state: State) -> None:
-        """The connection is CLOSED or DEAD from now on."""
+        """The connection is CLOSED, RESET or DEAD from now on."""
         connection.become(state)
         self._silent.pop(connection.key, None)
         self._over.pop(connection.key, None)

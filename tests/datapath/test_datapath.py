@@ -624,7 +624,35 @@ class TestEnds:
         assert connection.inspector is OVER, "the table remembers it for a minute, not what read it"
         wire.send(side, 2, b"S")
         assert verdict(wire) == Drop(4)
-        assert count(wire.datapath, "beyond_end") == 1
+        assert count(wire.datapath, "behind_reset") == 1
+
+    @pytest.mark.parametrize("end", ["rst", "told", "rst behind both fins"])
+    @pytest.mark.parametrize(("at", "octets"), [(0, b"a"), (1, b"bc"), (0, b"abc"), (2, b"cd")])
+    def test_what_went_on_before_an_rst_does_not_come_again(self, wire: Wire, end: str, at: int, octets: bytes) -> None:
+        """It need not have arrived, and nobody has it any more: as NULs it would be other octets at its offset."""
+        wire.send(CLIENT, 0, b"abc")
+        if end == "told":
+            wire.book(wire.datapath.ended(segment(wire.make(CLIENT)).key, SECOND, False, SECOND))
+        elif end == "rst":
+            wire.send(CLIENT, 3, flags=RST)
+        else:
+            wire.close(CLIENT, 3)
+            wire.close(SERVER, 0)
+            wire.send(CLIENT, 4, flags=RST)
+        went = wire.order[:]
+        wire.send(CLIENT, at, octets)
+        wire.send(CLIENT, at, octets, RST | ACK)
+        assert wire.order == went
+        assert count(wire.datapath, "behind_reset") == 2
+        wire.send(SERVER, 0)
+        assert verdict(wire) == Accept(wire.handle), "what carries nothing goes on"
+
+    def test_fins_that_the_kernel_saw_were_acknowledged(self, wire: Wire) -> None:
+        """A retransmission behind them is one of octets that arrived: it has its acknowledgment coming."""
+        wire.send(CLIENT, 0, b"abc")
+        wire.book(wire.datapath.ended(segment(wire.make(CLIENT)).key, SECOND, True, SECOND))
+        wire.send(CLIENT, 0, b"abc", ACK | FIN)
+        assert segment(modified(wire)).payload == bytes(3)
 
     def test_a_fin_is_told_when_all_before_it_was_seen(self, wire: Wire) -> None:
         wire.close(CLIENT, 2)

@@ -96,6 +96,31 @@ def test_the_released_stream_is_the_oracles(
     assert wire.verdicts.keys() == wire.sent.keys()
 
 
+@given(arrivals(HARMLESS), arrivals(HARMLESS), st.sampled_from(SIDES), st.booleans())
+@settings(max_examples=200)
+def test_behind_an_rst_no_offset_goes_on_as_another_octet(
+    before: list[Arrival], behind: list[Arrival], side: Side, told: bool
+) -> None:
+    """Only what was acknowledged before may have gone on as a NUL; nobody retransmits past an RST."""
+    wire = Wire(engine(Double)).open()
+    oracles = {each: Oracle() for each in SIDES}
+    for each in before:
+        oracles[each.side].arrive(each.start, each.octets)
+        wire.send(each.side, each.start, each.octets)
+    if told:
+        wire.book(wire.datapath.ended(segment(wire.make(CLIENT)).key, MS, False, MS))
+    else:
+        wire.send(side, len(oracles[side].stream), flags=RST)
+    for each in behind:
+        wire.acked[each.side.peer] = len(oracles[each.side.peer].stream) * each.acks // 100
+        wire.send(each.side, each.start, each.octets)
+    for handle in wire.order[1:]:
+        went = segment(wire.went(handle) or b"")
+        source = CLIENT if went.key[8:10] == segment(wire.make(CLIENT)).key[8:10] else SERVER
+        start = (went.seq - wire.first(source)) % 2**32
+        assert went.payload == masked(oracles[source].stream)[start : start + len(went.payload)]
+
+
 @given(arrivals(b"abS!?|"))
 @settings(max_examples=200)
 def test_a_closed_connection_released_a_prefix_without_the_offending_octet(packets: list[Arrival]) -> None:

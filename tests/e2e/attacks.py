@@ -183,6 +183,20 @@ def a_reset_the_server_ignores_and_more(it: Adversary) -> list[bytes]:
 
 
 @_attack
+def a_retransmission_behind_a_reset_the_server_ignores(it: Adversary) -> list[bytes]:
+    """What went on before it never arrived: the server still waits for it, and whoever let go of it may not know it."""
+    it.open()
+    it.at(0, b"NOOP ", old=True)
+    it.at(5, b"x\r\n")
+    it.at(8, b"", flags="RA", options=(MD5,))
+    it.listen(reply=False)
+    for octets in (b"NOOP ", b"EVIL "):
+        it.at(0, octets)
+    it.listen(reply=False)
+    return [b""]
+
+
+@_attack
 def a_reset_with_payload(it: Adversary) -> list[bytes]:
     it.open()
     it.at(0, b"STARTTLS\r\n", flags="RA")

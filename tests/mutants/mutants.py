@@ -520,6 +520,27 @@ MUTANTS = (
         OF_DATAPATH,
     ),
     Mutant(
+        "21: nothing comes again behind an RST",
+        READER,
+        "connection, State.RESET)",
+        "connection, State.CLOSED)",
+        OF_DATAPATH,
+    ),
+    Mutant(
+        "21: nor behind one that the kernel saw",
+        READER,
+        "        if not by_fins:\n            self.reset(connection)\n            return\n",
+        "",
+        OF_DATAPATH,
+    ),
+    Mutant(
+        "21: whatever its offset",
+        CONNECTION,
+        "if self.state is State.RESET and end > start:",
+        "if self.state is State.RESET and end > stream.next:",
+        OF_DATAPATH,
+    ),
+    Mutant(
         "21: no SYN from the server",
         CONNECTION,
         "return Refusal.SYN_ELSEWHERE if side is Side.SERVER else None",

@@ -70,6 +70,14 @@ def test_what_may_not_pass(
     assert refusal(connection, side, at, payload, flags) is why
 
 
+@pytest.mark.parametrize(
+    ("at", "payload", "flags"), [(0, b"a", ACK), (5, b"f", ACK), (3, b"de", ACK | FIN), (5, b"f", RST)]
+)
+def test_octets_behind_an_rst(connection: Connection, at: int, payload: bytes, flags: int) -> None:
+    connection.become(State.RESET)
+    assert refusal(connection, CLIENT, at, payload, flags) is Refusal.BEHIND_RESET
+
+
 def test_data_behind_a_fin(connection: Connection) -> None:
     connection.client.fin = 5
     assert refusal(connection, CLIENT, 5, b"f") is Refusal.BEYOND_END

@@ -9,7 +9,7 @@ from appliance.tcp.stream import Stream
 from appliance.tcp.table import Table
 from tests.wire import CLIENT, SERVER, packet, segment
 
-LIFETIMES = {State.OPEN: 100, State.BYPASS: 100, State.CLOSED: 10, State.DEAD: 50}
+LIFETIMES = {State.OPEN: 100, State.BYPASS: 100, State.CLOSED: 10, State.RESET: 20, State.DEAD: 50}
 SILENCE = 30
 
 
@@ -96,7 +96,7 @@ def test_each_state_has_its_time(table: Table[Connection], state: State) -> None
     one = connection(1_025, now=7)
     table.add(one)
     table.heard(one)
-    if state in (State.CLOSED, State.DEAD):
+    if state in (State.CLOSED, State.RESET, State.DEAD):
         table.end(one, state)
     one.state = state
     assert table.idle(7 + LIFETIMES[state]) == []
