@@ -52,7 +52,10 @@ def reload(call: Call) -> int:
     if not outcome.done:
         print("nothing was changed", file=sys.stderr)
         return 2
-    print(f"{outcome.file} is in force: new connections go by it, living ones keep what they began with")
+    print(
+        f"{outcome.file} is in force: new connections go by it, living ones keep what they began with, "
+        "but those to a static that leads elsewhere now, which end"
+    )
     return 0
 
 

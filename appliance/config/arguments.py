@@ -14,7 +14,16 @@ from appliance.config import traffic
 from appliance.config.connection_settings import class_timeouts, connection_limits, timeout_names, timeouts
 from appliance.config.cursor import Argument, Cursor, Kind, Rejected, decimal, number
 from appliance.config.names import PORTS
-from appliance.config.nat_arguments import any_interfaces, in_brackets, interfaces, nat_options, place, trailer
+from appliance.config.nat_arguments import (
+    PAT_WORDS,
+    any_interfaces,
+    in_brackets,
+    interfaces,
+    nat_options,
+    pat_options,
+    place,
+    trailer,
+)
 from appliance.config.words import NAME, any_name, matching, naming, pattern, rest, text_to_end
 from appliance.policy.acl import Ports
 
@@ -109,6 +118,7 @@ ARGUMENTS: dict[str, Argument] = {
     "trailer": trailer,
     "port-trailer": trailer,
     "nat-options": nat_options,
+    "pat-options": pat_options,
     "place": place,
     "security": _security,
     "port-span": _port_span,
@@ -133,4 +143,5 @@ BEGINS = {
     **dict.fromkeys((f"{each}-ports" for each in PORTS), frozenset((*traffic.OPERATORS, "object-group"))),
     **dict.fromkeys((f"{each}-operator" for each in PORTS), frozenset(traffic.OPERATORS)),
     "ace-options": frozenset(("log", "inactive", "time-range")),
+    "pat-options": frozenset(PAT_WORDS),
 }

@@ -47,6 +47,7 @@ SAMPLES = {
     "connection-limits": "conn-max 50 embryonic-conn-max 100",
     "class-timeouts": "embryonic 0:00:30 half-closed 0:10:00",
     "nat-options": "no-proxy-arp route-lookup",
+    "pat-options": "round-robin extended",
     "place": "servers",
     "listen": "127.0.0.1:9137",
     "port-span": "25",

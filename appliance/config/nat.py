@@ -81,6 +81,7 @@ class ObjectNat:
     dynamic: bool
     mapped: IPv4Address | str | None  # an address, an object's name, or the interface's address
     overload: bool = False  # `dynamic POOL interface`: the interface's address behind the pool's
+    pat_pool: tuple[str, ...] | None = None  # `dynamic pat-pool POOL`: how ports are given, which is kept alone
     ports: PortMap | None = None
     options: tuple[str, ...] = ()
     line: int = field(default=0, compare=False)
@@ -98,6 +99,7 @@ class ManualNat:
     destination: tuple[str, str] | None = None  # mapped, real
     after_auto: bool = False
     overload: bool = False  # `dynamic POOL interface`, as of an object
+    pat_pool: tuple[str, ...] | None = None  # as of an object
     options: tuple[str, ...] = ()
     services: tuple[str, str] | None = None  # names of service objects: real, mapped
     description: str = ""

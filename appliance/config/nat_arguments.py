@@ -79,6 +79,20 @@ def trailer(cursor: Cursor) -> Trailer:
     return Trailer(**found)
 
 
+#: How a `pat-pool` gives its addresses and ports.
+PAT_WORDS = ("round-robin", "extended", "flat", "include-reserve", "block-allocation")
+
+
+def pat_options(cursor: Cursor) -> tuple[str, ...]:
+    """What stands behind a `pat-pool`: one word of `PAT_WORDS` at least."""
+    words: dict[str, None] = {}
+    while (word := cursor.peek()) is not None and word.text.lower() in PAT_WORDS and word.text.lower() not in words:
+        words[cursor.take().text.lower()] = None
+    if not words:
+        raise Rejected(cursor.take().column)
+    return tuple(words)
+
+
 def nat_options(cursor: Cursor) -> dict[str, Any]:
     """What a `nat` of 8.3 ends with; ``service tcp REAL MAPPED`` among it."""
     words: dict[str, None] = {}

@@ -87,6 +87,11 @@ def outward(*targets: str) -> list[str]:
         ("object network n\n subnet 192.0.2.0 255.255.255.0\n nat (inside,outside) dynamic interface\n", "203.0.113.1"),
         ("object network n\n host 192.0.2.25\n nat (any,outside) static 203.0.113.125\n", "203.0.113.125"),
         (
+            "object network p\n host 203.0.113.77\nobject network n\n subnet 192.0.2.0 255.255.255.0\n"
+            " nat (inside,outside) dynamic pat-pool p round-robin\n",
+            "203.0.113.77",
+        ),
+        (
             "object network n\n host 192.0.2.25\nobject network m\n host 203.0.113.77\nobject network far\n"
             " host 203.0.113.10\nobject network e\n subnet 192.0.2.0 255.255.255.0\n"
             " nat (inside,outside) dynamic interface\n"

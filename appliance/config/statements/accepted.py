@@ -60,11 +60,16 @@ HEADS: dict[Section, tuple[str, ...]] = {
         *("mac-learn", "monitor-interface", "object-group-search", "pager", "pdm"),
     ),
     Section.TIMEOUTS: (
-        *("aaa", "as-path", "auth-prompt", "auto-update", "community-list", "config-register", "console", "coredump"),
-        *("crashinfo", "ctl-file", "ddns", "dhcp-client", "dhcpd", "dhcprelay", "fragment", "hpm", "http"),
-        *("igmp", "isakmp", "lldp", "management-access", "mroute", "multicast-routing"),
-        *("ntp", "pim", "policy-list", "prefix-list", "privilege", "process", "quota"),
-        *("rip", "service", "service-interface", "service-module", "smtp-server", "snmp", "snmp-server", "ssh", "ssl"),
+        *("aaa", "app-agent heartbeat", "as-path", "auth-prompt", "auto-update", "ca", "client-update"),
+        *("community-list", "compression", "config-register", "console", "coredump"),
+        *("crashinfo", "ctl-file", "ddns", "dhcp-client", "dhcpd", "dhcprelay", "dynamic-filter", "eou", "fips"),
+        *("flow-offload", "fragment", "hpm", "http"),
+        *("igmp", "isakmp", "l2tp", "lldp", "management-access", "mroute", "multicast-routing"),
+        *("ntp", "password-policy", "pim", "policy-list", "port-forward", "prefix-list", "privilege"),
+        *("process", "quota"),
+        *("remote-access threshold", "rip", "service", "service-interface", "service-module", "smtp-server", "snmp"),
+        *("snmp-server", "ssh", "ssl"),
+        *("sunrpc-server", "sysopt connection permit-l2tp", "sysopt ipsec pl-compatible", "url-list"),
         *("sysopt connection permit-ipsec", "sysopt connection permit-vpn", "sysopt connection preserve-vpn-flows"),
         *("sysopt connection reclassify-vpn", "sysopt connection timewait", "sysopt nodnsalias", "sysopt radius"),
         *("sysopt route", "sysopt traffic", "sysopt uauth", "telnet", "tftp-server"),
@@ -89,19 +94,11 @@ UNFILTERED: dict[str, tuple[Section, str]] = {
 BLOCKS: dict[Section, tuple[str, ...]] = {
     Section.INTERFACES: ("dns", "object-group security", "object-group user"),
     Section.TIMEOUTS: (
-        *("aaa-server", "call-home", "cluster", "crypto", "dynamic-access-policy-record", "event manager"),
+        *("aaa-server", "nac-policy", "nve", "scansafe general-options", "mdm-proxy", "imap4s", "pop3s", "smtps"),
+        *("call-home", "cluster", "crypto", "dynamic-access-policy-record", "event manager"),
         *("group-policy", "key", "ldap", "license", "media-termination", "phone-proxy", "priority-queue"),
-        *(
-            "route-map",
-            "router",
-            "saml",
-            "sla",
-            "tls-proxy",
-            "track",
-            "tunnel-group",
-            "tunnel-group-map",
-            "user-identity",
-        ),
+        *("route-map", "router", "saml", "sla", "tls-proxy", "track", "tunnel-group"),
+        *("tunnel-group-map", "user-identity"),
         *("username", "vpn load-balancing", "webvpn", "zone"),
     ),
     Section.CLASSES: (
@@ -192,6 +189,7 @@ def _unfiltered() -> Iterator[Statement]:
 STATEMENTS = {
     Mode.CONFIGURE: (
         *_unfiltered(),
+        *kept("threat-detection statistics", "threat-detection statistics", Section.TIMEOUTS),
         *(row for section, heads in HEADS.items() for row in _rows(heads, section, None)),
         *(row for section, heads in BLOCKS.items() for row in _rows(heads, section, Mode.ACCEPTED)),
     )

@@ -245,9 +245,11 @@ def _has_line(interface: Interface) -> bool:
 
 #: What an interface of a real configuration says that means nothing to a Linux device.
 _HEADS = (
-    *("active", "allocate-interface", "authentication", "backup", "bfd", "channel-group", "crypto", "ddns"),
+    *("active", "allocate-interface", "asr-group", "authentication", "backup", "bfd", "bridge-group"),
+    *("channel-group", "crypto", "ddns"),
     *("delay", "dhcp", "dhcprelay", "duplex", "eigrp", "flowcontrol", "hello-interval", "hold-time"),
-    *("igmp", "ipv6", "keepalive", "lacp", "lldp", "mac-address", "management-only", "member-interface", "mfib"),
+    *("igmp", "ipv6", "keepalive", "lacp", "lldp", "mac-address", "management-only", "media-type"),
+    *("member-interface", "mfib"),
     *("multicast", "ospf", "pim", "policy-route", "port-channel", "pppoe", "rip", "speed"),
     *("split-horizon", "standby", "summary-address", "switchport", "tunnel", "vlan", "zone-member"),
 )

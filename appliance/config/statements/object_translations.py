@@ -40,18 +40,22 @@ class ObjectTranslations(TranslationOrder):
         address: IPv4Address | None = None,
         name: str | None = None,
         overload: str = "",
+        pat: str = "",
+        given: tuple[str, ...] = (),
         options: Mapping[str, Any] = _NOTHING,
     ) -> ObjectNat:
         ports = options.get("ports")
         if ports is not None and kind == "dynamic":
             raise self.rejected("options", "ERROR: service is for static")
         self._untold("dns" in options.get("words", ()))
+        self._untold_pool(given)
         return ObjectNat(
             self._object,
             *interfaces,
             kind == "dynamic",
             address if address is not None else name,
             bool(overload),
+            given if pat else None,
             ports,
             options.get("words", ()),
             self._line.number,
@@ -81,6 +85,8 @@ class ObjectTranslations(TranslationOrder):
         mapped: str | None = None,
         after: str = "",
         overload: str = "",
+        pat: str = "",
+        given: tuple[str, ...] = (),
         far_mapped: str = "",
         far_real: str = "",
         options: Mapping[str, Any] = _NOTHING,
@@ -88,6 +94,7 @@ class ObjectTranslations(TranslationOrder):
         if options.get("ports") is not None:
             raise self.rejected("options", "ERROR: service of a manual rule names two objects")
         self._untold("dns" in options.get("words", ()))
+        self._untold_pool(given)
         return ManualNat(
             *interfaces,
             kind == "dynamic",
@@ -96,6 +103,7 @@ class ObjectTranslations(TranslationOrder):
             (far_mapped, far_real) if far_real else None,
             bool(after),
             bool(overload),
+            given if pat else None,
             options.get("words", ()),
             options.get("services"),
             options.get("description", ""),
@@ -107,8 +115,7 @@ def object_line(nat: ObjectNat, spelling: Spelling) -> str:
     """``nat …`` in an object's block."""
     words = [f"nat ({nat.real_interface},{nat.mapped_interface})", "dynamic" if nat.dynamic else "static"]
     mapped = spelling.address(nat.mapped) if isinstance(nat.mapped, IPv4Address) else nat.mapped
-    words.append("interface" if mapped is None else mapped)
-    words += ["interface"] if nat.overload else []
+    words += _mapped_words(mapped, nat)
     words += nat.options
     if nat.ports is not None:
         protocol = nat.ports.protocol
@@ -121,8 +128,7 @@ def manual_line(nat: ManualNat) -> str:
     words = [f"nat ({nat.real_interface},{nat.mapped_interface})"]
     words += ["after-auto"] if nat.after_auto else []
     words += ["source", "dynamic" if nat.dynamic else "static", nat.real]
-    words.append("interface" if nat.mapped is None else nat.mapped)
-    words += ["interface"] if nat.overload else []
+    words += _mapped_words(nat.mapped, nat)
     if nat.destination is not None:
         words += ["destination", "static", *nat.destination]
     words += nat.options
@@ -131,21 +137,35 @@ def manual_line(nat: ManualNat) -> str:
     return " ".join(words)
 
 
+def _mapped_words(mapped: str | None, nat: ObjectNat | ManualNat) -> list[str]:
+    words = ["interface" if mapped is None else mapped]
+    words = words if nat.pat_pool is None else ["pat-pool", *words, *nat.pat_pool]
+    return [*words, *(["interface"] if nat.overload else [])]
+
+
+_PAT_POOL = "<pat=pat-pool> <{}:place> [<given:pat-options>] [<overload=interface>]"
+
+
 def _object_nats() -> Iterator[Statement]:
     for kind in ("static", "dynamic"):
         for mapped in ("interface", "<address:address>", "<name:place>"):
             if kind == "dynamic" and mapped != "interface":
                 mapped += " [<overload=interface>]"
-            yield from both(
-                f"nat <interfaces:any-interfaces> <kind={kind}> {mapped} [<options:nat-options>]",
-                ObjectTranslations.object_nat,
-                ObjectTranslations.no_object_nat,
-                says="the object's translation",
-            )
+            yield from _object_nat(kind, mapped)
+    yield from _object_nat("dynamic", _PAT_POOL.format("name"))
+
+
+def _object_nat(kind: str, mapped: str) -> tuple[Statement, ...]:
+    return both(
+        f"nat <interfaces:any-interfaces> <kind={kind}> {mapped} [<options:nat-options>]",
+        ObjectTranslations.object_nat,
+        ObjectTranslations.no_object_nat,
+        says="the object's translation",
+    )
 
 
 def _manual_nats() -> Iterator[Statement]:
-    dynamic = ("interface", "<mapped:place> [<overload=interface>]")
+    dynamic = ("interface", "<mapped:place> [<overload=interface>]", _PAT_POOL.format("mapped"))
     kinds = [("static", "interface"), ("static", "<mapped:place>"), *(("dynamic", each) for each in dynamic)]
     for kind, mapped in kinds:
         yield from both(

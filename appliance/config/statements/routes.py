@@ -54,5 +54,11 @@ STATEMENTS = {
             Section.ROUTES,
             "accepted, not acted on: there are no tunnels",
         ),
+        *kept(
+            "route <_=Null0> <_:network> [<_:rest>]",
+            "route Null0",
+            Section.ROUTES,
+            "accepted, not acted on: what is for that network goes by the other routes",
+        ),
     ),
 }

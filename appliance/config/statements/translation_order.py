@@ -20,6 +20,11 @@ class TranslationOrder(Objects):
         if dns:
             self.accepted_once("dns", "WARNING: accepted, not acted on: dns: DNS replies are left as they are")
 
+    def _untold_pool(self, given: tuple[str, ...]) -> None:
+        if given:
+            told = f"{' '.join(given)} of a pat-pool: the kernel chooses address and port"
+            self.accepted_once("pat-pool", f"WARNING: accepted, not acted on: {told}")
+
     def _remove(self, statement: TranslationStatement) -> None:
         if statement not in self.translations:
             raise self.rejected("", "ERROR: there is no such translation")
