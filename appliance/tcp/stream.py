@@ -110,7 +110,8 @@ class Stream:
     def acknowledge(self, ack: int) -> int:
         """The peer sent this acknowledgment number. How many octets need not be kept any more.
 
-        What was never let go should not have been received: of a number beyond that, BEYOND.
+        What was never let go should not have been received: of a number beyond that, BEYOND. But a FIN right behind
+        all of it may have gone on unseen, and has a number (decision 14).
         """
         if ack == self.straight_at and not self._shift:  # the receiver has it all
             self.acked = ack
@@ -118,12 +119,13 @@ class Stream:
         before, self.acked = self.acked, ack
         offset = to_offset(ack - self._shift, self.first, self.decided)
         end = self.gone
+        most = end + (self.fin is None and self.decided == self.next)
         if self._proxied:
-            if before is None and not 0 <= offset <= end:
+            if before is None and not 0 <= offset <= most:
                 self._shift, offset, self._too_far = ack - self.first, 0, end
-            elif 0 <= offset <= end:
-                self._too_far = min(self._too_far, end - offset)
-        if offset > end:
+            elif 0 <= offset <= most:
+                self._too_far = min(self._too_far, max(0, end - offset))
+        if offset > most:
             self.acked = before
             return BEYOND
         offset = min(offset, self.decided)

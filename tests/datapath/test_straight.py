@@ -131,3 +131,16 @@ def test_a_dialogue_goes_straight_on() -> None:
     )
     assert count(wire.datapath, "exceptions") == 0
     assert wire.got(CLIENT) == b"ab\nX\n"
+
+
+def test_what_acknowledges_a_fin_that_stayed_in_the_kernel_goes_straight_on() -> None:
+    """And of the client nothing is kept any more."""
+    wire = Wire(engine(Double)).open()
+    wire.talk([(SERVER, b"220\n"), (CLIENT, b"quit\n")])
+    wire.datapath._reader._read = None  # type: ignore[assignment,method-assign]  # the long way fails
+    wire.acked[CLIENT] = len(b"quit\n") + 1
+    for at in range(3):
+        wire.send(SERVER, 4 + 4 * at, b"221\n")
+    assert count(wire.datapath, "exceptions") == 0
+    (connection,) = wire.datapath._table
+    assert (len(connection.client.edits), connection.client.window) == (0, 65_535)

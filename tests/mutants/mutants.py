@@ -69,6 +69,7 @@ OF_SMUGGLING = ("tests/smuggling/test_readings.py",)
 OF_SESSION = ("tests/esmtp/test_session.py", "tests/esmtp/test_states.py")
 OF_STRAIGHT = ("tests/datapath/test_straight.py", "tests/tcp/test_stream.py")
 OF_DATAPATH = ("tests/datapath/test_datapath.py", "tests/tcp")
+OF_STREAM = ("tests/tcp/test_stream.py",)
 OF_BOUNDS = ("tests/datapath/test_bounds.py",)
 OF_BAD_LINE = ("tests/datapath/test_bad_line.py",)
 OF_SHOW = ("tests/show",)
@@ -548,6 +549,9 @@ MUTANTS = (
         OF_DATAPATH,
     ),
     # --- the invariants of section 2 ----------------------------------------------------------------------------
+    Mutant(
+        "14: undecided is no unseen FIN", STREAM, "(self.fin is None and self.decided == self.next)", "1", OF_STREAM
+    ),
     Mutant(
         "§2: who holds most gives way",
         WAITING,
