@@ -179,11 +179,16 @@ def interfaces(draw: st.DrawFn) -> tuple[Interface, ...]:
     )
 
 
+def matched(entry: Ace | Remark) -> Ace | Remark:
+    """What may stand once in a list."""
+    return replace(entry, log=None, inactive=False) if isinstance(entry, Ace) else entry
+
+
 @st.composite
 def access_lists(draw: st.DrawFn, known: Known) -> tuple[AccessList, ...]:
     entry = aces(known) | TEXTS.filter(bool).map(Remark)
     return tuple(
-        AccessList(name, tuple(draw(st.lists(entry, min_size=1, max_size=4, unique=True))))
+        AccessList(name, tuple(draw(st.lists(entry, min_size=1, max_size=4, unique_by=matched))))
         for name in draw(unique(NAMES, 3))
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, assert_never
 
 from appliance.config.config import AccessGroup, TimeRange
@@ -13,13 +15,41 @@ from appliance.config.statements.accepted import AcceptedStatements, Section, ke
 from appliance.config.syntax import Mode, Statement, both
 from appliance.policy.acl import AccessList, Ace, Endpoint, IcmpType, Log, Named, Ports, Remark
 
+#: Between the ranks of neighbours, so that entries may be put between them: so many halvings before all are dealt anew.
+_GAP = 1 << 128
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """An entry in its place; `rank` grows along the list."""
+
+    entry: Ace | Remark
+    rank: int
+
 
 @dataclass(slots=True)
 class _Entries:
-    """An access list: its entries in order, and the ACEs once more to know a repeated one at once."""
+    """An access list: its entries in order, and the ACEs once more by what they match, to find one at once."""
 
-    ordered: list[Ace | Remark] = field(default_factory=list)
-    aces: dict[Ace, Ace] = field(default_factory=dict)
+    ordered: list[_Held] = field(default_factory=list)
+    aces: dict[Hashable, _Held] = field(default_factory=dict)
+
+    def insert(self, entry: Ace | Remark, position: int | None) -> _Held:
+        """Put `entry` at a position, from 1; at the end where none is given."""
+        known = self.ordered
+        at = len(known) if position is None else min(position - 1, len(known))
+        below = known[at - 1].rank if at else (known[0].rank if known else 0) - 2 * _GAP
+        above = known[at].rank if at < len(known) else below + 2 * _GAP
+        held = _Held(entry, (below + above) // 2)
+        known.insert(at, held)
+        if held.rank == below:
+            for number, each in enumerate(known):
+                each.rank = number * _GAP
+        return held
+
+    def delete(self, held: _Held) -> None:
+        """Take an entry out: found by its rank, which is quick, where comparing entries is not."""
+        del self.ordered[bisect_left(self.ordered, held.rank, key=attrgetter("rank"))]
 
 
 class AccessLists(AcceptedStatements):
@@ -35,29 +65,37 @@ class AccessLists(AcceptedStatements):
     def access_lists(self) -> tuple[AccessList, ...]:
         """The lists, in the order of their first entries."""
         found = self._access_lists.items()
-        return tuple(AccessList(name, tuple(entries.ordered)) for name, entries in found if entries.ordered)
+        return tuple(
+            AccessList(name, tuple([each.entry for each in entries.ordered]))
+            for name, entries in found
+            if entries.ordered
+        )
 
     def time_ranges(self) -> tuple[TimeRange, ...]:
         """The time ranges."""
         return tuple(TimeRange(name, tuple(lines)) for name, lines in self._time_ranges.items())
 
     def ace(self, acl: str, position: int | None = None, **fields: Any) -> None:
+        """An entry stands once: the same one again changes its ``log`` and ``inactive`` where it stands."""
         entry = self._entry(**fields)
         entries = self._access_lists.setdefault(acl, _Entries())
-        if entry not in entries.aces:  # an entry stands once
-            entries.aces[entry] = entry
-            _insert(entries.ordered, entry, position)
+        matched = _matched(entry)
+        known = entries.aces.get(matched)
+        if known is None:
+            entries.aces[matched] = entries.insert(entry, position)
+        else:
+            self.forgotten.add(_line(known))
+            known.entry = entry
 
     def no_ace(self, acl: str, position: int | None = None, **fields: Any) -> None:
-        """The entry goes, wherever in the list it is."""
+        """The entry goes, wherever in the list it is, and however it is logged."""
         del position
         entries = self._access_lists.get(acl, _Entries())
-        known = entries.aces.pop(self._entry(**fields), None)
+        known = entries.aces.pop(_matched(self._entry(**fields)), None)
         if known is None:
             raise self.rejected("acl", f"ERROR: access-list <{acl}> has no such entry")
-        # by identity, which is quick: comparing entries is not
-        del entries.ordered[[*map(id, entries.ordered)].index(id(known))]
-        self.forgotten |= {known.line, self._line.number}
+        entries.delete(known)
+        self.forgotten |= {_line(known), self._line.number}
 
     def _entry(
         self,
@@ -83,17 +121,18 @@ class AccessLists(AcceptedStatements):
         )
 
     def remark(self, acl: str, text: str, position: int | None = None) -> None:
-        _insert(self._access_lists.setdefault(acl, _Entries()).ordered, Remark(text), position)
+        self._access_lists.setdefault(acl, _Entries()).insert(Remark(text), position)
 
     def no_remark(self, acl: str, text: str, position: int | None = None) -> None:
         del position
-        ordered = self._access_lists.get(acl, _Entries()).ordered
-        if Remark(text) in ordered:
-            ordered.remove(Remark(text))
+        entries = self._access_lists.get(acl, _Entries())
+        known = next((each for each in entries.ordered if each.entry == Remark(text)), None)
+        if known is not None:
+            entries.delete(known)
 
     def no_access_list(self, acl: str) -> None:
         known = self._access_lists.pop(acl, _Entries())
-        self.forgotten |= {each.line for each in known.aces}
+        self.forgotten |= {_line(each) for each in known.aces.values()}
 
     def access_group(self, acl: str, interface: str | None = None, direction: str = "in", option: str = "") -> None:
         if option:
@@ -124,8 +163,15 @@ class AccessLists(AcceptedStatements):
             self._time_ranges[self._time_range].append(text)
 
 
-def _insert(entries: list[Ace | Remark], entry: Ace | Remark, position: int | None) -> None:
-    entries.insert(len(entries) if position is None else position - 1, entry)
+def _matched(ace: Ace) -> Hashable:
+    """What an entry matches, and what it does with that: not how it is logged, nor whether it is in force."""
+    ends = (ace.source, ace.source_ports, ace.destination, ace.destination_ports)
+    return (ace.permit, ace.protocol, *ends, ace.icmp, ace.time_range)
+
+
+def _line(held: _Held) -> int:
+    """The line that an ACE stands on."""
+    return held.entry.line if isinstance(held.entry, Ace) else 0
 
 
 def access_list_lines(access_list: AccessList, spelling: Spelling = PLAIN) -> Iterator[str]:
