@@ -47,6 +47,36 @@ def test_what_was_undone_is_named_no_more(editor: Editor) -> None:
     assert editor.loaded()[0].config == MAIL
 
 
+@pytest.mark.parametrize(
+    ("said", "undone"),
+    [
+        (["access-group outside_in in interface outside"], "no access-group other in interface outside"),
+        (["interface Ethernet0/1", "security-level 100"], "no security-level 3"),
+        (["interface Ethernet0/1", "nameif inside"], "no nameif dmz"),
+        (["interface Ethernet0/1", "hardware eth1"], "no hardware eth2"),
+        (["interface E", "ip address 192.0.2.77 255.255.255.0"], "no ip address 192.0.2.78 255.255.255.0"),
+        (["interface E", "ip address 192.0.2.77 255.255.255.0"], "no ip address 192.0.2.77 255.255.0.0"),
+        (["mtu inside 1400"], "no mtu inside 1500"),
+        (["policy-map p", "class c", "set connection conn-max 50"], "no set connection conn-max 77"),
+        (["policy-map p", "class c", "set connection timeout idle 2:00:00"], "no set connection timeout idle 1:00:00"),
+        (["policy-map p", "class c", "inspect esmtp strict"], "no inspect esmtp other"),
+        (["policy-map p", "class c", "inspect esmtp"], "no inspect esmtp other"),
+        (["logging host inside 192.0.2.5"], "no logging host inside 192.0.2.5 17/600"),
+        (["logging host inside 192.0.2.5"], "no logging host outside 192.0.2.5"),
+    ],
+)
+def test_what_names_another_value_than_the_one_that_stands_undoes_nothing(
+    editor: Editor, said: list[str], undone: str
+) -> None:
+    assert typed(editor, *said) == []
+    before = editor.config
+    [(_, message)] = typed(editor, undone)
+    assert message.startswith("ERROR: that does not stand here")
+    assert editor.config == before
+    assert typed(editor, f"no {said[-1]}") == []
+    assert editor.config != before
+
+
 def test_lines_stand_in_the_mode_that_the_last_one_left(editor: Editor) -> None:
     assert editor.mode is Mode.CONFIGURE
     assert typed(editor, "interface Ethernet0/1") == []

@@ -141,8 +141,10 @@ class AccessLists(AcceptedStatements):
         self.access_groups[interface, direction] = AccessGroup(acl, interface, direction, option, self._line.number)
 
     def no_access_group(self, acl: str, interface: str | None = None, direction: str = "in", option: str = "") -> None:
-        del acl, option
+        del option
+        known = self.access_groups.get((interface, direction))
         self.forgotten.add(self._line.number)
+        self.stands("acl", acl, known and known.access_list)
         self._drop_group(interface, direction)
 
     def _drop_group(self, interface: str | None, direction: str) -> None:

@@ -47,19 +47,19 @@ class Interfaces(AcceptedStatements):
             level = 100 if name == "inside" else 0  # asa.md §6.5
         self._change_interface(nameif=name, security_level=level)
 
-    def no_nameif(self, name: str = "") -> None:
-        del name
+    def no_nameif(self, name: str | None = None) -> None:
+        self.stands("name", name, self.interfaces[self._interface].nameif)
         self._change_interface(nameif=None)
 
     def security_level(self, level: int) -> None:
         self._change_interface(security_level=level)
 
-    def no_security_level(self, level: int = 0) -> None:
-        del level
+    def no_security_level(self, level: int | None = None) -> None:
+        self.stands("level", level, self.interfaces[self._interface].security_level)
         self._change_interface(security_level=None)
 
-    def no_hardware(self, device: str = "") -> None:
-        del device
+    def no_hardware(self, device: str | None = None) -> None:
+        self.stands("device", device, self.interfaces[self._interface].hardware)
         self._change_interface(hardware=None)
 
     def ip_address(self, address: IPv4Address, prefix: int, standby: IPv4Address | None = None) -> None:
@@ -68,7 +68,8 @@ class Interfaces(AcceptedStatements):
         self._change_interface(address=IPv4Interface((address, prefix)), standby=standby)
 
     def no_ip_address(self, address: IPv4Address | None = None, prefix: int = 32) -> None:
-        del address, prefix
+        given = None if address is None else IPv4Interface((address, prefix))
+        self.stands("address", given, self.interfaces[self._interface].address)
         self._change_interface(address=None, standby=None)
 
     def ip_address_elsewhere(self) -> None:
@@ -141,9 +142,8 @@ class Interfaces(AcceptedStatements):
         self.ip_address(address, prefix)
 
     def no_ip_address_of(self, nameif: str, address: IPv4Address | None = None, prefix: int = 32) -> None:
-        del address, prefix
         self._enter_named(nameif)
-        self.no_ip_address()
+        self.no_ip_address(address, prefix)
 
     def ip_address_dhcp_of(self, nameif: str) -> None:
         self._enter_named(nameif)
@@ -154,9 +154,9 @@ class Interfaces(AcceptedStatements):
         self.said("mtu", nameif)
         self._mtus[nameif] = octets
 
-    def no_mtu(self, nameif: str, octets: int = 0) -> None:
-        del octets
+    def no_mtu(self, nameif: str, octets: int | None = None) -> None:
         self.forgotten.add(self._line.number)
+        self.stands("octets", octets, self._mtus.get(nameif))
         self.unsaid("mtu", nameif)
         self._mtus.pop(nameif, None)
 

@@ -58,9 +58,15 @@ class Logs(AcceptedStatements):
         options = (*(["format emblem"] if emblem else []), *(["secure"] if secure else []))
         self.logging(hosts=(*kept, LoggingHost(interface, address, number, protocol == "tcp", options)))
 
-    def no_logging_host(self, interface: str, address: IPv4Address) -> None:
-        kept = tuple(each for each in self._logging.hosts if (each.interface, each.address) != (interface, address))
+    def no_logging_host(self, interface: str, address: IPv4Address, port: tuple[str, int] | None = None) -> None:
         self.forgotten.add(self._line.number)
+        known = next((each for each in self._logging.hosts if each.address == address), None)
+        if known is None:
+            return
+        self.stands("interface", interface, known.interface)
+        at = f"{'tcp' if known.tcp else 'udp'}/{known.port}"
+        self.stands("port", port and "{}/{}".format(*port), at)
+        kept = tuple(each for each in self._logging.hosts if each is not known)
         self.unsaid("host", address)
         self.logging(hosts=kept)
 
@@ -161,7 +167,7 @@ STATEMENTS = {
             f"{_HOST} [<port:host-port>] [format <emblem=emblem>] [<secure=secure>]",
             Logs.logging_host,
             Logs.no_logging_host,
-            short=f"no {_HOST} [<_:host-port>] [format <_=emblem>] [<_=secure>]",
+            short=f"no {_HOST} [<port:host-port>] [format <_=emblem>] [<_=secure>]",
             says="a host that gets them by UDP; one by TCP is accepted, and gets none",
         ),
         *both(

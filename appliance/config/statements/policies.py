@@ -98,11 +98,13 @@ class Policies(ClassMaps, InspectMaps):
 
     def no_inspect_esmtp(self, map: str | None = None, fail_open: str = "") -> None:
         """Takes ``inspect esmtp`` away; where there is none it exempts what the class matches (row 17)."""
-        del map, fail_open
-        self.unsaid("inspect", self._policy_map, self._class)
+        del fail_open
         self.forgotten.add(self._line.number)
-        inspected = isinstance(self._known_class().inspect, InspectEsmtp)
-        self._change_class(inspect=None if inspected else ExemptEsmtp())
+        known = self._known_class().inspect
+        if isinstance(known, InspectEsmtp):
+            self.stands("map", map, known.map or DEFAULT_MAP.name)
+        self.unsaid("inspect", self._policy_map, self._class)
+        self._change_class(inspect=None if isinstance(known, InspectEsmtp) else ExemptEsmtp())
 
     def set_connection(self, limits: Mapping[str, int | str]) -> None:
         self._change_connection(**{_field(name): value for name, value in limits.items() if name in LIMITS})
@@ -111,6 +113,9 @@ class Policies(ClassMaps, InspectMaps):
                 self._keep_setting(f"set connection {name}", str(value))
 
     def no_set_connection(self, limits: Mapping[str, int | str]) -> None:
+        known = self._known_class().connection
+        for name in limits.keys() & set(LIMITS):
+            self.stands("limits", limits[name], getattr(known, _field(name)) or None)
         self._change_connection(**{_field(name): 0 for name in limits if name in LIMITS})
         for name in limits.keys() - set(LIMITS):
             self._drop_setting(f"set connection {name}")
@@ -124,6 +129,9 @@ class Policies(ClassMaps, InspectMaps):
         self._change_connection(**fields)
 
     def no_set_connection_timeout(self, timeouts: Mapping[str, int | str]) -> None:
+        known = self._known_class().connection
+        for name in timeouts.keys() & set(CLASS_TIMEOUTS):
+            self.stands("timeouts", timeouts[name], getattr(known, _field(name)))
         if "dcd" in timeouts:
             self._drop_setting("set connection timeout dcd")
         gone = {_field(name): None if name != "reset" else False for name in timeouts if name != "dcd"}

@@ -31,6 +31,11 @@ class Sheet:
         """The error at `field`, or at the line's first word."""
         return Rejected(self._columns.get(field, self._line.words[0].column), message)
 
+    def stands(self, field: str, given: object, known: object) -> None:
+        """Refuse a ``no`` whose `given` value is another than the `known` one, which stays; None is neither."""
+        if given is not None and known is not None and given != known:
+            raise self.rejected(field, f"ERROR: that does not stand here: it is {known}")
+
     def _room(self, name: str, known: Collection[str], most: int, what: str) -> None:
         """Refuse a new `name` where `most` are `known`."""
         if name not in known and len(known) >= most:
