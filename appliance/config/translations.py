@@ -10,7 +10,7 @@ mixes both has 8.2's first.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -83,11 +83,31 @@ def ports(config: Config) -> tuple[Static, ...]:
         return ()
 
 
+def covering(rules: Sequence[Translation]) -> dict[Translation, Translation]:
+    """The rules of ports that nothing comes to, each with the rule before it that translates its whole address."""
+    found: dict[Translation, Translation] = {}
+    wholes: dict[tuple[str | None, IPv4Network], Translation] = {}
+    for each in rules:
+        if isinstance(each.mapped, Pool):
+            continue
+        if each.whole:
+            wholes.setdefault((each.mapped_interface, each.mapped), each)
+        elif each.kind is not Kind.DYNAMIC and each.ports is not None and not each.one_way:
+            networks = (each.mapped.supernet(new_prefix=length) for length in range(each.mapped.prefixlen, 0, -1))
+            places = itertools.product((each.mapped_interface, None), networks)
+            before = next((whole for place in places if (whole := wholes.get(place))), None)
+            if before is not None:
+                found[each] = before
+    return found
+
+
 def _ports(config: Config) -> Iterator[Static]:
     own = {each.address.ip for each in config.interfaces if each.address is not None}
-    for each in translations(config):
+    rules = translations(config)
+    covered = covering(rules)
+    for each in rules:
         of_tcp = each.ports is not None and each.ports.protocol == "tcp"
-        if not of_tcp or not is_static(each) or isinstance(each.mapped, Pool):
+        if not of_tcp or not is_static(each) or isinstance(each.mapped, Pool) or each in covered:
             continue
         interfaces = str(each.real_interface), str(each.mapped_interface)
         for real, known in zip(each.real, each.mapped, strict=True):

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config import finding
-from appliance.config.diagnostics import Diagnostic
+from appliance.config.diagnostics import Diagnostic, Severity
 from appliance.config.elements import MOST as ELEMENTS
 from appliance.config.elements import Elements, TooMany
 from appliance.config.lexer import Line
-from appliance.config.nat import ManualNat, NatStatement, PolicyStaticStatement
+from appliance.config.nat import ManualNat, NatStatement, PolicyStaticStatement, StaticStatement
 from appliance.config.parser import Parsed
-from appliance.config.translations import STATICS, served, translations
+from appliance.config.translations import STATICS, covering, served, translations
 from appliance.nat.translation import Kind as Does
 from appliance.nat.translation import Pool, Translation
 from appliance.policy.acl import Element
@@ -109,6 +109,7 @@ def _statics(parsed: Parsed) -> Iterator[Diagnostic]:
     whole = [each for each in rules if each.whole]
     for word in ("mapped", "real"):
         yield from _twice(parsed, rules, word)
+    yield from _covered(parsed)
     for each in whole:
         line = parsed.lines[each.line]
         for address in own:
@@ -139,6 +140,20 @@ def _twice(parsed: Parsed, rules: list[Translation], word: str) -> Iterator[Diag
                 first, later = min(line, other), max(line, other)
                 message = f"ERROR: duplicate of existing static: {word} {IPv4Address(start)} is in line {first}"
                 yield finding.error(parsed.lines[later], message)
+
+
+def _covered(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Ports of addresses that a rule before translates whole: refused up to 8.2; from 8.3 the first rule wins."""
+    statements = {each.line for each in parsed.config.translations if isinstance(each, StaticStatement)}
+    for each, whole in covering(translations(parsed.config)).items():
+        line = parsed.lines[each.line]
+        address = "" if isinstance(each.mapped, Pool) else each.mapped.network_address
+        if each.line in statements and whole.line in statements:
+            message = f"ERROR: mapped-address conflict with existing static: {address} is in line {whole.line}"
+            yield finding.error(line, message)
+        else:
+            message = f"WARNING: nothing comes to this port: line {whole.line} translates all of its address"
+            yield finding.found(Severity.WARNING, line, message)
 
 
 def _column(line: Line, keyword: str) -> int:

@@ -73,6 +73,15 @@ def test_a_port_that_is_translated_is_a_static_of_its_own() -> None:
     assert of(text.replace("tcp", "udp", 1).replace(" tcp 50 0", "")).statics == ()
 
 
+def test_a_port_that_nothing_comes_to_is_no_static() -> None:
+    text = (
+        "object network a\n host 192.0.2.25\n nat (inside,outside) static 203.0.113.125\n"
+        "object network b\n host 192.0.2.27\n nat (inside,outside) static 203.0.113.125 service tcp 8026 8025\n"
+    )
+    assert [each.ports for each in of(text).statics] == [None]
+    assert len(of(text.replace("192.0.2.27", "192.0.2.24")).statics) == 2
+
+
 POLICY = """static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255
 access-list relays extended deny tcp host 203.0.113.66 any
 access-list relays extended permit udp any any

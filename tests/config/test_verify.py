@@ -64,3 +64,27 @@ def test_an_entry_that_denies_does_not_stand_in_a_list_of_nat_0() -> None:
     text += "access-list n extended permit ip any any\n"
     assert errors(text + "nat (inside) 0 access-list n\n") == [(7, 1)]
     assert errors(text) == []
+
+
+def test_a_port_is_translated_before_the_host_that_has_its_address() -> None:
+    host = "static (inside,outside) 203.0.113.125 192.0.2.25\n"
+    port = "static (inside,outside) tcp 203.0.113.125 8025 192.0.2.27 8026\n"
+    text = interfaces("outside", "inside", "dmz")
+    assert load(text + port + host).diagnostics == ()
+    [found] = load(text + host + port).diagnostics
+    assert (found.severity, found.place.line) == (Severity.ERROR, 11)
+    assert found.message == ("ERROR: mapped-address conflict with existing static: 203.0.113.125 is in line 10")
+    assert errors(text + host + port.replace("outside", "dmz")) == []
+    assert errors(text + "static (inside,outside) 203.0.113.0 192.0.2.0 netmask 255.255.255.0\n" + port) == [(11, 1)]
+
+
+def test_of_objects_the_first_rule_translates_a_port() -> None:
+    text = (
+        interfaces("outside", "inside")
+        + "object network a\n host 192.0.2.25\n nat (inside,outside) static 203.0.113.125\n"
+    )
+    port = " nat (inside,outside) static 203.0.113.125 service tcp 8026 8025\n"
+    [found] = load(text + "object network b\n host 192.0.2.27\n" + port).diagnostics
+    assert (found.severity, found.place.line) == (Severity.WARNING, 12)
+    assert found.message == "WARNING: nothing comes to this port: line 9 translates all of its address"
+    assert load(text + "object network b\n host 192.0.2.24\n" + port).diagnostics == ()
