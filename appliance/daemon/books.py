@@ -150,7 +150,7 @@ class Books:
     def _count_attacks(self) -> None:
         if self._attacks is None:
             return
-        intercepted = {each.static.mapped: each.intercepted for each in self._table.counts()}
+        intercepted = {each.static.name: each.intercepted for each in self._table.counts()}
         for flood in self._attacks.count(intercepted, clock.monotonic()):
             server, kind = flood.server, BurstRateExceeded if flood.burst else AverageRateExceeded
             self._sinks.write(kind(server.mapped, server.real, server.port, flood.rate, flood.threshold))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.nat.connection import Refused
+from appliance.nat.static import End
 
 #: Samples in a window.
 SAMPLES = 30
@@ -77,8 +78,8 @@ class Attacks:
         self._burst, self._average = burst, average
         self._period = window * _SECOND // SAMPLES
         self._due = now + self._period
-        self._counted: dict[IPv4Address, int] = {}
-        self._latest: dict[IPv4Address, Server] = {}
+        self._counted: dict[End, int] = {}
+        self._latest: dict[End, Server] = {}
         self._traces: dict[Server, _Trace] = {}
 
     def hear(self, event: Refused) -> None:
@@ -92,16 +93,18 @@ class Attacks:
         trace.various |= trace.source != event.key.client
         trace.source, trace.last = event.key.client, event.time
         self._traces[server] = trace  # the last one now
-        self._latest[server.mapped] = server
+        name = server.mapped, server.port
+        self._latest[name if name in self._counted else (server.mapped, 0)] = server
 
-    def count(self, intercepted: Mapping[IPv4Address, int], now: int) -> Iterator[Flood]:
-        """How many SYNs to each mapped address have been intercepted by now; what that exceeds, at a sample's end."""
-        for mapped, count in intercepted.items():
-            before = self._counted.setdefault(mapped, count)
-            trace = self._traces.get(self._latest[mapped]) if mapped in self._latest else None
+    def count(self, intercepted: Mapping[End, int], now: int) -> Iterator[Flood]:
+        """How many SYNs to each static, by its name, have been intercepted by now; what that exceeds, at a sample's
+        end."""
+        for name, count in intercepted.items():
+            before = self._counted.setdefault(name, count)
+            trace = self._traces.get(self._latest[name]) if name in self._latest else None
             if trace is not None:  # else the kernel will tell of one of them yet
                 trace.since_sample += max(0, count - before)
-                self._counted[mapped] = count
+                self._counted[name] = count
         while self._due <= now:
             self._due += self._period
             yield from self._sample()

@@ -53,27 +53,36 @@ class LocalHostsReport:
 
 
 def local_hosts(config: Config, snapshot: Snapshot) -> LocalHostsReport:
-    """The interfaces in the file's order, and the statics' use."""
+    """The interfaces in the file's order, and what the hosts of statics use."""
     names = [each.nameif for each in config.interfaces if each.nameif is not None]
+    hosts: dict[tuple[str, IPv4Address], list[StaticUse]] = {}
+    for each in snapshot.statics:
+        hosts.setdefault((each.static.real_interface, each.static.real), []).append(each)
     return LocalHostsReport(
         tuple(InterfaceHosts(name, *snapshot.hosts.get(name, (0, 0))) for name in names),
-        tuple(_use(each, snapshot.classes) for each in snapshot.statics),
+        tuple(_use(each, snapshot.classes) for each in hosts.values()),
     )
 
 
-def _use(use: StaticUse, classes: tuple[ClassUse, ...]) -> HostUse:
-    """A static's host, the limits the lower of its own and of the classes that count it (row 16)."""
-    static = use.static
+def _use(uses: list[StaticUse], classes: tuple[ClassUse, ...]) -> HostUse:
+    """The host of some statics, the limits the lower of theirs together and of the classes that count it (row 16)."""
+    static = uses[0].static
     limited = [each.limited for each in classes if any(server.address == static.real for server in each.servers)]
     return HostUse(
         static.real_interface,
         static.real,
         static.mapped,
-        use.connections,
-        _lowest(static.max_conns, *(each.max_conns for each in limited)),
-        use.embryonic,
-        _lowest(static.max_embryonic, *(each.max_embryonic for each in limited)),
+        sum(each.connections for each in uses),
+        _lowest(_together(each.static.max_conns for each in uses), *(each.max_conns for each in limited)),
+        sum(each.embryonic for each in uses),
+        _lowest(_together(each.static.max_embryonic for each in uses), *(each.max_embryonic for each in limited)),
     )
+
+
+def _together(limits: Iterable[int]) -> int:
+    """What limits come to that count apart; 0 if one of them is none."""
+    found = list(limits)
+    return sum(found) if all(found) else 0
 
 
 def _lowest(*limits: int) -> int:

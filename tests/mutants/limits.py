@@ -332,8 +332,8 @@ _MODEL = (
     _model(
         "an attack is traced by server",
         ATTACKS,
-        "self._latest[server.mapped] = server",
-        "self._latest.setdefault(server.mapped, server)",
+        "self._latest[name if name in self._counted else (server.mapped, 0)] = server",
+        "self._latest.setdefault((server.mapped, 0), server)",
     ),
     _model(
         "a burst is of the last sample",
@@ -350,8 +350,8 @@ _MODEL = (
     _model(
         "what was before is no attack",
         ATTACKS,
-        "before = self._counted.setdefault(mapped, count)",
-        "before = self._counted.get(mapped, 0)",
+        "before = self._counted.setdefault(name, count)",
+        "before = self._counted.get(name, 0)",
     ),
 )
 

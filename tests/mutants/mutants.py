@@ -1153,7 +1153,7 @@ MUTANTS = (
     Mutant(
         "what was counted before is no attack",
         ATTACKS,
-        "self._counted.setdefault(mapped, count)",
+        "self._counted.setdefault(name, count)",
         "self._counted.setdefault(mapped, 0)",
         ("tests/nat/test_attacks.py",),
     ),

@@ -12,6 +12,7 @@ from appliance import show
 from appliance.datapath.snapshot import AddressUse, ClassUse, StaticUse
 from appliance.nat.classes import LimitedClass
 from appliance.nat.connection import Connection, State
+from appliance.nat.translation import PortMap
 from appliance.plain import from_plain, to_plain
 from appliance.show import AddressRange, Behind, HostsWanted, HostUse, LocalHostsReport
 from tests.appliances import MAPPED, NOW, PLAIN, REAL, SEED, connection
@@ -54,6 +55,15 @@ def test_the_lower_of_a_statics_limit_and_a_classs_holds(of_class: tuple[int, in
     report = show.local_hosts(PLAIN, replace(SEED, statics=USES, classes=classes))
     assert (report.uses[0].limit, report.uses[0].watermark) == limits
     assert (report.uses[1].limit, report.uses[2].watermark) == (0, 20)
+
+
+def test_a_host_of_several_statics_is_one() -> None:
+    port = replace(MAIL, ports=PortMap("tcp", 2500, 25), max_conns=7, max_embryonic=0)
+    classes = (ClassUse(LimitedClass("p", None, "c", 55, 0), (AddressUse(REAL, 15, 3),)),)
+    for of_class, limit in (((), 57), (classes, 55)):
+        uses = StaticUse(MAIL, 12, 1), StaticUse(port, 3, 2)
+        [use] = show.local_hosts(PLAIN, replace(SEED, statics=uses, classes=of_class)).uses
+        assert (use.connections, use.limit, use.embryonic, use.watermark) == (15, limit, 3, 0)
 
 
 def test_each_end_of_a_connection_is_a_host() -> None:
