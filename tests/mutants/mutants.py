@@ -1154,7 +1154,7 @@ MUTANTS = (
         "what was counted before is no attack",
         ATTACKS,
         "self._counted.setdefault(name, count)",
-        "self._counted.setdefault(mapped, 0)",
+        "self._counted.setdefault(name, 0)",
         ("tests/nat/test_attacks.py",),
     ),
     Mutant(
