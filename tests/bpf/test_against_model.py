@@ -47,7 +47,7 @@ from tests.admission import (
 
 pytestmark = pytest.mark.root
 
-EXAMPLES, STEPS = (1500, 60) if os.environ.get("FIXUP_LONG") else (150, 60)
+EXAMPLES, STEPS = (2000, 60) if os.environ.get("FIXUP_LONG") else (150, 60)
 
 Step = Callable[[Subject], object]
 
