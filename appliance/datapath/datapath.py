@@ -325,7 +325,7 @@ class Datapath:
             SendReset(flow, from_client, segment.ack, behind),
             SendReset(flow, not from_client, expected, segment.ack),
             SendReset(flow, not from_client, behind, segment.ack),
-            Emit(records.stranger(flow, Side.CLIENT if from_client else Side.SERVER)),
+            Emit(records.given_up(flow, Side.CLIENT if from_client else Side.SERVER)),
         )
 
     # --- our own faults ---------------------------------------------------------------------------------------------

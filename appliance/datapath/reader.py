@@ -14,6 +14,7 @@ Source: design §2, row 14.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, MutableSequence, Sequence
 from typing import Any, assert_never
 
@@ -47,8 +48,11 @@ from appliance.tcp.table import Found, Table
 
 #: A held line of which nothing more comes is decided after this (ns, design §2).
 STALL = 200_000_000
-#: Octets of all connections that may be released and not acknowledged (design §2).
+#: Octets of all connections of a worker that may be released and not acknowledged (design §2). Pure acknowledgments
+#: mostly stay in the kernel: who pauses in a message leaves up to 64 KiB here that its peer has long had.
 MAX_KEPT_IN_ALL = 256 << 20
+#: At that cap one that has been quiet for so long (ns) is reset, of so many looked at.
+QUIET, LOOKS = 1_000_000_000, 16
 
 #: The counter of each reason to refuse a segment.
 OF_REFUSAL = {each: int(getattr(counters, each.name)) for each in Refusal}
@@ -80,6 +84,7 @@ class Reader:
         self.interfaces = interfaces
         self._count = count
         self._kept = 0  # octets, of all connections
+        self._keeping: OrderedDict[Inspected, None] = OrderedDict()  # all that keep octets, or did
         self._lingering: dict[Inspected, None] = {}  # over by their FINs, their last octets not acknowledged
 
     def straight_on(
@@ -187,7 +192,9 @@ class Reader:
         if connection.deferred and side is _CLIENT:
             self._decide(connection, stream, connection.cleared(now))
         settled = offset == stream.decided  # nothing before it is undecided
-        if connection.kept + new > MAX_KEPT or (self._kept + new > MAX_KEPT_IN_ALL and not self._make_room(new)):
+        if connection.kept + new > MAX_KEPT or (
+            self._kept + new > MAX_KEPT_IN_ALL and not self._make_room(connection, new, now)
+        ):
             self._outcome.drop(parcel.handle, counters.FULL)
             return
         if not settled and end > stream.decided and not connection.has_room(end - start):
@@ -213,6 +220,8 @@ class Reader:
         if not offset and side is _CLIENT:
             self._table.heard(connection)
         stream.append(octets)
+        if not connection.kept:
+            self._keeping[connection] = None
         connection.kept += new
         self._kept += new
         self._count[OCTETS_INSPECTED] += new
@@ -271,13 +280,35 @@ class Reader:
             stream.fin = stream.next if stream.fin is None else stream.fin
         connection.inspector = OVER
 
-    def _make_room(self, octets: int) -> bool:
-        """At the cap, connections that are over give up what their last acknowledgments would have freed."""
+    def _make_room(self, connection: Inspected, octets: int, now: int) -> bool:
+        """At the cap, connections that are over give up what their last acknowledgments would have freed.
+
+        Then the quietest of a few others is reset, one a packet: what it keeps counts as much as for how long.
+        """
         while self._lingering and self._kept + octets > MAX_KEPT_IN_ALL:
             oldest = next(iter(self._lingering))
             self._table.remove(oldest)
             self.let_go(oldest)
+        if self._kept + octets > MAX_KEPT_IN_ALL:
+            looked_at = [self._look_at_next() for _ in range(min(LOOKS, len(self._keeping)))]
+            quiet = [each for each in looked_at if each.kept and each is not connection and now - each.last >= QUIET]
+            if quiet:
+                self._give_up(max(quiet, key=lambda each: each.kept * (now - each.last)))
         return self._kept + octets <= MAX_KEPT_IN_ALL
+
+    def _look_at_next(self) -> Inspected:
+        """The next of those that keep octets; its turn comes again when all others had theirs."""
+        connection, _ = self._keeping.popitem(last=False)
+        if connection.kept:
+            self._keeping[connection] = None
+        return connection
+
+    def _give_up(self, connection: Inspected) -> None:
+        """It keeps what others need: both its ends are reset."""
+        flow, resets = self.flow(connection), self._resets(connection)
+        self.kill(connection, flow)
+        self._outcome.effects += resets
+        self._emit(records.given_up(flow, _CLIENT))
 
     def _decide(self, connection: Inspected, stream: Stream, offset: int) -> None:
         """What is before `offset` may go on, and with it the packets that waited for it."""
@@ -341,19 +372,24 @@ class Reader:
         The kernel's table hears of it first: it would take our RSTs for the peers' own.
         """
         reset = isinstance(action, ResetConnection)
-        flow, client, server = self.flow(connection), connection.client, connection.server
+        flow = self.flow(connection)
         connection.block[Slot.RESET_DROP if reset else Slot.DROP] += connection.waiting + (parcel is not None)
         if parcel is not None:
             self._outcome.drop(parcel.handle)
-        resets = (
-            SendReset(flow, True, server.expected_seq, to_seq(client.next, client.first)),
-            SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),
-        )
+        resets = self._resets(connection)
         self.kill(connection, flow)
         if reset:
             self._outcome.effects += resets
         for record in records.closed(flow, action):
             self._emit(record)
+
+    def _resets(self, connection: Inspected) -> list[Effect]:
+        """What resets both ends, as long as what is undecided is known."""
+        flow, client, server = self.flow(connection), connection.client, connection.server
+        return [
+            SendReset(flow, True, server.expected_seq, to_seq(client.next, client.first)),
+            SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),
+        ]
 
     def kill(self, connection: Inspected, flow: Flow) -> None:
         """From now on the connection's packets are dropped, those that wait first."""
@@ -403,6 +439,7 @@ class Reader:
             stream.edits.forget()
         self._kept -= connection.kept
         connection.kept = 0
+        self._keeping.pop(connection, None)
         self._lingering.pop(connection, None)
 
     def let_go(self, connection: Inspected) -> None:

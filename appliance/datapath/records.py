@@ -68,6 +68,7 @@ def _class(cause: Cause) -> ActionClass:
     return ActionClass.CLASSIFICATION if isinstance(cause, Matched) else ActionClass.PARAMETER
 
 
-def stranger(flow: Flow, side: Side) -> Record:
-    """What is said of a connection that is reset because its beginning was not seen (rows 19, 20)."""
+def given_up(flow: Flow, side: Side) -> Record:
+    """What is said of a connection that is reset for no rule's sake: its beginning was not seen (rows 19, 20), or the
+    octets it keeps leave no room for others'."""
     return FlowTerminated(flow.sender(side), flow.sender(side.peer), Termination.RESET)

@@ -504,6 +504,30 @@ class TestKept:
         two.send(CLIENT, 0, b"a" * 5)
         assert verdict(two) == Accept(2)
 
+    def test_of_those_that_keep_octets_a_quiet_one_is_reset(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What it keeps counts as much as for how long; who sent within a second stays."""
+        monkeypatch.setattr("appliance.datapath.reader.MAX_KEPT_IN_ALL", 20)
+        datapath = engine(Double)
+        less, more, busy, late = (Wire(datapath, client=("203.0.113.11", 1_025 + at)).open() for at in range(4))
+        less.send(CLIENT, 0, b"a" * 3)
+        more.send(CLIENT, 0, b"a" * 6)
+        busy.now = late.now = 2 * SECOND
+        busy.send(CLIENT, 0, b"a" * 11)
+        late.send(CLIENT, 0, b"b" * 5)
+        assert verdict(late) == Accept(2)
+        (kill,) = [each for each in late.effects if isinstance(each, Kill)]
+        assert kill.flow.client.port == more.client[1]
+        assert [each.to_client for each in late.effects if isinstance(each, SendReset)] == [True, False]
+        assert [each.record for each in late.effects if isinstance(each, Emit)] == [
+            FlowTerminated(kill.flow.client, kill.flow.server, Termination.RESET)
+        ]
+        late.send(CLIENT, 5, b"b" * 4)
+        assert verdict(late) == Accept(3)
+        late.send(CLIENT, 9, b"b")
+        assert verdict(late) == Drop(4), "nobody else is quiet"
+        busy.send(CLIENT, 11, flags=RST | ACK)
+        assert (verdict(busy), datapath._reader._kept) == (Accept(3), 9)
+
     def test_what_was_undecided_at_a_reset_was_refused(self) -> None:
         datapath = engine(Double)
         wire = Wire(datapath).open()
