@@ -20,6 +20,7 @@ ANY4, ANY6 = Named("any4"), Named("any6")
 #: Told once of a file.
 IPV6 = "WARNING: accepted, not acted on: addresses of IPv6, which does not pass"
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")  # RFC 1122 §3.2.1.3: no host's
+_MASKS = IPv4Network("255.0.0.0/8")
 
 
 _OCTET = r"(0|[1-9]\d{0,2})"
@@ -172,9 +173,9 @@ def ipv6_words(cursor: Cursor) -> Named:
 
 
 def _wildcard(text: str) -> bool:
-    """``0.0.0.255``, a mask as routers write it: no host is called so."""
+    """``0.0.0.255``, a mask as routers write it, or ``255.0.255.0``, which is none: no host is called so."""
     found = address_of(text)
-    return found is not None and found in _THIS_NETWORK
+    return found is not None and (found in _THIS_NETWORK or found in _MASKS)
 
 
 def _group(cursor: Cursor, kind: Kind, *kinds: GroupKind) -> str:

@@ -7,6 +7,7 @@ Every finding of a file comes at once, each where it was written; it is ASA's se
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
 
@@ -61,7 +62,7 @@ def verify(parsed: Parsed) -> tuple[Diagnostic, ...]:
         sizes = [*_sizes(parsed)] or [*translated(parsed)]
         found += sizes
         if not sizes:
-            found += [*carried_out(parsed), *_limits(parsed)]
+            found += [*_ports(parsed), *carried_out(parsed), *_limits(parsed)]
     return tuple(sorted(found, key=lambda each: each.place)[:MOST])
 
 
@@ -169,6 +170,36 @@ def _nested(parsed: Parsed) -> Iterator[Diagnostic]:
 
 def _held(group: Group) -> Iterator[str]:
     return (each.name for each in group.members if isinstance(each, Named) and each.kind == "group-object")
+
+
+def _ports(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Groups of ports in entries of a protocol that is not theirs."""
+    elements = Elements(parsed.config)
+    groups = {each.name: each for each in parsed.config.groups}
+    protocols = functools.cache(functools.partial(_protocols, groups))
+    for access_list in parsed.config.access_lists:
+        for ace in access_list.aces:
+            for ports in (ace.source_ports, ace.destination_ports):
+                if not isinstance(ports, Named):
+                    continue
+                beyond = {each.protocol for each in elements.services(ace)} - protocols(ports.name)
+                if beyond:
+                    line = parsed.lines[ace.line]
+                    column = next((each.column for each in line.words if each.text == ports.name), 1)
+                    message = f"ERROR: object-group ({ports.name}) is not one of ports of {min(beyond)}"
+                    yield finding.error(line, message, column)
+
+
+def _protocols(groups: Mapping[str, Group], name: str) -> set[str]:
+    """Those that a group of ports, and every group in it, is of; none where it is of services."""
+    found, seen, ahead = {"tcp", "udp"}, set[str](), [name]
+    while ahead:
+        group = groups.get(ahead.pop())
+        if group is not None and group.name not in seen:
+            seen.add(group.name)
+            found &= set(group.protocol.split("-"))
+            ahead.extend(_held(group))
+    return found
 
 
 def _sizes(parsed: Parsed) -> Iterator[Diagnostic]:

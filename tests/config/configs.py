@@ -108,7 +108,9 @@ def sampled(found: Sequence[Any]) -> st.SearchStrategy[Any]:
 @st.composite
 def aces(draw: st.DrawFn, known: Known) -> Ace:
     protocol = draw(st.sampled_from(["ip", "icmp", "tcp", "udp", "sctp", "200"]))
-    some = st.none() | ports() | sampled(known.of(GroupKind.SERVICE)) if protocol in ("tcp", "udp") else st.none()
+    of_ports = [each for each in known.groups if protocol in each.protocol.split("-")]
+    some = st.none() | ports() | sampled([Named("object-group", each.name) for each in of_ports])
+    some = some if protocol in ("tcp", "udp") else st.none()
     named = [Named("object", each.name) for each in known.services]
     named += known.of(GroupKind.PROTOCOL) + known.of(GroupKind.SERVICE)
     ends = st.just(ANY) | NETWORKS | sampled(known.ends)
