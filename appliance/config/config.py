@@ -127,6 +127,7 @@ class Logging:
     hosts: tuple[LoggingHost, ...] = ()
     disabled: frozenset[int] = frozenset()  # `no logging message ID`
     levels: tuple[tuple[int, int], ...] = ()  # `logging message ID level LEVEL`
+    lists: tuple[tuple[str, str], ...] = ()  # destinations whose level is that of a `logging list`, and its name
 
     def takes(self, message: int, severity: int) -> bool:
         """Whether any destination takes this message."""

@@ -69,7 +69,7 @@ SAMPLES = {
 }
 #: What opens each mode; the example of any of its statements may stand behind one of these.
 OPENED = {
-    Mode.CONFIGURE: ("", "nameif ethernet0 outside security0\n"),
+    Mode.CONFIGURE: ("", "nameif ethernet0 outside security0\n", "logging list mail level errors\n"),
     Mode.INTERFACE: ("interface Ethernet0/0\n",),
     Mode.NETWORK_OBJECT: ("object network server\n",),
     Mode.SERVICE_OBJECT: ("object service submission\n",),

@@ -126,6 +126,14 @@ def test_but_by_whom_it_is_not_translated_for() -> None:
     assert not trace(config, "outside", tcp("203.0.113.99", "192.0.2.77", 25)).allowed
 
 
+def test_an_error_of_no_connection_is_told_as_one() -> None:
+    config = loaded(f"{EXAMPLE.read_text(encoding='utf-8')}access-list outside_in permit icmp any any unreachable 4\n")
+    unreachable = Packet("icmp", IPv4Address("203.0.113.10"), 3, IPv4Address("203.0.113.125"), 4)
+    report = trace(config, "outside", unreachable)
+    assert steps(report)[-1] == "INSPECT inspect-icmp-error DROP"
+    assert report.reason == "(inspect-icmp-error-no-existing-conn) ICMP Error Inspect no existing conn"
+
+
 def test_an_exempt_host_is_told_as_one() -> None:
     report = trace(MAIL, "outside", tcp("203.0.113.10", "203.0.113.126", 25))
     assert "INSPECT no inspect-esmtp" in steps(report)

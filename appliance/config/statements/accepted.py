@@ -54,7 +54,7 @@ HEADS: dict[Section, tuple[str, ...]] = {
         *("ip local pool", "ipv6", "logging asdm", "logging asdm-buffer-size", "logging class", "logging debug-trace"),
         *("logging emblem", "logging flash-bufferwrap", "logging flash-maximum-allocation"),
         *("logging flash-minimum-free", "logging flow-export-syslogs", "logging from-address"),
-        *("logging ftp-bufferwrap", "logging ftp-server", "logging hide", "logging history", "logging list"),
+        *("logging ftp-bufferwrap", "logging ftp-server", "logging hide", "logging history"),
         *("logging mail", "logging monitor", "logging permit-hostdown", "logging queue", "logging rate-limit"),
         *("logging recipient-address", "logging savelog", "logging standby", "mac-address", "mac-address-table"),
         *("mac-learn", "monitor-interface", "object-group-search", "pager", "pdm"),

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from appliance.config.config import Logging, LoggingHost
+from appliance.config.cursor import Rejected
 from appliance.config.names import LEVELS, PLAIN, Spelling
 from appliance.config.statements.accepted import AcceptedStatements, Section
 from appliance.config.syntax import Mode, Statement, both
@@ -25,6 +26,7 @@ class Logs(AcceptedStatements):
         self._logging = Logging()
         self._silent: set[int] = set()  # `no logging message`
         self._levels: dict[int, int] = {}  # `logging message … level …`
+        self._lists: dict[str, int] = {}  # `logging list … level …`
 
     def logs(self) -> Logging:
         """What was read of it."""
@@ -32,7 +34,28 @@ class Logs(AcceptedStatements):
 
     def logging(self, **fields: Any) -> None:
         """``logging …``: the fields of `Logging` that the statement sets."""
-        self._logging = replace(self._logging, **fields)
+        lists = tuple(each for each in self._logging.lists if each[0] not in fields)
+        self._logging = replace(self._logging, **{"lists": lists, **fields})
+
+    def logging_list(self, listed: str, level: int | None = None) -> None:
+        """``logging list``: of what it asks for the level alone is heeded; without one, every message is meant."""
+        self.accept("logging list", Section.ACCESS_LISTS)
+        told = len(LEVELS) - 1 if level is None else level
+        self._lists[listed] = max(told, self._lists.get(listed, 0))
+
+    def no_logging_list(self, listed: str) -> None:
+        """``no logging list``: one that is logged by stays."""
+        if listed in dict(self._logging.lists).values():
+            raise self.rejected("listed", f"ERROR: logging list {listed} is in use")
+        self._lists.pop(listed, None)
+        self.accept_no("logging list", Section.ACCESS_LISTS)
+
+    def logging_by_list(self, destination: str, listed: str) -> None:
+        """To a destination goes what a list lets: as much as its level."""
+        if listed not in self._lists:
+            raise Rejected(self._columns["listed"])
+        lists = dict(self._logging.lists) | {destination: listed}
+        self.logging(**{destination: self._lists[listed], "lists": tuple(sorted(lists.items()))})
 
     def timestamp_rfc5424(self) -> None:
         self.accepted_once("rfc5424", "WARNING: accepted, not acted on: rfc5424: times are written as ever")
@@ -100,7 +123,7 @@ def logging_lines(logging: Logging, everything: bool, spelling: Spelling = PLAIN
     for destination in ("console", "buffered", "trap"):
         level = getattr(logging, destination)
         if level is not None:
-            yield f"logging {destination} {LEVELS[level]}"
+            yield f"logging {destination} {dict(logging.lists).get(destination, LEVELS[level])}"
     if everything or logging.facility != default.facility:
         yield f"logging facility {logging.facility}"
     if logging.device_id is not None:
@@ -118,6 +141,16 @@ def logging_lines(logging: Logging, everything: bool, spelling: Spelling = PLAIN
 def _setting(syntax: str, says: str, short: str = "", **default: object) -> tuple[Statement, ...]:
     """A statement whose fields are `Logging`'s, and its ``no``, which puts the default back."""
     return both(f"logging {syntax}", Logs.logging, _flag(**default), short=f"no logging {short or syntax}", says=says)
+
+
+def _lists() -> Iterator[Statement]:
+    """Lists, and what goes where by one."""
+    for rest in ("level <level:level> [class <_:name>]", "<_=class|message> <_:rest>"):
+        yield Statement(f"logging list <listed:name> {rest}", Logs.logging_list, says="what is logged by it: its level")
+    yield Statement("no logging list <listed:name> [<_:rest>]", Logs.no_logging_list, says="the list goes")
+    for destination in ("buffered", "console", "trap"):
+        by_list = partial(Logs.logging_by_list, destination=destination)
+        yield Statement(f"logging {destination} <listed:name>", by_list, says="as much as the level of a list")
 
 
 _HOST = "logging host <interface:nameif> <address:address>"
@@ -176,5 +209,6 @@ STATEMENTS = {
             Logs.no_logging_message,
             says="a message; no: it is not logged",
         ),
+        *_lists(),
     )
 }
