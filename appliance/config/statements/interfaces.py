@@ -13,6 +13,8 @@ from appliance.config.names import PLAIN, Spelling, description
 from appliance.config.statements.accepted import AcceptedStatements, Section, kept
 from appliance.config.syntax import ACCEPTED, Mode, Statement, both
 
+#: What stands for all of them: in translations, and in entries.
+ANYWHERE = ("any", "any4", "any6")
 #: Interfaces; an ASA has at most 1,024 with all its VLANs.
 INTERFACES = 256
 
@@ -39,6 +41,8 @@ class Interfaces(AcceptedStatements):
         self._change_interface(hardware=device)
 
     def nameif(self, name: str) -> None:
+        if name.lower() in ANYWHERE:
+            raise self.rejected("name", f"ERROR: {name} is every interface: none has it as its name")
         for each in self.interfaces.values():
             if each.nameif == name and each.name != self._interface:
                 raise self.rejected("name", f'ERROR: Name "{name}" has been assigned to interface {each.name}')
@@ -65,7 +69,10 @@ class Interfaces(AcceptedStatements):
     def ip_address(self, address: IPv4Address, prefix: int, standby: IPv4Address | None = None) -> None:
         if standby is not None:
             self.accepted_once("ip address standby")
-        self._change_interface(address=IPv4Interface((address, prefix)), standby=standby)
+        found = IPv4Interface((address, prefix))
+        if prefix < 31 and address in (found.network.network_address, found.network.broadcast_address):
+            raise self.rejected("address", f"ERROR: {address} is no host of {found.network}")
+        self._change_interface(address=found, standby=standby)
 
     def no_ip_address(self, address: IPv4Address | None = None, prefix: int = 32) -> None:
         given = None if address is None else IPv4Interface((address, prefix))

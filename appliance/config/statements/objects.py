@@ -66,6 +66,8 @@ class Objects(Sheet):
     # -- objects
 
     def network_object(self, name: str) -> None:
+        if name.lower() in ("any", "any4", "any6", "interface"):
+            raise self.rejected("name", f"ERROR: {name} is a word of translations: no object has it as its name")
         self._unused(name, self.objects)
         self._object = name
         self.objects.setdefault(name, NetworkObject(name, line=self._line.number))
