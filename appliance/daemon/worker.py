@@ -8,7 +8,6 @@ itself from that verdict on; the kernel's table and the log follow as the root p
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import gc
 import os
@@ -34,8 +33,8 @@ from appliance.tcp.connection import State
 
 #: Worker n serves queue QUEUE_BASE + n; low numbers are other people's.
 QUEUE_BASE = 2500
-#: Requests that wait while the root process does not read; beyond it the oldest record is given up, never a request
-#: that changes the kernel's table.
+#: Requests that wait while the root process does not read, and as many records behind them; beyond it the oldest is
+#: given up. Without root a connection is as closed, and as well let through: its packets only still come here.
 BACKLOG = 4096
 #: How long a full channel is left alone, and one in which something waits to be read (ms).
 RETRY, SOON = 20, 1
@@ -50,7 +49,8 @@ class Worker:
         self.policy = policy
         self._account = privileges.worker_account()
         self._parent = os.getpid()
-        self._unsent: deque[channel.Request] = deque()
+        self._orders: deque[channel.Request] = deque(maxlen=BACKLOG)
+        self._records: deque[channel.Request] = deque(maxlen=BACKLOG)
         self._sacks: dict[Flow, SendSack] = {}  # the latest of each flow
 
     def __call__(self, number: int, requests: socket.socket, page: Page) -> NoReturn:
@@ -82,8 +82,7 @@ class Worker:
 
     def _tick(self) -> float:
         """What time asks for; the milliseconds until it asks again."""
-        if self._unsent or self._sacks:
-            self._flush()
+        self._flush()
         self._engine[QUEUE_OVERFLOWS] = self._overflows + self._queue.lost
         now = clock.monotonic()
         if now >= self._datapath.next_deadline:
@@ -92,7 +91,7 @@ class Worker:
         wait = max(0, self._datapath.next_deadline - now) // _MILLISECOND + 1
         if self._sacks:
             return min(wait, SOON)
-        return min(wait, RETRY) if self._unsent else wait
+        return min(wait, RETRY) if self._orders or self._records else wait
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -104,29 +103,30 @@ class Worker:
                     handle.accept()
                 case Drop(handle):
                     handle.drop()
-                case Emit() | Kill() | Release() | SendReset():
-                    self._unsent.append(effect)
+                case Kill() | Release() | SendReset():
+                    self._orders.append(effect)
+                case Emit():
+                    self._records.append(effect)
                 case SendSack():
                     self._sacks[effect.flow] = effect
                 case _:
                     assert_never(effect)
-        if self._unsent or self._sacks:
+        if self._orders or self._records or self._sacks:
             self._flush()
 
     def _flush(self) -> None:
-        """Send what root has to do, oldest first, as far as the channel takes it.
+        """Send what root has to do, oldest first and records last, as far as the channel takes it.
 
         What clients are told of packets that wait goes when root has read all else, or it would come too late.
         """
-        while self._unsent:
+        while unsent := self._orders or self._records:
             try:
-                self._requests.send(channel.encode(self._unsent[0]))
+                self._requests.send(channel.encode(unsent[0]))
             except BlockingIOError:
-                self._bound()
                 return
-            self._unsent.popleft()
+            unsent.popleft()
         if self._sacks and self._all_read():
-            self._unsent.extend(self._sacks.values())
+            self._orders.extend(self._sacks.values())
             self._sacks.clear()
             self._flush()
 
@@ -134,14 +134,6 @@ class Worker:
         """Whether root has read all that was sent."""
         fcntl.ioctl(self._requests, termios.TIOCOUTQ, self._unread)
         return not self._unread[0]
-
-    def _bound(self) -> None:
-        while len(self._unsent) > BACKLOG:
-            record = next((each for each in self._unsent if isinstance(each, Emit)), None)
-            if record is None:
-                return
-            with contextlib.suppress(ValueError):
-                self._unsent.remove(record)
 
     def _root_spoke(self) -> None:
         """Another policy, or connections that are over, or root is gone."""
