@@ -1151,6 +1151,27 @@ MUTANTS = (
         ("tests/nat/test_attacks.py",),
     ),
     Mutant(
+        "a number that is used again has its own name",
+        "appliance/kernel/bpf_limits.py",
+        "if self.ends.get(number) != (static.name, static.place):",
+        "if number not in self.ends:",
+        ("tests/bpf/test_statics.py",),
+    ),
+    Mutant(
+        "what a client called decides whose its connection is",
+        "appliance/kernel/bpf_limits.py",
+        "(self._called.get(called) or self._called.get((called[0], 0)) or {number})",
+        "{number}",
+        ("tests/bpf/test_statics.py",),
+    ),
+    Mutant(
+        "nobody is charged by the face of a static that is gone",
+        "appliance/kernel/bpf_limits.py",
+        " and not old.peer",
+        "",
+        ("tests/bpf/test_statics.py",),
+    ),
+    Mutant(
         "what was counted before is no attack",
         ATTACKS,
         "self._counted.setdefault(name, count)",
