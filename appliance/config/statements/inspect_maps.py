@@ -80,6 +80,11 @@ class InspectMaps(Regexes):
         """``parameters``: only opens the mode."""
 
     def mask_banner(self, everything: str = "") -> None:
+        default = self.version.parameters.banner
+        if self._inspect_map == DEFAULT_MAP.name and not everything and default is Banner.ALL:
+            # So a device prints the map it has, which masks them too.
+            self.accepted_once("banner", f"WARNING: in {DEFAULT_MAP.name} mask-banner is mask-banner all")
+            return
         self._change_parameters(banner=Banner.ALL if everything else Banner.KEEP_2_AND_0)
 
     def no_mask_banner(self) -> None:
