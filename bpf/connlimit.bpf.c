@@ -18,9 +18,9 @@
  * behind the rules: a client's acknowledgments at ingress, and the server's numbers at egress, are the cookie's. It
  * needs a static: before the rules, nothing else says where a SYN goes.
  *
- * Rules: a change of an entry is made under its lock by whoever saw the old state there; who makes it CLOSED, and only
- * he, gives its places back and deletes it. One lock at a time. Places are taken before the entry that holds them is
- * made. A mark is a permission: what is not understood goes on unmarked, and is inspected.
+ * Rules: a change of an entry is made under its lock (changes.h) by whoever saw the old state there; who makes it
+ * CLOSED, and only he, gives its places back and deletes it. One lock at a time. Places are taken before the entry that
+ * holds them is made. A mark is a permission: what is not understood goes on unmarked, and is inspected.
  *
  * Source: design sections 2 and 3 (rows 14-16, 20, 21); asa.md 5.3 to 5.5. From user space come CONNECTIONS, STATICS,
  * CLASSES, SHARES, RULES, INTERFACES, RING_PAGES, ORDERS, MARK_OURS, MARK_DISPOSITION, MARK_SKIP, MARK_INTERCEPT,
@@ -33,6 +33,7 @@
 #include "parsing.h"
 #include "machine.h"
 #include "places.h"
+#include "changes.h"
 #include "maps.h"
 
 /* What passes goes on to other people's filters, if there are any. */
@@ -95,11 +96,6 @@ static __always_inline void emit(struct event *event)
 		if (total)
 			__sync_fetch_and_add(&total->lost_events, 1);
 	}
-}
-
-static __always_inline u16 opener(struct place *at)
-{
-	return at->sender_high ? CLIENT_HIGH : 0;
 }
 
 static __always_inline void emit_built(struct place *at, u16 number, u64 now)
@@ -266,15 +262,6 @@ static __always_inline u16 take(struct place *at, struct finding *found)
 	return 0;
 }
 
-/* What a SYN holds after take(). */
-static __always_inline struct holding taken(struct place *at, u16 flags)
-{
-	struct holding holding = { .number = at->number, .klass = at->klass, .server = at->receiver.address };
-
-	holding.client = flags & PER_CLIENT ? at->sender.address : 0;
-	return holding;
-}
-
 /* The places of a class that are taken, as a SYN would find them. */
 static __always_inline void look_at_share(u16 klass, u16 scope, __be32 address, u32 most, u32 most_half_open,
 					  struct finding *found)
@@ -424,25 +411,6 @@ static __always_inline void forget_beyond(struct place *at)
 
 /* Admission */
 
-/* Makes an entry seen in state `from` a new connection; 0 if it is not in that state any more. */
-static __always_inline int begin_again(struct conn *conn, u8 from, struct place *at, struct packet *packet, u16 kept,
-				       u32 now)
-{
-	int mine;
-
-	bpf_spin_lock(&conn->lock);
-	mine = conn->state == from && conn->tag == (u8)at->hash;
-	if (mine) {
-		if (from == WAITING) {
-			conn->number = at->number;
-			conn->klass = at->klass;
-		}
-		begin(conn, packet, kept, &at->beyond, now);
-	}
-	bpf_spin_unlock(&conn->lock);
-	return mine;
-}
-
 /* No place for a SYN: it is dropped. The client of one of SYNPROXY's believes that it is connected: it has to be told. */
 static __always_inline int turn_away(struct place *at, struct packet *packet, struct finding *found, u64 now)
 {
@@ -550,12 +518,7 @@ static __always_inline int book_syn(struct conn *conn, struct place *at, struct 
 
 	if (renamed && introduce(at, now))
 		return DROP; /* it comes again */
-	bpf_spin_lock(&conn->lock);
-	if (conn->tag == (u8)at->hash && embryonic(conn->state)) {
-		syn_again(conn, packet, now);
-		name(conn, &at->beyond);
-	}
-	bpf_spin_unlock(&conn->lock);
+	handshake_again(conn, at, packet, now);
 	if (renamed)
 		forget(&at->key, &was);
 	return PASS;
@@ -582,38 +545,19 @@ static __always_inline void finish(struct conn_key *key, struct conn *was, int g
 /* A packet of `side` was forwarded: the entry follows. */
 static __always_inline int follow(struct conn *conn, struct place *at, struct packet *packet, u32 side, u64 now)
 {
-	struct conn was = {};
-	u32 ending = GOES_ON;
-	u8 state = CLOSED;
-	int beyond = 0;
+	struct step step = { .ending = GOES_ON, .state = CLOSED };
+	struct conn *was = &step.was;
 
-	bpf_spin_lock(&conn->lock);
-	if (conn->tag == (u8)at->hash) {
-		state = was.state = conn->state;
-		beyond = behind_fin(conn, packet, side);
-		if (!beyond && state != CLOSED && state != DEAD && state != WAITING) {
-			ending = book(conn, packet, side, now >> TICK_SHIFT);
-			state = conn->state;
-			was.flags = conn->flags;
-			was.number = conn->number;
-			was.klass = conn->klass;
-			was.started = conn->started;
-			was.octets = conn->octets;
-			was.delta = conn->delta;
-			if (ending)
-				conn->state = CLOSED;
-		}
-	}
-	bpf_spin_unlock(&conn->lock);
-	if (was.state == DEAD || beyond)
+	advance(conn, at, packet, side, now >> TICK_SHIFT, &step);
+	if (was->state == DEAD || step.beyond)
 		return DROP;
-	if (embryonic(was.state) && !embryonic(state)) {
-		struct holding holding = held(&at->key, &was);
+	if (embryonic(was->state) && !embryonic(step.state)) {
+		struct holding holding = held(&at->key, was);
 		give_back(&holding, 0, 1);
-		was.state = state;
+		was->state = step.state;
 	}
-	if (ending)
-		finish(&at->key, &was, 1, ending, now);
+	if (step.ending)
+		finish(&at->key, was, 1, step.ending, now);
 	return PASS;
 }
 
@@ -621,21 +565,8 @@ static __always_inline int follow(struct conn *conn, struct place *at, struct pa
 static __always_inline void establish(struct conn *conn, struct place *at, struct packet *packet, u64 now)
 {
 	struct conn was = { .number = conn->number, .klass = conn->klass };
-	int mine;
 
-	bpf_spin_lock(&conn->lock);
-	was.flags = conn->flags;
-	mine = conn->tag == (u8)at->hash && conn->flags & INTERCEPTED && embryonic(conn->state) &&
-	       packet->seq == conn->next[CLIENT];
-	if (mine) {
-		conn->state = ESTABLISHED;
-		conn->last = now >> TICK_SHIFT;
-		conn->next[SERVER] = packet->ack;
-		conn->acked[CLIENT] = packet->ack;
-		conn->delta -= packet->ack - 1;
-	}
-	bpf_spin_unlock(&conn->lock);
-	if (mine) {
+	if (settle(conn, at, packet, now >> TICK_SHIFT, &was)) {
 		struct holding holding = held(&at->key, &was);
 		give_back(&holding, 0, 1);
 	}
@@ -661,14 +592,8 @@ static __always_inline void bury(struct conn *conn, struct place *at, u64 now)
 		.state = DEAD, .number = conn->number, .klass = conn->klass, .flags = conn->flags, .delta = conn->delta,
 		.octets = conn->octets,
 	};
-	int mine;
 
-	bpf_spin_lock(&conn->lock);
-	mine = conn->tag == (u8)at->hash && conn->state == DEAD;
-	if (mine)
-		conn->state = CLOSED;
-	bpf_spin_unlock(&conn->lock);
-	if (mine)
+	if (close_dead(conn, at))
 		finish(&at->key, &was, 1, INSPECTION, now);
 }
 
@@ -738,20 +663,7 @@ static __always_inline struct conn *find(struct place *at)
 	return conn && conn->state != ALIAS ? conn : 0;
 }
 
-static __always_inline struct note_key noted(struct packet *packet)
-{
-	struct note_key key = { .seq = packet->seq, .id = packet->id, .window = packet->window };
-
-	return key;
-}
-
 /* Ingress */
-
-/* The worker of a connection. */
-static __always_inline u32 worker(u32 hash, struct settings *set)
-{
-	return set->workers ? hash % set->workers : 0;
-}
 
 /* What opens a connection, before the rules: of what calls a static the way is known, and the class. */
 static __always_inline void opening(struct place *at, u32 ifindex, struct packet *packet, struct settings *set)
@@ -1099,7 +1011,6 @@ static __always_inline int enlist(struct conn_key *key)
 	struct conn was = { .klass = conn->klass, .flags = conn->flags };
 	__be32 client = client_end(key, was.flags).address;
 	u32 row = was.klass;
-	u8 state = CLOSED;
 
 	struct class *klass = row ? classes.lookup(&row) : 0;
 	if (!klass || !(klass->client_max | klass->client_embryonic) || was.flags & PER_CLIENT)
@@ -1107,13 +1018,7 @@ static __always_inline int enlist(struct conn_key *key)
 	take_share(was.klass, FROM_CLIENT, client, UNLIMITED, &found);
 	if (found.refusal != ADMITTED)
 		return 0;
-	bpf_spin_lock(&conn->lock);
-	if (conn->tag == tag && conn->klass == was.klass && !((conn->flags ^ was.flags) & (PER_CLIENT | CLIENT_HIGH)) &&
-	    conn->state >= SYN && conn->state <= HALF_CLOSED) {
-		conn->flags |= PER_CLIENT;
-		state = conn->state;
-	}
-	bpf_spin_unlock(&conn->lock);
+	u8 state = count_among(conn, tag, &was);
 	if (!embryonic(state))
 		give_back_share(was.klass, FROM_CLIENT, client, state == CLOSED, 1);
 	return state != CLOSED;
@@ -1127,7 +1032,7 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 	u32 tick = now >> TICK_SHIFT, resets = 0;
 	struct end low = { key->low, key->low_port }, high = { key->high, key->high_port };
 	u8 tag = hash(&low, &high);
-	int done = 0, unanswered = 0;
+	int done, unanswered = 0;
 
 	if (order == WORKER)
 		return worker(hash(&low, &high), set);
@@ -1144,37 +1049,8 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 		resets = klass->resets;
 		timeout = klass->timeout[conn->state % STATES] ?: timeout;
 	}
-	bpf_spin_lock(&conn->lock);
-	u8 state = conn->state;
-	was.state = state;
-	was.number = conn->number;
-	was.klass = conn->klass;
-	was.started = conn->started;
-	was.octets = conn->octets;
-	was.flags = conn->flags;
-	was.delta = conn->delta;
-	was.next[CLIENT] = conn->next[CLIENT];
-	was.next[SERVER] = conn->next[SERVER];
-	if (conn->tag == tag && state != CLOSED) {
-		if (order == RELEASE) {
-			done = !(conn->flags & BYPASS);
-			conn->flags |= BYPASS;
-		} else if (order == KILL) {
-			done = state != DEAD && state != WAITING;
-			if (done) {
-				conn->state = DEAD;
-				conn->last = tick;
-			}
-		} else {
-			u32 since = embryonic(state) ? conn->started : conn->last;
-
-			done = order == CLEAR || ahead(tick, since) >= (s32)timeout;
-			unanswered = state == SYN && conn->flags & INTERCEPTED && ahead(tick, since) >= PATIENCE;
-			if (done)
-				conn->state = CLOSED;
-		}
-	}
-	bpf_spin_unlock(&conn->lock);
+	done = carry_out(conn, tag, order, timeout, tick, &was, &unanswered);
+	u8 state = was.state;
 	if (!(done | unanswered) || order == RELEASE)
 		return done;
 	u32 kind = 0, seq = was.delta + 1;

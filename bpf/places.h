@@ -67,6 +67,12 @@ static __always_inline u32 hash(struct end *one, struct end *other)
 	return sum ^ sum >> 16;
 }
 
+/* The worker of a connection. */
+static __always_inline u32 worker(u32 hash, struct settings *set)
+{
+	return set->workers ? hash % set->workers : 0;
+}
+
 static __always_inline u8 higher(struct end *than, struct end *end)
 {
 	if (end->address != than->address)
@@ -91,6 +97,12 @@ static __always_inline void identify(struct place *at)
 static __always_inline u32 sender(struct conn *conn, struct place *at)
 {
 	return at->sender_high == !!(conn->flags & CLIENT_HIGH) ? CLIENT : SERVER;
+}
+
+/* The flag by which an entry knows its client's end, of one whose sender opens it. */
+static __always_inline u16 opener(struct place *at)
+{
+	return at->sender_high ? CLIENT_HIGH : 0;
 }
 
 /* One of the key's ends. Both are read first: else the compiler reckons with addresses, which the verifier refuses. */
@@ -148,6 +160,23 @@ static __always_inline struct holding held(struct conn_key *key, struct conn *co
 	holding.server = server_end(key, conn->flags).address;
 	holding.client = conn->flags & PER_CLIENT ? client_end(key, conn->flags).address : 0;
 	return holding;
+}
+
+/* What a SYN holds after take(). */
+static __always_inline struct holding taken(struct place *at, u16 flags)
+{
+	struct holding holding = { .number = at->number, .klass = at->klass, .server = at->receiver.address };
+
+	holding.client = flags & PER_CLIENT ? at->sender.address : 0;
+	return holding;
+}
+
+/* What a SYN is known by beyond the rules. */
+static __always_inline struct note_key noted(struct packet *packet)
+{
+	struct note_key key = { .seq = packet->seq, .id = packet->id, .window = packet->window };
+
+	return key;
 }
 
 /* Notes that one of two limits has no room for one more; a limit of all connections goes before one of half-open ones. */

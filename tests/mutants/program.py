@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.mutants.mutants import Mutant
 
+CHANGES = "bpf/changes.h"
 CONNLIMIT = "bpf/connlimit.bpf.c"
 MACHINE = "bpf/machine.h"
 PARSING = "bpf/parsing.h"
@@ -174,8 +175,8 @@ _HANDSHAKE = (
     _mutant(
         "a half-open place comes back with the handshake's end",
         CONNLIMIT,
-        "give_back(&holding, 0, 1);\n\t\twas.state = state;",
-        "was.state = state;",
+        "give_back(&holding, 0, 1);\n\t\twas->state = step.state;",
+        "was->state = step.state;",
     ),
     _mutant(
         "a connection of both ends' SYNs is refused",
@@ -220,7 +221,12 @@ _END = (
         "if (end != packet->seq &&",
     ),
     _mutant("an overtaking ACK moves no number", MACHINE, "if (end != packet->seq && ahead", "if (ahead"),
-    _mutant("octets behind a FIN are stopped", CONNLIMIT, "if (was.state == DEAD || beyond)", "if (was.state == DEAD)"),
+    _mutant(
+        "octets behind a FIN are stopped",
+        CONNLIMIT,
+        "if (was->state == DEAD || step.beyond)",
+        "if (was->state == DEAD)",
+    ),
     _mutant(
         "octets before a FIN may come again",
         MACHINE,
@@ -265,8 +271,8 @@ _END = (
     _mutant(
         "a connection that ended gives its place back",
         CONNLIMIT,
-        "\tif (ending)\n\t\tfinish(&at->key, &was, 1, ending, now);",
-        "\tif (ending)\n\t\tfinish(&at->key, &was, 0, ending, now);",
+        "\tif (step.ending)\n\t\tfinish(&at->key, was, 1, step.ending, now);",
+        "\tif (step.ending)\n\t\tfinish(&at->key, was, 0, step.ending, now);",
     ),
     _mutant(
         "a SYN replaces a closing connection",
@@ -527,19 +533,19 @@ _INTERCEPT = (
     ),
     _mutant(
         "only what SYNPROXY has begun is its own",
-        CONNLIMIT,
+        CHANGES,
         "mine = conn->tag == (u8)at->hash && conn->flags & INTERCEPTED &&",
         "mine = conn->tag == (u8)at->hash &&",
     ),
     _mutant(
         "SYNPROXY's ACK has the client's number",
-        CONNLIMIT,
+        CHANGES,
         "embryonic(conn->state) &&\n\t       packet->seq == conn->next[CLIENT];",
         "embryonic(conn->state);",
     ),
     _mutant(
         "the server's number makes the difference",
-        CONNLIMIT,
+        CHANGES,
         "conn->delta -= packet->ack - 1;",
         "conn->delta -= packet->ack;",
     ),
@@ -608,11 +614,11 @@ _WAITING = (
     ),
     _mutant(
         "a waiting SYN takes a place by its static",
-        CONNLIMIT,
+        CHANGES,
         "\t\t\tconn->number = at->number;\n",
         "\t\t\tconn->number = 0;\n",
     ),
-    _mutant("a waiting SYN takes a place by its class", CONNLIMIT, "\t\t\tconn->klass = at->klass;\n", ""),
+    _mutant("a waiting SYN takes a place by its class", CHANGES, "\t\t\tconn->klass = at->klass;\n", ""),
     _mutant(
         "what waited holds nothing",
         CONNLIMIT,
@@ -625,9 +631,7 @@ _WAITING = (
         "if (was->state != WAITING && was->state != DEAD)",
         "if (was->state != DEAD)",
     ),
-    _mutant(
-        "what waits cannot be dead", CONNLIMIT, "done = state != DEAD && state != WAITING;", "done = state != DEAD;"
-    ),
+    _mutant("what waits cannot be dead", CHANGES, "done = state != DEAD && state != WAITING;", "done = state != DEAD;"),
 )
 
 _DEAD = (
@@ -675,19 +679,19 @@ _DEAD = (
         "if (was->state != WAITING && was->state != DEAD)",
         "if (was->state != WAITING)",
     ),
-    _mutant("killed once", CONNLIMIT, "done = state != DEAD && state != WAITING;", "done = state != WAITING;"),
+    _mutant("killed once", CHANGES, "done = state != DEAD && state != WAITING;", "done = state != WAITING;"),
 )
 
 _TIME = (
     _mutant(
         "a half-open connection's time is from its SYN",
-        CONNLIMIT,
+        CHANGES,
         "embryonic(state) ? conn->started : conn->last",
         "conn->last",
     ),
     _mutant(
         "an established connection's time is from its last packet",
-        CONNLIMIT,
+        CHANGES,
         "embryonic(state) ? conn->started : conn->last",
         "conn->started",
     ),
@@ -735,7 +739,7 @@ _TIME = (
         "seq = was.next[SERVER] + shift(&was);",
         "seq = was.next[CLIENT];",
     ),
-    _mutant("clear waits for no time", CONNLIMIT, "done = order == CLEAR ||", "done ="),
+    _mutant("clear waits for no time", CHANGES, "done = order == CLEAR ||", "done ="),
     _mutant("clear is told as such", CONNLIMIT, "order == CLEAR ? CLEARED : expiry(state)", "expiry(state)"),
 )
 
