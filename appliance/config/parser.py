@@ -1,8 +1,10 @@
 """A rule file, statement by statement: a stack of modes over the grammar's trees.
 
 A statement is looked for in the mode it stands in, then in each mode around it; where it is found, the modes inside
-are left. A statement in error is reported and left out; if it would have opened a mode, what stands in that mode is
-read (and reported on) but not done, so that one mistake is one error. Reading ends after `MOST` errors.
+are left. What a mode only keeps stands outside it in a file that sets its blocks in and this line not, if it is
+known there: ``crypto`` behind an interface. A statement in error is reported and left out; if it would have opened
+a mode, what stands in that mode is read (and reported on) but not done, so that one mistake is one error. Reading
+ends after `MOST` errors.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from appliance.config.draft import Draft
 from appliance.config.grammar import TREES
 from appliance.config.lexer import Line, lines
 from appliance.config.statements.sheet import END, EXIT, QUIT
-from appliance.config.syntax import Mode, Reading, Unread, read
+from appliance.config.syntax import ACCEPTED, Mode, Reading, Unread, read
 from appliance.config.traffic import IPV6
 
 #: Errors that are kept, and warnings, of which a whole configuration has a hundred: more help nobody.
@@ -66,6 +68,7 @@ class Parser:
         self._stack = [_Frame(Mode.CONFIGURE, Line(0, "", ()), False)]
         self._counts = dict.fromkeys(Severity, 0)
         self._told_of_ipv6 = False
+        self._set_in = False  # the file sets in what stands in a block
 
     @property
     def full(self) -> bool:
@@ -81,6 +84,7 @@ class Parser:
         """Read and do a statement that somebody types: what is wrong with it. One in error opens no mode."""
         self.diagnostics.clear()
         self._counts = dict.fromkeys(Severity, 0)
+        self._set_in = False
         self.line(line)
         while self._stack[-1].dead:
             self._stack.pop()
@@ -108,7 +112,10 @@ class Parser:
                 self.draft.accept_inside(line)
                 return
             self._stack.pop()
+        block = len(self._stack) > 1 and line.indent > self._stack[-1].opened.indent
+        self._set_in |= block
         furthest: Unread | None = None
+        merely: tuple[int, Reading, Cursor] | None = None  # a block would keep it, but it stands outside
         first_word = line.words[0].column
         for depth in range(len(self._stack) - 1, -1, -1):
             cursor = Cursor(line, names=self.draft.addresses, groups=self.draft.group_kinds)
@@ -119,8 +126,15 @@ class Parser:
                 if furthest is None or first_word >= furthest.reason.column < unread.reason.column:
                     furthest, found = unread, depth
                 continue
+            if self._set_in and not block and depth and reading.statement.says == ACCEPTED:
+                merely = merely or (depth, reading, cursor)
+                continue
             self.leave(depth)
             self._do(reading, cursor)
+            return
+        if merely is not None:
+            self.leave(merely[0])
+            self._do(*merely[1:])
             return
         if furthest is not None:
             self._error(line, furthest.reason)

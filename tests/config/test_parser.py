@@ -1,6 +1,9 @@
 """Modes: what opens one, what leaves it, and what one mistake costs."""
 
+import pytest
+
 from appliance.config.config import Config
+from appliance.config.diagnostics import Severity
 from appliance.config.parser import Parsed, parse
 from appliance.policy.maps import Deed, ExemptEsmtp, InspectEsmtp
 
@@ -79,3 +82,20 @@ def test_an_action_line_written_twice_is_the_second_and_a_match_line_too() -> No
     assert str(match.reaction) == "reset"
     (match,) = config(head + " match cmd line length gt 5\n  drop-connection log\n").inspect_maps[0].matches
     assert str(match.reaction) == "drop-connection log"
+
+
+@pytest.mark.parametrize(
+    ("head", "inner"),
+    [
+        ("crypto ca trustpoint X", "enrollment self"),
+        ("ddns update method M", "interval maximum 0 4 0 0"),
+        ("zone Z", ""),
+        ("cts server-group G", ""),
+        ("dhcprelay server 192.0.2.9 inside", ""),
+    ],
+)
+def test_what_a_block_would_keep_stands_outside_it_where_it_is_not_set_in(head: str, inner: str) -> None:
+    parsed = parse(f"interface E\n description the world\n{head}\n" + (f" {inner}\n" if inner else ""))
+    assert [each for each in parsed.diagnostics if each.severity is Severity.ERROR] == []
+    assert [(each.text, each.block) for each in parsed.config.accepted] == [(head, (f" {inner}",) if inner else ())]
+    assert parse(f"interface E\n {head}\n").config.interfaces[0].accepted == (head,)

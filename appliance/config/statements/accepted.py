@@ -62,7 +62,7 @@ HEADS: dict[Section, tuple[str, ...]] = {
     Section.TIMEOUTS: (
         *("aaa", "app-agent heartbeat", "as-path", "auth-prompt", "auto-update", "ca", "client-update"),
         *("community-list", "compression", "config-register", "console", "coredump"),
-        *("crashinfo", "ctl-file", "ddns", "dhcp-client", "dhcpd", "dhcprelay", "dynamic-filter", "eou", "fips"),
+        *("crashinfo", "ctl-file", "dhcp-client", "dhcpd", "dhcprelay", "dynamic-filter", "eou", "fips"),
         *("flow-offload", "fragment", "hpm", "http"),
         *("igmp", "isakmp", "l2tp", "lldp", "management-access", "mroute", "multicast-routing"),
         *("ntp", "password-policy", "pim", "policy-list", "port-forward", "prefix-list", "privilege"),
@@ -95,7 +95,7 @@ BLOCKS: dict[Section, tuple[str, ...]] = {
     Section.INTERFACES: ("dns", "object-group security", "object-group user"),
     Section.TIMEOUTS: (
         *("aaa-server", "nac-policy", "nve", "scansafe general-options", "mdm-proxy", "imap4s", "pop3s", "smtps"),
-        *("call-home", "cluster", "crypto", "dynamic-access-policy-record", "event manager"),
+        *("call-home", "cluster", "crypto", "cts", "ddns", "dynamic-access-policy-record", "event manager"),
         *("group-policy", "key", "ldap", "license", "media-termination", "phone-proxy", "priority-queue"),
         *("route-map", "router", "saml", "sla", "tls-proxy", "track", "tunnel-group"),
         *("tunnel-group-map", "user-identity"),
