@@ -32,6 +32,7 @@ ENGINE = (
     "rst_elsewhere",
     "beyond_end",
     "behind_reset",
+    "wrong_interface",  # packets that came in where the other side of their connection is, or neither
     "beyond_window",
     "urgent_cleared",
     "options_cleared",  # SYN-ACKs that offered Multipath TCP or Fast Open
@@ -80,6 +81,7 @@ ENGINE = (
     RST_ELSEWHERE,
     BEYOND_END,
     BEHIND_RESET,
+    WRONG_INTERFACE,
     BEYOND_WINDOW,
     URGENT_CLEARED,
     OPTIONS_CLEARED,

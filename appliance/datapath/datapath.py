@@ -6,6 +6,8 @@ it carries is the `reader`'s: a segment becomes octets at offsets, octets become
 
 Rules:
 
+* A connection is known by addresses and ports, which anyone can write. Who says what is decided by the interface it
+  came in by, too: a packet that comes in elsewhere than its side does is dropped, unread, and changes nothing.
 * Each handle gets exactly one verdict. A packet that goes on as it came is never rebuilt.
 * What cannot be inspected does not pass: no segment, no connection, no room, a fault of ours. A fault closes its
   connection, is counted, and is told with the places it came through.
@@ -52,6 +54,7 @@ SILENCE = 300 * _SECOND
 SWEEP = 10 * _SECOND
 
 _SPECIAL = SYN | RST | URG
+_SERVER = Side.SERVER  # asked for with every packet
 
 
 class InjectedFault(Exception):
@@ -138,6 +141,9 @@ class Datapath:
                 self._stranger(handle, Segment(packet, headers), mark, indev, outdev, now)
                 return self._outcome.take()
             connection, side = found[0], found[1]
+            if indev != connection.devices[side is _SERVER]:
+                self._outcome.drop(handle, counters.WRONG_INTERFACE)
+                return self._outcome.take()
             connection.last = now
             effects = self._reader.straight_on(found, handle, packet, headers, now)
             if effects is not None:

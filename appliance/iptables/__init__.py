@@ -11,8 +11,9 @@ before what relies on them, doors last):
 * **filter** drops what conntrack can't place, asks the access lists or the security levels about a connection's first
   packet, and queues every TCP packet of an inspected connection to its worker unless the BPF marked it SKIP; of what
   it drops the daemon gets a copy by NFLOG, where the log takes a record of it.
-* **raw** drops what ``ip verify reverse-path`` finds spoofed, whomever it is for, and keeps a SYN that is marked
-  INTERCEPT from conntrack.
+* **raw** drops what comes in where its source is not routed to, whomever it is for: it would be taken for the other
+  side of a connection, which is known by its addresses. ``ip verify reverse-path`` adds that it is told. A SYN that is
+  marked INTERCEPT is kept from conntrack.
 * **nat** translates.
 
 TCP Intercept, where a static has an embryonic limit: a SYN marked INTERCEPT and the ACK that brings its cookie back
@@ -74,11 +75,12 @@ def removal(saved: str) -> str:
 
 
 def _raw(scene: Scene) -> Table:
-    """``ip verify reverse-path``, of every packet; what SYNPROXY answers, conntrack does not see."""
+    """The reverse path, of every packet; what SYNPROXY answers, conntrack does not see."""
+    verified = scene.config.reverse_path
     spoofed = [
-        ["-i", scene.devices[nameif], "-m", "rpfilter", "--invert", *words]
-        for nameif in sorted(scene.config.reverse_path & scene.devices.keys())
-        for words in (*copied(scene.config, SpoofedSource), DROP)
+        ["-i", device, "-m", "rpfilter", "--invert", *words]
+        for nameif, device in sorted(scene.devices.items())
+        for words in (*(copied(scene.config, SpoofedSource) if nameif in verified else ()), DROP)
     ]
     intercept = ["-p", "tcp", "--syn", "-m", "mark", "--mark", DISPOSITION.match(Disposition.INTERCEPT)]
     rules = [

@@ -212,15 +212,15 @@ class _Tracer:
         self._phase("ROUTE-LOOKUP", "Resolve Egress Interface", True, information=said)
 
     def _verify_source(self) -> None:
-        """``ip verify reverse-path``: its source is routed back the way it came."""
-        if self._input.nameif not in self._config.reverse_path:
-            return
+        """Its source is routed back the way it came; asked always, told of where ``ip verify reverse-path`` is said."""
         back = next_hop(self._scene, self._packet.source)
         known = back is not None and back[0] == self._input.nameif
-        said = [f"ip verify reverse-path interface {self._input.nameif}"]
-        self._phase("ROUTE-LOOKUP", "Reverse Path", known, said)
-        if not known:
-            raise _Stopped(_REVERSE)
+        verified = self._input.nameif in self._config.reverse_path
+        if verified or not (known or spoofed(self._scene, self._packet.source)):  # which the route says
+            said = [f"ip verify reverse-path interface {self._input.nameif}"] if verified else []
+            self._phase("ROUTE-LOOKUP", "Reverse Path", known, said)
+            if not known:
+                raise _Stopped(_REVERSE)
 
     # --- classes ----------------------------------------------------------------------------------------------------
 

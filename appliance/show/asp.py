@@ -22,6 +22,7 @@ DROPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "tcp-buffer-timeout": ("TCP Out-of-Order packet buffer timeout", ("expired",)),
     "tcp-data-past-fin": ("TCP data send after FIN", ("beyond_end",)),
     "tcp-data-past-reset": ("TCP data send after RST", ("behind_reset",)),
+    "tcp-wrong-interface": ("TCP packet of a connection on another interface", ("wrong_interface",)),
     "tcp-syn-data": ("TCP SYN with data", ("syn_data",)),
     "tcp-hdr-length": ("Not a whole TCP segment", ("malformed", "truncated")),
     "tcp-unacked-full": ("Unacknowledged octets at their limit", ("full",)),

@@ -639,6 +639,24 @@ class TestActions:
         assert segment(modified(wire)).payload == b"X"
 
 
+class TestInterfaces:
+    @pytest.mark.parametrize("flags", [ACK, ACK | FIN, RST, SYN | ACK, ACK | URG])
+    def test_who_says_what_is_decided_by_where_it_came_in(self, wire: Wire, flags: int) -> None:
+        """A client on the outside writes what its server would say, addresses, numbers and all."""
+        wire.send(CLIENT, 0, b"DATA")
+        forged = wire.make(SERVER, 0, b"" if flags & SYN else b"354\n", flags, ack=wire.first(CLIENT) + 4)
+        assert wire.datapath.packet("forged", forged, MARK, 2, 2, 0) == [Drop("forged")]
+        assert count(wire.datapath, "wrong_interface") == 1
+        assert Double.made[-1].seen[SERVER] == b""
+        assert wire.datapath._reader._kept == 4, "its acknowledgment does not count either"
+        wire.send(SERVER, 0, b"503\n")
+        assert wire.got(SERVER) == b"503\n"
+
+    def test_nor_can_the_servers_side_speak_for_the_client(self, wire: Wire) -> None:
+        assert wire.datapath.packet("forged", wire.make(CLIENT, 0, b"QUIT"), MARK, 3, 3, 0) == [Drop("forged")]
+        assert Double.made[-1].seen[CLIENT] == b""
+
+
 class TestEnds:
     @pytest.mark.parametrize("side", [CLIENT, SERVER])
     def test_behind_an_rst_is_nothing_and_nobody_to_read_it(self, wire: Wire, side: Side) -> None:

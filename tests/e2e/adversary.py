@@ -9,7 +9,7 @@ from typing import Any
 from scapy.layers.inet import IP, TCP
 from scapy.packet import Raw
 
-from appliance.lab.network import CLIENTS, MAPPED_SERVER
+from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.lab.wire import Tap
 from appliance.tcp.segment import SYN
 
@@ -76,6 +76,21 @@ class Adversary:
     def at(self, offset: int, octets: bytes, **how: Any) -> None:
         """`octets` at `offset` from where the stream would go on, which does not go on."""
         self.put(self.segment(self.next + offset, octets, **how))
+
+    def reply(self, octets: bytes) -> None:
+        """What the server would say next, from its real address, to ourselves by way of the firewall."""
+        self.put(
+            IP(src=str(SERVER), dst=str(CLIENTS[0]))
+            / TCP(
+                sport=25,
+                dport=self.port,
+                seq=self._ack,
+                ack=(self.first + self.next) % 2**32,
+                flags="PA",
+                window=60_000,
+            )
+            / Raw(octets)
+        )
 
     # --- hearing ------------------------------------------------------------------------------------------------
 

@@ -197,6 +197,31 @@ def a_retransmission_behind_a_reset_the_server_ignores(it: Adversary) -> list[by
 
 
 @_attack
+def forged_reply(it: Adversary) -> list[bytes]:
+    """The client writes the 354 itself, in the server's name, and is in a message its server knows nothing of."""
+    return _forged(it, b"DATA\r\n", b"354 \r\n")
+
+
+@_attack
+def forged_reply_to_starttls(it: Adversary) -> list[bytes]:
+    return _forged(it, b"NOOP\r\n", b"220 \r\n")
+
+
+def _forged(it: Adversary, command: bytes, reply: bytes) -> list[bytes]:
+    it.open()
+    it.say(command)
+    it.reply(reply)
+    it.listen(reply=False)
+    it.say(b"STARTTLS\r\n")
+    it.listen(reply=False)
+    return [command + b"XXXXXXXX\r\n"]
+
+
+#: What only the interface gives away, which no capture has.
+OF_INTERFACES = {"forged_reply", "forged_reply_to_starttls"}
+
+
+@_attack
 def a_reset_with_payload(it: Adversary) -> list[bytes]:
     it.open()
     it.at(0, b"STARTTLS\r\n", flags="RA")

@@ -177,8 +177,10 @@ def test_synproxy_serves_whom_the_access_list_permits() -> None:
     assert text.count("--notrack") == 1  # where there is no embryonic limit nobody is intercepted
     without = load(INTERCEPTING.replace("tcp 0 20", "").encode()).config
     assert without is not None
-    assert not re.search("PROXY|BACK|raw", rendered(without))
-    assert "*raw\n:FIXUP_PREROUTING - [0:0]\n-X FIXUP_PREROUTING\nCOMMIT\n" in rendered(without, saved=text)
+    assert not re.search("PROXY|BACK|notrack", rendered(without))
+    nobody = load(b"").config
+    assert nobody is not None
+    assert "*raw\n:FIXUP_PREROUTING - [0:0]\n-X FIXUP_PREROUTING\nCOMMIT\n" in rendered(nobody, saved=text)
 
 
 def test_synproxy_serves_a_port_of_a_host_by_either_name_of_it() -> None:

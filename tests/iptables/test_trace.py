@@ -313,6 +313,9 @@ def test_a_source_that_is_routed_elsewhere_is_spoofed() -> None:
     assert steps(spoofed) == ["ROUTE-LOOKUP Reverse Path DROP"]
     assert spoofed.phases[0].config == ("ip verify reverse-path interface outside",)
     assert spoofed.reason == "(rpf-violated) Reverse-path verify failed"
+    unsaid = loaded((GOLDEN / "reverse-path.cfg").read_text().replace("ip verify", "! ip verify"))
+    silent = trace(unsaid, "outside", tcp("192.0.2.9", "192.0.2.25", 25))
+    assert (steps(silent), silent.phases[0].config) == (["ROUTE-LOOKUP Reverse Path DROP"], ())
     assert steps(trace(config, "inside", tcp("198.51.100.9", "203.0.113.9", 25)))[0] == "ROUTE-LOOKUP Reverse Path DROP"
     assert steps(trace(config, "outside", tcp("198.51.100.9", "192.0.2.25", 25)))[0] == "ROUTE-LOOKUP Reverse Path"
 

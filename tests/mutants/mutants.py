@@ -463,6 +463,13 @@ MUTANTS = (
         "        elif connection.state is State.DEAD:\n            self._outcome.go(handle, segment)",
         OF_DATAPATH,
     ),
+    Mutant(
+        "14: nobody speaks for the other side",
+        DATAPATH,
+        "if indev != connection.devices[side is _SERVER]:",
+        "if False:",
+        OF_DATAPATH,
+    ),
     Mutant("14: a SYN replaces it", CONNECTION, "return self.state is not State.OPEN or (", "return (", OF_DATAPATH),
     Mutant(
         "14: the packet is dropped",

@@ -183,7 +183,7 @@ STATEMENTS = {
             "ip verify reverse-path interface <interface:nameif>",
             Box.reverse_path,
             Box.no_reverse_path,
-            says="what comes in there from an address that is routed elsewhere is dropped",
+            says="what is dropped there, as its source is routed elsewhere, is told",
         ),
         *both(
             "threat-detection statistics tcp-intercept [rate-interval <rate_interval:1-1440>]"
