@@ -325,7 +325,7 @@ PLAIN = ((IPv4Address("240.0.0.9"), MAPPED_SERVER), (IPv4Address("203.0.113.254"
 
 def test_nobodys_addresses_pass_neither_trace_nor_kernel(box: Box) -> None:
     permit = "access-list all extended permit ip any any\naccess-group all in interface outside\n"
-    far = "route inside 0.0.0.0 0.0.0.0 192.0.2.27\n"
+    far = "route inside 0.0.0.0 0.0.0.0 192.0.2.27\nroute outside 240.0.0.0 255.255.255.0 203.0.113.10\n"
     config = load(INTERFACES.format(outside=0, inside=100) + TRANSLATIONS[2] + permit + far).config
     assert config is not None
     box.configure(config)
