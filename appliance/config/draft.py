@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from appliance.config.config import Config
+from appliance.config.nat import section
 from appliance.config.statements.access_lists import AccessLists
 from appliance.config.statements.box import Box
 from appliance.config.statements.early_translations import EarlyTranslations
@@ -43,7 +44,7 @@ class Draft(Box, Interfaces, Routes, AccessLists, EarlyTranslations, ObjectTrans
             routes=tuple(self.routes.values()),
             access_lists=self.access_lists(),
             access_groups=tuple(self.access_groups.values()),
-            translations=tuple(self.translations),
+            translations=tuple(sorted(self.translations, key=section)),
             nat_control=self.nat_control,
             class_maps=tuple(self.class_maps.values()),
             regexes=tuple(self.regexes.values()),

@@ -110,3 +110,10 @@ TranslationStatement = StaticStatement | PolicyStaticStatement | NatStatement | 
 
 #: A name in a `ManualNat` that is of no object.
 ANYWHERE = "any"
+
+
+def section(statement: TranslationStatement) -> int:
+    """Where it is asked, whatever came first in the file: rules in their order, of objects, ``after-auto``."""
+    if isinstance(statement, ObjectNat):
+        return 2
+    return 3 if isinstance(statement, ManualNat) and statement.after_auto else 1

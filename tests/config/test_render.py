@@ -116,3 +116,12 @@ def test_what_fixups_cannot_say_a_pix_6_prints_as_maps() -> None:
 def test_from_7_on_a_fixup_is_printed_as_maps() -> None:
     lines = printed(f"ASA Version 7.2(4)\n{PIX.splitlines()[1]}\n")
     assert "class-map class_smtp_2525" in lines
+
+
+def test_translations_parse_back_in_the_order_of_their_sections() -> None:
+    objects = "object network rem\n host 192.0.2.9\n"
+    interfaces = "".join(f"interface {each}\n nameif {each}\n" for each in ("inside", "outside"))
+    later = "nat (inside,outside) after-auto source dynamic any interface\n"
+    loaded = load(interfaces + objects + later + "nat (outside,outside) source dynamic rem interface\n")
+    assert loaded.config is not None
+    assert load(running_config(loaded.config)).config == loaded.config
