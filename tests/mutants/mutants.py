@@ -1309,7 +1309,7 @@ MUTANTS = (
     Mutant(
         "language: no inspect esmtp takes away first",
         "appliance/config/statements/policies.py",
-        "inspect=None if inspected else ExemptEsmtp()",
+        "inspect=None if isinstance(known, InspectEsmtp) else ExemptEsmtp()",
         "inspect=ExemptEsmtp()",
         OF_LANGUAGE,
     ),
