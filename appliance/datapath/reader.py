@@ -133,7 +133,7 @@ class Reader:
                 peer.window = segment.window
                 connection.kept -= gone
                 self._kept -= gone
-            elif connection.fail_open and side is _SERVER and peer.overtaken(segment.ack):
+            elif connection.fail_open and connection.state is _OPEN and side is _SERVER and peer.overtaken(segment.ack):
                 self.leave_alone(connection)
                 self._outcome.go(handle, segment)
                 return

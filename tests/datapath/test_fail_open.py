@@ -11,7 +11,7 @@ from appliance.datapath.datapath import SILENCE, SWEEP, Datapath
 from appliance.datapath.effects import Accept, Drop, Emit, Kill, Modify, Release, SendReset
 from appliance.flow import Side
 from appliance.syslog import LeftAlone
-from appliance.tcp.segment import ACK, FIN
+from appliance.tcp.segment import ACK, FIN, RST
 from tests.datapath.double import Double
 from tests.wire import CLIENT, SERVER, Wire, count, engine
 
@@ -106,6 +106,14 @@ class TestPastTheQueue:
         wire.send(CLIENT, 0, b"ab")
         wire.acked[CLIENT] = 3
         wire.send(SERVER, 0, b"S", ACK | FIN)
+        assert left_alone(wire) == 0
+
+    def test_nor_behind_an_end(self, wire: Wire) -> None:
+        """What a server goes on to acknowledge behind an RST must not open the way for more."""
+        wire.send(CLIENT, 0, b"ab")
+        wire.send(CLIENT, 2, b"", RST)
+        wire.acked[CLIENT] = 9
+        wire.send(SERVER, 0, b"S")
         assert left_alone(wire) == 0
 
     def test_nor_without_fail_open(self) -> None:

@@ -664,7 +664,7 @@ MUTANTS = (
     Mutant(
         "19: the client's word counts for nothing",
         READER,
-        "elif connection.fail_open and side is _SERVER and peer.overtaken(segment.ack):",
+        "elif connection.fail_open and connection.state is _OPEN and side is _SERVER and peer.overtaken(segment.ack):",
         "elif connection.fail_open and peer.overtaken(segment.ack):",
         OF_FAIL_OPEN,
     ),
