@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from appliance.config.names import LEVELS, PORTS
+from appliance.config.nat_arguments import PAT_WORDS
 
 _ADDRESS = "Hostname or A.B.C.D"
 _PORT = {"WORD": "Name of a port", "<0-65535>": "Number of a port"}
@@ -100,6 +101,7 @@ HINTS: Mapping[str, Mapping[str, str]] = {
         "service": "Of one port alone",
         "unidirectional": "From the real side alone",
     },
+    "pat-options": dict.fromkeys(PAT_WORDS, "Kept"),
     "security": {"security<0-100>": "Security level"},
     "port-span": {"WORD": "Name of a port", "<1-65535>[-<1-65535>]": "A port, or the first and the last"},
     "listen": {"A.B.C.D:<1-65535>": "Address and port"},
