@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,12 @@ def test_the_demonstration_shows_what_is_so(name: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demonstration_leaves_nothing(name: str, number: signal.Signals) -> None:
-    with subprocess.Popen([FIXUP, "lab", "demo", "--name", name], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [FIXUP, "lab", "demo", "--name", name],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("2. "):
