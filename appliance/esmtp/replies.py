@@ -100,7 +100,7 @@ class ReplyLines:
         line_feed = octets.find(b"\n", pos)
         if line_feed > 0 and not self._head:
             if self._lines:
-                if self._usual_parameters(octets[pos:], base + pos, facts):
+                if self._usual_parameters(octets, pos, base, facts):
                     return len(octets)
             elif self._usual_reply(octets[pos:line_feed], base + pos, facts):
                 return line_feed + 1
@@ -164,11 +164,12 @@ class ReplyLines:
         if dialogue.replied(code, self._pipelining) and dialogue.refused - 1 in self._settings.refused_limits:
             facts.append(Exceeded(Quantity.INVALID_RECIPIENTS, dialogue.refused - 1, end))
 
-    def _usual_parameters(self, rest: bytes, start: int, facts: list[Fact]) -> bool:
-        """Whether `rest`, at offset `start`, is what is left of an EHLO reply and far from every limit; if so, it is
-        stated."""
-        if self._text is not _PARAMETERS or self._code != _USUAL or len(rest) > LINE or self._lines > 1:
+    def _usual_parameters(self, octets: bytes, pos: int, base: int, facts: list[Fact]) -> bool:
+        """Whether what stands from `octets[pos]` on is what is left of an EHLO reply and far from every limit; if so,
+        it is stated."""
+        if self._text is not _PARAMETERS or self._code != _USUAL or len(octets) - pos > LINE or self._lines > 1:
             return False
+        rest, start = octets[pos:], base + pos
         offer = _offer(rest)
         if offer is None:
             return False

@@ -178,7 +178,7 @@ MUTANTS = (
     Mutant("§2: octets of a reply", REPLIES, "REPLY = 65536\n", "REPLY = 65537\n", OF_REPLIES),
     Mutant("§2: lines of a reply", REPLIES, "LINES = 100\n", "LINES = 101\n", OF_REPLIES),
     Mutant("§2: a usual first line's octets", REPLIES, " and len(line) < LINE and", " and", OF_REPLIES),
-    Mutant("§2: a usual reply's octets", REPLIES, " or len(rest) > LINE or", " or", OF_REPLIES),
+    Mutant("§2: a usual reply's octets", REPLIES, " or len(octets) - pos > LINE or", " or", OF_REPLIES),
     Mutant("§2: a usual reply's lines", REPLIES, "if nothing or len(lines) >= LINES:", "if nothing:", OF_REPLIES),
     # --- row 3: unsupported verbs -------------------------------------------------------------------------------
     Mutant("3: fifteen verbs", COMMANDS, 'RFC1985 = (Verb("ETRN"),)', "RFC1985 = ()", OF_COMMANDS),
