@@ -69,9 +69,8 @@ def some(words: tuple[str, ...]) -> Argument:
 
 def text_to_end(cursor: Cursor) -> str:
     """The rest of the line as it is, but for TABs."""
-    start = cursor.take().column - 1
-    cursor.at = len(cursor.line.words)
-    text = cursor.line.text[start:].rstrip(" \t").replace("\t", " ")
+    start, text = _rest(cursor)
+    text = text.replace("\t", " ")
     if len(text.encode("utf-8", "surrogateescape")) > TEXT_OCTETS:
         raise Rejected(start + 1, f"ERROR: the text is longer than {TEXT_OCTETS} octets")
     return text
@@ -79,16 +78,12 @@ def text_to_end(cursor: Cursor) -> str:
 
 def rest(cursor: Cursor) -> str:
     """The rest of the line, whatever it says."""
-    start = cursor.take().column - 1
-    cursor.at = len(cursor.line.words)
-    return cursor.line.text[start:].rstrip(" \t")
+    return _rest(cursor)[1]
 
 
 def pattern(cursor: Cursor) -> str:
     """A regular expression: the rest of the line, which quotes may enclose to keep its spaces (asa.md §2.6)."""
-    start = cursor.take().column - 1
-    cursor.at = len(cursor.line.words)
-    text = cursor.line.text[start:].rstrip(" \t")
+    start, text = _rest(cursor)
     if text.startswith('"'):
         start += 1
         if len(text) < 2 or not text.endswith('"') or _escaped(text, len(text) - 1):
@@ -99,6 +94,13 @@ def pattern(cursor: Cursor) -> str:
     except PatternError as error:
         raise Rejected(start + error.at + 1, f"ERROR: Invalid regular expression: {error.message}") from None
     return text
+
+
+def _rest(cursor: Cursor) -> tuple[int, str]:
+    """The rest of the line without blanks at its end, and where in the line it begins."""
+    start = cursor.take().column - 1
+    cursor.at = len(cursor.line.words)
+    return start, cursor.line.text[start:].rstrip(" \t")
 
 
 def _escaped(text: str, at: int) -> bool:
