@@ -3,6 +3,7 @@
 #ifndef FIXUP_MACHINE_H
 #define FIXUP_MACHINE_H
 
+#include "ends.h"
 #include "parsing.h"
 #include "structs.h"
 
@@ -18,27 +19,6 @@ static __always_inline int embryonic(u8 state)
 static __always_inline u32 shift(struct conn *conn)
 {
 	return conn->flags & INTERCEPTED ? conn->delta : 0;
-}
-
-/* Where an entry's other entry has its client; address 0 if there is none. */
-static __always_inline struct end other_end(struct conn *conn)
-{
-	struct end end = {};
-
-	if (conn->flags & TRANSLATED) {
-		end.address = conn->other;
-		end.port = conn->octets >> PORT_SHIFT;
-	}
-	return end;
-}
-
-static __always_inline void name(struct conn *conn, struct end *other)
-{
-	if (!other->address)
-		return;
-	conn->flags |= TRANSLATED;
-	conn->other = other->address;
-	conn->octets = (conn->octets << 16 >> 16) | (u64)other->port << PORT_SHIFT;
 }
 
 /* An entry becomes a new connection, half-open; `kept` are the flags that outlive the one before it, `beyond` is how its

@@ -2,6 +2,9 @@
 #ifndef FIXUP_MAPS_H
 #define FIXUP_MAPS_H
 
+#include "ends.h"
+#include "structs.h"
+
 #ifdef PINS
 #define KEPT(kind, key, value, name, entries) BPF_TABLE_PINNED(kind, key, value, name, entries, PINS "/" #name)
 #else

@@ -1,15 +1,17 @@
-/* Which places a connection takes, and whether there is one more. No map is touched here. Source: design rows 15, 16;
- * asa.md 5.3, 5.4. */
+/* The places that connections take of their limits: looked at before the rules, taken behind them, given back at the end.
+ * A count is changed under its lock, one lock at a time; what is refused a place of one count gives back those of the
+ * others. Source: design rows 15, 16; asa.md 5.3, 5.4. */
 #ifndef FIXUP_PLACES_H
 #define FIXUP_PLACES_H
 
-#include "parsing.h"
+#include "ends.h"
+#include "maps.h"
 #include "structs.h"
 
-/* Odd multipliers without structure: they spread addresses and ports over the word. */
-#define SPREAD_ADDRESS 0x9e3779b1
-#define SPREAD_PORT 0x85ebca6b
-#define SPREAD_BOTH 0x2c1b3c6d
+/* What take() finds but for a limit: no room in a table, or a count that another CPU is about to delete; then the SYN
+ * comes again. */
+#define NO_ROOM REFUSALS
+#define BUSY (REFUSALS + 1)
 
 /* The places a limit counts, as a SYN found them. */
 struct finding {
@@ -19,29 +21,6 @@ struct finding {
 	u32 of_class; /* a limit of the class, not of the static */
 };
 
-/* A packet's connection: its ends by their real addresses, and of one that opens it what limits it. */
-struct place {
-	struct conn_key key;
-	struct end sender;
-	struct end receiver;
-	struct end beyond; /* of one that opens: its sender as it leaves; address 0 if a static says which, or none does */
-	u32 hash;
-	u32 in; /* the interface it came from; 0 for the firewall's own */
-	u32 out; /* and the one it leaves by, 0 if the rules have yet to say */
-	u16 named; /* the static by which the end beyond a translation is called here, 0 for none */
-	u16 number; /* of one that opens: its static */
-	u16 klass; /* and its class */
-	u8 sender_high;
-	u8 noted; /* its first packet was seen to come in, and `number` is by what that called */
-};
-
-/* What is known of the packet at hand. Not on the stack: the verifier would tell its values apart, and walk every way
- * through what follows for each of them. */
-struct scratch {
-	struct packet packet;
-	struct place at;
-};
-
 /* What a connection holds of each limit's places. */
 struct holding {
 	u16 number;
@@ -49,109 +28,6 @@ struct holding {
 	__be32 server;
 	__be32 client; /* 0: it is not counted among its client's */
 };
-
-static __always_inline u32 spread(struct end *end)
-{
-	u32 word = end->address * SPREAD_ADDRESS ^ end->port * SPREAD_PORT;
-
-	word ^= word >> 15;
-	word *= SPREAD_BOTH;
-	return word ^ word >> 13;
-}
-
-/* The same for both directions. */
-static __always_inline u32 hash(struct end *one, struct end *other)
-{
-	u32 sum = spread(one) + spread(other);
-
-	return sum ^ sum >> 16;
-}
-
-/* The worker of a connection. */
-static __always_inline u32 worker(u32 hash, struct settings *set)
-{
-	return set->workers ? hash % set->workers : 0;
-}
-
-static __always_inline u8 higher(struct end *than, struct end *end)
-{
-	if (end->address != than->address)
-		return end->address > than->address;
-	return end->port > than->port;
-}
-
-/* The key and hash of a connection whose ends are known. */
-static __always_inline void identify(struct place *at)
-{
-	u8 high = higher(&at->receiver, &at->sender);
-	struct end *low_end = high ? &at->receiver : &at->sender, *high_end = high ? &at->sender : &at->receiver;
-
-	at->sender_high = high;
-	at->key.low = low_end->address;
-	at->key.low_port = low_end->port;
-	at->key.high = high_end->address;
-	at->key.high_port = high_end->port;
-	at->hash = hash(&at->sender, &at->receiver);
-}
-
-static __always_inline u32 sender(struct conn *conn, struct place *at)
-{
-	return at->sender_high == !!(conn->flags & CLIENT_HIGH) ? CLIENT : SERVER;
-}
-
-/* The flag by which an entry knows its client's end, of one whose sender opens it. */
-static __always_inline u16 opener(struct place *at)
-{
-	return at->sender_high ? CLIENT_HIGH : 0;
-}
-
-/* One of the key's ends. Both are read first: else the compiler reckons with addresses, which the verifier refuses. */
-static __always_inline struct end an_end(struct conn_key *key, int high)
-{
-	u32 low_address = key->low, high_address = key->high, low_port = key->low_port, high_port = key->high_port;
-	struct end end = {};
-
-	asm volatile("" : "+r"(low_address), "+r"(high_address), "+r"(low_port), "+r"(high_port));
-	end.address = high ? high_address : low_address;
-	end.port = high ? high_port : low_port;
-	return end;
-}
-
-static __always_inline struct end client_end(struct conn_key *key, u16 flags)
-{
-	return an_end(key, flags & CLIENT_HIGH);
-}
-
-static __always_inline struct end server_end(struct conn_key *key, u16 flags)
-{
-	return an_end(key, !(flags & CLIENT_HIGH));
-}
-
-/* The key of an entry's other entry: that of an ALIAS of its connection, that of a TRANSLATED connection of its ALIAS. */
-static __always_inline struct conn_key other_key(struct conn_key *key, struct conn *conn)
-{
-	struct place at = {};
-
-	at.sender = other_end(conn);
-	at.receiver = server_end(key, conn->flags);
-	identify(&at);
-	return at.key;
-}
-
-/* A packet that met an ALIAS, by the real addresses of its ends. */
-static __always_inline void unveil(struct place *at, struct conn *alias)
-{
-	if (sender(alias, at) == CLIENT)
-		at->sender = other_end(alias);
-	else
-		at->receiver = other_end(alias);
-	identify(at);
-}
-
-static __always_inline int same_end(struct end *one, struct end *other)
-{
-	return one->address == other->address && one->port == other->port;
-}
 
 static __always_inline struct holding held(struct conn_key *key, struct conn *conn)
 {
@@ -169,14 +45,6 @@ static __always_inline struct holding taken(struct place *at, u16 flags)
 
 	holding.client = flags & PER_CLIENT ? at->sender.address : 0;
 	return holding;
-}
-
-/* What a SYN is known by beyond the rules. */
-static __always_inline struct note_key noted(struct packet *packet)
-{
-	struct note_key key = { .seq = packet->seq, .id = packet->id, .window = packet->window };
-
-	return key;
 }
 
 /* Notes that one of two limits has no room for one more; a limit of all connections goes before one of half-open ones. */
@@ -203,27 +71,171 @@ static __always_inline int half_open_limit(u32 refusal)
 	return refusal == EMBRYONIC || refusal == CLIENT_EMBRYONIC;
 }
 
-/* 1 of anything but 0. Without a branch, as all that follows: the verifier walks every way through the rules. */
-static __always_inline u32 any(u32 bits)
+static __always_inline void give_back_share(u16 klass, u16 scope, __be32 address, u32 total, u32 half_open)
 {
-	return (bits | -bits) >> 31;
+	struct share_key key = { .klass = klass, .scope = scope, .address = address };
+	struct share *share = shares.lookup(&key);
+	int last = 0;
+
+	if (!share)
+		return;
+	bpf_spin_lock(&share->lock);
+	if (share->key.klass == klass && share->key.scope == scope && share->key.address == address) {
+		share->total -= total;
+		share->embryonic -= half_open;
+		last = !share->total;
+		if (last)
+			share->key.klass = 0;
+	}
+	bpf_spin_unlock(&share->lock);
+	if (last)
+		shares.delete(&key);
 }
 
-static __always_inline u32 outside(__be16 port, u16 ports[2], u8 but)
+static __always_inline void give_back_static(u16 number, u32 total, u32 half_open)
 {
-	u32 number = ntohs(port);
+	u32 row = number;
+	struct count *count = counts.lookup(&row);
 
-	return ((number - ports[0]) | (ports[1] - number)) >> 31 ^ but;
+	if (!count)
+		return;
+	bpf_spin_lock(&count->lock);
+	count->total -= total;
+	count->embryonic -= half_open;
+	bpf_spin_unlock(&count->lock);
 }
 
-/* Whether a connection's first packet is not what a rule speaks of. */
-static __always_inline u32 misses(struct rule *rule, struct place *at)
+/* Of everything a connection holds, `total` places and `half_open` ones. */
+static __always_inline void give_back(struct holding *of, u32 total, u32 half_open)
 {
-	return (any(rule->ifindex) & any(rule->ifindex ^ at->in) & any(rule->ifindex ^ at->out)) |
-	       ((at->sender.address & rule->source_mask) ^ rule->source) |
-	       ((at->receiver.address & rule->destination_mask) ^ rule->destination) |
-	       outside(at->sender.port, rule->source_ports, rule->source_but) |
-	       outside(at->receiver.port, rule->destination_ports, rule->destination_but);
+	if (!(total | half_open))
+		return;
+	if (of->number)
+		give_back_static(of->number, total, half_open);
+	if (!of->klass)
+		return;
+	give_back_share(of->klass, TO_SERVER, of->server, total, half_open);
+	if (of->client)
+		give_back_share(of->klass, FROM_CLIENT, of->client, total, half_open);
+}
+
+static __always_inline void take_static(u16 number, struct finding *found)
+{
+	u32 row = number;
+	struct count *count = counts.lookup(&row);
+	struct limit *limit = limits.lookup(&row);
+
+	if (!count || !limit)
+		return;
+	bpf_spin_lock(&count->lock);
+	judge(found, count->total, 0, limit->max_conns, 0, 0, 0);
+	if (found->refusal == ADMITTED) {
+		count->total++;
+		count->embryonic++;
+		if (count->total > count->most)
+			count->most = count->total;
+	}
+	bpf_spin_unlock(&count->lock);
+}
+
+static __always_inline void take_share(u16 klass, u16 scope, __be32 address, u32 most, struct finding *found)
+{
+	struct share_key key = { .klass = klass, .scope = scope, .address = address };
+	struct share *share = shares.lookup(&key);
+
+	if (!share) {
+		struct share none = { .key = key };
+		shares.insert(&key, &none); /* or another CPU does */
+		share = shares.lookup(&key);
+	}
+	if (!share) {
+		found->refusal = NO_ROOM;
+		return;
+	}
+	bpf_spin_lock(&share->lock);
+	if (share->key.klass != klass || share->key.scope != scope || share->key.address != address)
+		found->refusal = BUSY;
+	else
+		judge(found, share->total, 0, most, 0, scope == FROM_CLIENT, 1);
+	if (found->refusal == ADMITTED) {
+		share->total++;
+		share->embryonic++;
+	}
+	bpf_spin_unlock(&share->lock);
+}
+
+/* Takes a place of each count that a SYN is charged to, or of none; the embryonic limits were asked at ingress. → what
+ * the connection's flags say of it. */
+static __always_inline u16 take(struct place *at, struct finding *found)
+{
+	struct holding so_far = { .number = at->number, .server = at->receiver.address };
+	u32 row = at->klass;
+
+	if (at->number)
+		take_static(at->number, found);
+	if (found->refusal != ADMITTED || !row)
+		return 0;
+	struct class *klass = classes.lookup(&row);
+	if (!klass)
+		return 0;
+	take_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, found);
+	if (found->refusal == ADMITTED) {
+		if (!(klass->client_max | klass->client_embryonic))
+			return 0;
+		take_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, found);
+		if (found->refusal == ADMITTED)
+			return PER_CLIENT;
+		so_far.klass = at->klass;
+	}
+	give_back(&so_far, 1, 1);
+	return 0;
+}
+
+/* The places of a class that are taken, as a SYN would find them. */
+static __always_inline void look_at_share(u16 klass, u16 scope, __be32 address, u32 most, u32 most_half_open,
+					  struct finding *found)
+{
+	struct share_key key = { .klass = klass, .scope = scope, .address = address };
+
+	if (!(most | most_half_open))
+		return;
+	struct share *share = shares.lookup(&key);
+	if (share)
+		judge(found, share->total, share->embryonic, most, most_half_open, scope == FROM_CLIENT, 1);
+}
+
+/* Which limit a SYN to a static would find reached now; nothing is locked. → whether any of them is one of half-open
+ * connections. */
+static __always_inline int survey(struct place *at, struct finding *found)
+{
+	u32 row = at->number;
+	struct count *count = counts.lookup(&row);
+	struct limit *limit = limits.lookup(&row);
+	u32 intercepts = 0, all = 0;
+
+	if (count && limit) {
+		all = any(limit->own) - 1; /* every bit, or none */
+		intercepts = limit->max_embryonic & all;
+		judge(found, count->total, count->embryonic, limit->max_conns, intercepts, 0, 0);
+	}
+	row = at->klass;
+	struct class *klass = classes.lookup(&row);
+	if (row && klass) {
+		u32 half_open = klass->max_embryonic & all, of_client = klass->client_embryonic & all;
+
+		intercepts |= half_open | of_client;
+		look_at_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, half_open, found);
+		look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, of_client, found);
+	}
+	return intercepts != 0;
+}
+
+/* Whether a cookie that comes back now would find no place. */
+static __always_inline int full(struct place *at)
+{
+	struct finding found = {};
+
+	return survey(at, &found) && found.refusal != ADMITTED && !half_open_limit(found.refusal);
 }
 
 #endif

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ _SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390
 _CONTEXT = 192  # octets, at least struct __sk_buff
 _PACKET = 4096  # octets; a test run takes less than a page
 _ROOM = ctypes.create_string_buffer  # memory the kernel writes to
+
+_INCLUDE = re.compile(r'^#include "(.+)"$', re.MULTILINE)  # of a header beside the source
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -94,6 +97,27 @@ class Program:
         return Run(value, Skb.from_buffer(told).mark, attributes.duration, out.raw[: attributes.data_size_out])
 
 
+def whole(source: Path) -> str:
+    """The text of `source` with its own headers in it, each once, where it is first named.
+
+    bcc finds maps used in the file it is given and in none that this includes. What the compiler says keeps its place.
+    """
+    return _with_headers(source, set())
+
+
+def _with_headers(source: Path, there: set[str]) -> str:
+    there.add(source.name)
+    text, at = [f'#line 1 "{source.name}"\n'], 0
+    said = source.read_text(encoding="utf-8")
+    for found in _INCLUDE.finditer(said):
+        text.append(said[at : found.start()])
+        if found[1] not in there:
+            following = said.count("\n", 0, found.end()) + 2
+            text.append(_with_headers(source.parent / found[1], there) + f'#line {following} "{source.name}"')
+        at = found.end()
+    return "".join((*text, said[at:]))
+
+
 class Module:
     """A compiled source file: its programs and, as bcc tables, its maps. Raises KernelError, one line."""
 
@@ -103,14 +127,14 @@ class Module:
         except ImportError as error:
             raise KernelError("bcc is missing: apt-get install python3-bpfcc (PyPI's bcc is another thing)") from error
         headers.provide(cache)
-        flags = [f"-I{source.parent}", "-Wno-macro-redefined", *(f"-D{macro}" for macro in macros)]
+        flags = ["-Wno-macro-redefined", *(f"-D{macro}" for macro in macros)]
         try:
-            self._bpf: Any = bcc.BPF(text=source.read_bytes(), cflags=flags)
+            self._bpf: Any = bcc.BPF(text=whole(source).encode(), cflags=flags)
             self.programs = {
                 name: Program(name, self._bpf.load_func(name.encode(), bcc.BPF.SCHED_CLS).fd) for name in programs
             }
         except OSError as error:
-            raise KernelError(f"{source}: {error.strerror}") from error
+            raise KernelError(f"{error.filename or source}: {error.strerror}") from error
         except Exception as error:  # bcc raises nothing more precise
             raise KernelError(f"{source.name} could not be loaded: {error}") from error
 

@@ -64,6 +64,35 @@ def test_a_program_the_compiler_or_the_verifier_refuses_is_said(tmp_path: Path, 
         Module(source, [], ["ingress"], tmp_path)
 
 
+def test_a_header_may_use_a_map(tmp_path: Path) -> None:
+    (tmp_path / "maps.h").write_text('BPF_TABLE("array", u32, u32, seen, 1);\n')
+    (tmp_path / "seeing.h").write_text(
+        '#include "maps.h"\n'
+        "static inline u32 see(void) { u32 zero = 0, *at = seen.lookup(&zero); return at ? ++*at : 0; }\n"
+    )
+    (tmp_path / "main.c").write_text(
+        '#include "maps.h"\n#include "seeing.h"\nint ingress(struct __sk_buff *skb) { return see(); }\n'
+    )
+    module = Module(tmp_path / "main.c", [], ["ingress"], tmp_path)
+    try:
+        assert [module.programs["ingress"].run(bytes(64)).value for _ in range(3)] == [1, 2, 3]
+    finally:
+        module.close()
+
+
+def test_what_the_compiler_says_has_its_place(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sound.h").write_text("\n\n")
+    (tmp_path / "broken.h").write_text("\nint broken(;\n")
+    for name, text, place in (
+        ("one.c", '#include "sound.h"\n#include "broken.h"\n', "broken.h:2:"),
+        ("two.c", '\n#include "sound.h"\nint broken(;\n', "two.c:3:"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(KernelError, match="could not be loaded"):
+            Module(tmp_path / name, [], [], tmp_path)
+        assert place in capfd.readouterr().err
+
+
 def test_a_device_that_is_not_there_is_said(box: Any) -> None:
     with pytest.raises(KernelError, match=r"^there is no network device gone0$"):
         box.table.attach(["gone0"])

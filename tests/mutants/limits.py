@@ -12,6 +12,7 @@ MACHINE = "appliance/nat/machine.py"
 CLASSES = "appliance/nat/classes.py"
 ATTACKS = "appliance/nat/attacks.py"
 LOADER = "appliance/kernel/bpf.py"
+ENTRIES = "appliance/kernel/bpf_entries.py"
 MAPS = "appliance/kernel/bpf_limits.py"
 PINS = "appliance/kernel/bpf_pins.py"
 FORGETTING = "appliance/kernel/conntrack.py"
@@ -400,11 +401,11 @@ _LOADER = (
         "_TO_SERVER, _FROM_CLIENT = 1, 0",
     ),
     _loader(
-        "who acknowledged a FIN is told", LOADER, "return bool(leaf.acked[own] == leaf.next[other])", "return True"
+        "who acknowledged a FIN is told", ENTRIES, "return bool(leaf.acked[own] == leaf.next[other])", "return True"
     ),
     _loader(
         "times are the kernel's",
-        LOADER,
+        ENTRIES,
         "ahead = (tick - (now >> TICK_SHIFT) + _HALF) % (2 * _HALF) - _HALF",
         "ahead = 0",
     ),

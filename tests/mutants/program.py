@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from tests.mutants.mutants import Mutant
 
+ADMISSION = "bpf/admission.h"
 CHANGES = "bpf/changes.h"
+CLASSES = "bpf/classes.h"
+CLOCK = "bpf/clock.h"
 CONNLIMIT = "bpf/connlimit.bpf.c"
+EGRESS = "bpf/egress.h"
+ENDS = "bpf/ends.h"
+FACES = "bpf/faces.h"
+INGRESS = "bpf/ingress.h"
+INTERCEPT = "bpf/intercept.h"
+LIFE = "bpf/life.h"
 MACHINE = "bpf/machine.h"
+NOTES = "bpf/notes.h"
+ORDERS = "bpf/orders.h"
 PARSING = "bpf/parsing.h"
 PLACES = "bpf/places.h"
+VERDICTS = "bpf/verdicts.h"
 
 #: The rules that the model keeps too, frames, and what may fail.
 OF_PROGRAM = ("tests/bpf/test_rules.py", "tests/bpf/test_frames.py", "tests/bpf/test_program.py")
@@ -174,25 +186,25 @@ _HANDSHAKE = (
     ),
     _mutant(
         "a half-open place comes back with the handshake's end",
-        CONNLIMIT,
+        LIFE,
         "give_back(&holding, 0, 1);\n\t\twas->state = step.state;",
         "was->state = step.state;",
     ),
     _mutant(
         "a connection of both ends' SYNs is refused",
-        CONNLIMIT,
+        INGRESS,
         "if (side == SERVER) /* towards a client that has opened this very connection */\n\t\t\treturn DROP;",
         "if (side == SERVER)\n\t\t\treturn PASS;",
     ),
     _mutant(
         "the server's SYN does not leave either",
-        CONNLIMIT,
+        EGRESS,
         "\tif (opens(packet))\n\t\treturn DROP;\n\tif (conn->state == DEAD) {\n\t\tif (lets_go(packet))\n\t\t\tbury",
         "\tif (conn->state == DEAD) {\n\t\tif (lets_go(packet))\n\t\t\tbury",
     ),
     _mutant(
         "the client's SYN again is skipped",
-        CONNLIMIT,
+        INGRESS,
         "\tif (plain_syn(packet))\n\t\t*allowed = MARK_SKIP;\n\tif (state == WAITING",
         "\tif (state == WAITING",
     ),
@@ -223,7 +235,7 @@ _END = (
     _mutant("an overtaking ACK moves no number", MACHINE, "if (end != packet->seq && ahead", "if (ahead"),
     _mutant(
         "octets behind a FIN are stopped",
-        CONNLIMIT,
+        LIFE,
         "if (was->state == DEAD || step.beyond)",
         "if (was->state == DEAD)",
     ),
@@ -263,42 +275,42 @@ _END = (
     ),
     _mutant(
         "a reset is booked at egress",
-        CONNLIMIT,
+        INGRESS,
         "\tif (side == CLIENT)\n\t\tpacket->ack -= shift(conn);",
         "\tif (packet->flags & FLAG_RST)\n\t\treturn follow(conn, at, packet, side, clock(set));\n"
         "\tif (side == CLIENT)\n\t\tpacket->ack -= shift(conn);",
     ),
     _mutant(
         "a connection that ended gives its place back",
-        CONNLIMIT,
+        LIFE,
         "\tif (step.ending)\n\t\tfinish(&at->key, was, 1, step.ending, now);",
         "\tif (step.ending)\n\t\tfinish(&at->key, was, 0, step.ending, now);",
     ),
     _mutant(
         "a SYN replaces a closing connection",
-        CONNLIMIT,
+        EGRESS,
         "\tcase CLOSING:\n\tcase DEAD:\n\t\treturn replace",
         "\tcase DEAD:\n\t\treturn replace",
     ),
     _mutant(
         "a SYN replaces a dead connection",
-        CONNLIMIT,
+        EGRESS,
         "\tcase CLOSING:\n\tcase DEAD:\n\t\treturn replace",
         "\tcase CLOSING:\n\t\treturn replace",
     ),
     _mutant(
-        "what replaces is half-open again", CONNLIMIT, "\tgive_back(&holding, 0, -1);", "\tgive_back(&holding, 0, 0);"
+        "what replaces is half-open again", ADMISSION, "\tgive_back(&holding, 0, -1);", "\tgive_back(&holding, 0, 0);"
     ),
-    _mutant("what is replaced is told of", CONNLIMIT, "if (from != DEAD) /* of which", "if (from == DEAD) /* of which"),
+    _mutant("what is replaced is told of", ADMISSION, "if (from != DEAD) /* of which", "if (from == DEAD) /* of which"),
     _mutant(
         "what replaces is told of",
-        CONNLIMIT,
+        ADMISSION,
         "emit_torn_down(&at->key, &was, REPLACED, now);\n\temit_built(at, was.number, now);",
         "emit_torn_down(&at->key, &was, REPLACED, now);",
     ),
     _mutant(
         "what replaces keeps its client's place",
-        CONNLIMIT,
+        ADMISSION,
         "was.flags & (CLIENT_HIGH | PER_CLIENT)",
         "was.flags & CLIENT_HIGH",
     ),
@@ -332,169 +344,169 @@ _LIMITS = (
     ),
     _mutant(
         "max_conns is asked at egress",
-        CONNLIMIT,
+        PLACES,
         "judge(found, count->total, 0, limit->max_conns, 0, 0, 0);",
         "judge(found, count->total, 0, 0, 0, 0, 0);",
     ),
     _mutant(
         "a class's limits are asked at egress",
-        CONNLIMIT,
+        PLACES,
         "judge(found, share->total, 0, most, 0, scope == FROM_CLIENT, 1);",
         "judge(found, share->total, 0, 0, 0, scope == FROM_CLIENT, 1);",
     ),
     _mutant(
         "the embryonic limit is not asked at egress",
-        CONNLIMIT,
+        PLACES,
         "judge(found, count->total, 0, limit->max_conns, 0, 0, 0);",
         "judge(found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic, 0, 0);",
     ),
-    _mutant("egress counts at the static", CONNLIMIT, "\t\tcount->total++;\n", ""),
-    _mutant("egress counts half-open ones at the static", CONNLIMIT, "\t\tcount->embryonic++;\n", ""),
-    _mutant("egress counts in the class", CONNLIMIT, "\t\tshare->total++;\n", ""),
-    _mutant("egress counts half-open ones in the class", CONNLIMIT, "\t\tshare->embryonic++;\n", ""),
+    _mutant("egress counts at the static", PLACES, "\t\tcount->total++;\n", ""),
+    _mutant("egress counts half-open ones at the static", PLACES, "\t\tcount->embryonic++;\n", ""),
+    _mutant("egress counts in the class", PLACES, "\t\tshare->total++;\n", ""),
+    _mutant("egress counts half-open ones in the class", PLACES, "\t\tshare->embryonic++;\n", ""),
     _mutant(
         "ingress takes no place",
-        CONNLIMIT,
+        ADMISSION,
         "\tsurvey(at, &found);\n\tif (found.refusal == ADMITTED)",
         "\tsurvey(at, &found);\n\ttake_static(at->number, &found);\n\tif (found.refusal == ADMITTED)",
     ),
     _mutant(
         "ingress asks the static",
-        CONNLIMIT,
+        PLACES,
         "judge(found, count->total, count->embryonic, limit->max_conns, intercepts, 0, 0);",
         ";",
     ),
     _mutant(
         "ingress asks the server's places in the class",
-        CONNLIMIT,
+        PLACES,
         "look_at_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, half_open, found);",
         ";",
     ),
     _mutant(
         "ingress asks the client's places in the class",
-        CONNLIMIT,
+        PLACES,
         "look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, of_client, found);",
         ";",
     ),
     _mutant(
         "each client has its own places",
-        CONNLIMIT,
+        PLACES,
         "take_share(at->klass, FROM_CLIENT, at->sender.address,",
         "take_share(at->klass, FROM_CLIENT, at->receiver.address,",
     ),
     _mutant(
         "clients are counted where a class asks",
-        CONNLIMIT,
+        PLACES,
         "if (!(klass->client_max | klass->client_embryonic))",
         "if (!klass->client_max)",
     ),
     _mutant(
         "who joins its client's is counted once",
-        CONNLIMIT,
+        ORDERS,
         " || was.flags & PER_CLIENT)\n\t\treturn 0;",
         ")\n\t\treturn 0;",
     ),
     _mutant(
         "who joins established is not half-open",
-        CONNLIMIT,
+        ORDERS,
         "client, state == CLOSED, 1);",
         "client, state == CLOSED, 0);",
     ),
-    _mutant("a place of one limit goes back when another refuses", CONNLIMIT, "\tgive_back(&so_far, 1, 1);\n", ""),
-    _mutant(
-        "a server's place goes back when its client's is refused", CONNLIMIT, "\t\tso_far.klass = at->klass;\n", ""
-    ),
-    _mutant("a static's place goes back", CONNLIMIT, "\tcount->total -= total;\n", ""),
-    _mutant("a static's half-open place goes back", CONNLIMIT, "\tcount->embryonic -= half_open;\n", ""),
-    _mutant("a class's place goes back", CONNLIMIT, "\t\tshare->total -= total;\n", ""),
+    _mutant("a place of one limit goes back when another refuses", PLACES, "\tgive_back(&so_far, 1, 1);\n", ""),
+    _mutant("a server's place goes back when its client's is refused", PLACES, "\t\tso_far.klass = at->klass;\n", ""),
+    _mutant("a static's place goes back", PLACES, "\tcount->total -= total;\n", ""),
+    _mutant("a static's half-open place goes back", PLACES, "\tcount->embryonic -= half_open;\n", ""),
+    _mutant("a class's place goes back", PLACES, "\t\tshare->total -= total;\n", ""),
     _mutant(
         "a client's place goes back",
-        CONNLIMIT,
+        PLACES,
         "\tif (of->client)\n\t\tgive_back_share",
         "\tif (0)\n\t\tgive_back_share",
     ),
-    _mutant("who has no place is no row", CONNLIMIT, "\tif (last)\n\t\tshares.delete(&key);", ""),
+    _mutant("who has no place is no row", PLACES, "\tif (last)\n\t\tshares.delete(&key);", ""),
     _mutant(
         "a full table takes no place",
-        CONNLIMIT,
+        ADMISSION,
         "\t\tgive_back(&holding, 1, 1);\n\t\tif (error == -EEXIST)",
         "\t\tif (error == -EEXIST)",
     ),
     _mutant(
         "a full table refuses",
-        CONNLIMIT,
+        ADMISSION,
         "\t\tfound.refusal = NO_ROOM;\n\t\treturn turn_away(at, packet, &found, now);\n\t}\n\temit_built",
         "\t\treturn PASS;\n\t}\n\temit_built",
     ),
-    _mutant("a full table is told of", CONNLIMIT, "__sync_fetch_and_add(&total->table_full, 1);", ";"),
+    _mutant("a full table is told of", ADMISSION, "__sync_fetch_and_add(&total->table_full, 1);", ";"),
     _mutant(
         "refusals are counted by limit",
-        CONNLIMIT,
+        ADMISSION,
         "which == MAX_CONNS ? &count->refused_max : &count->refused_embryonic",
         "which != MAX_CONNS ? &count->refused_max : &count->refused_embryonic",
     ),
     _mutant(
         "of refusals one a second is told",
-        CONNLIMIT,
+        CLOCK,
         "return tick + SECOND - told >= 2 * SECOND;",
         "return tick != told + SECOND * 1000;",
     ),
     _mutant(
         "which limit was told of is known by limit",
-        CONNLIMIT,
+        ADMISSION,
         "told = &count->told[which];",
         "told = &count->told[ADMITTED];",
     ),
     _mutant(
         "a refused SYN is dropped",
-        CONNLIMIT,
+        ADMISSION,
         "packet->ack + 1, packet->seq + 1, now);\n\treturn DROP;",
         "packet->ack + 1, packet->seq + 1, now);\n\treturn PASS;",
     ),
-    _mutant("a line that denies leads on", CONNLIMIT, "row = rule->otherwise;", "row++;"),
+    _mutant("a line that denies leads on", CLASSES, "row = rule->otherwise;", "row++;"),
     _mutant(
         "the first line met decides",
-        CONNLIMIT,
+        CLASSES,
         "\t\tif (rule->klass)\n\t\t\treturn rule->klass;\n",
         "\t\tif (rule->klass && row + 1 >= set->last_rule)\n\t\t\treturn rule->klass;\n",
     ),
-    _mutant("a line asks for the source", PLACES, "((at->sender.address & rule->source_mask) ^ rule->source) |\n", ""),
+    _mutant("a line asks for the source", CLASSES, "((at->sender.address & rule->source_mask) ^ rule->source) |\n", ""),
     _mutant(
         "a line asks for the destination",
-        PLACES,
+        CLASSES,
         "((at->receiver.address & rule->destination_mask) ^ rule->destination) |\n",
         "",
     ),
     _mutant(
         "a line asks for the source port",
-        PLACES,
+        CLASSES,
         "outside(at->sender.port, rule->source_ports, rule->source_but) |\n",
         "",
     ),
-    _mutant("a span of ports has its last one", PLACES, "(ports[1] - number)) >> 31", "(ports[1] - number - 1)) >> 31"),
-    _mutant("all ports but these", PLACES, ">> 31 ^ but;", ">> 31;"),
+    _mutant(
+        "a span of ports has its last one", CLASSES, "(ports[1] - number)) >> 31", "(ports[1] - number - 1)) >> 31"
+    ),
+    _mutant("all ports but these", CLASSES, ">> 31 ^ but;", ">> 31;"),
     _mutant(
         "an interface's policy is of what crosses it",
-        PLACES,
+        CLASSES,
         "any(rule->ifindex ^ at->in) & any(rule->ifindex ^ at->out)",
         "any(rule->ifindex ^ at->in)",
     ),
     _mutant(
         "a SYN-ACK to nobody is dropped where there are limits",
-        CONNLIMIT,
+        FACES,
         "limit->max_conns | limit->max_embryonic);",
         "limit->max_conns);",
     ),
     _mutant(
         "where nothing is limited a SYN-ACK to nobody passes",
-        CONNLIMIT,
+        FACES,
         "return row && limit && (set->first_rule < set->last_rule ||",
         "return row && limit && (set->first_rule <= set->last_rule ||",
     ),
-    _mutant("an interface without a name is not ours", CONNLIMIT, "return in ? FOREIGN : OURS;", "return OURS;"),
+    _mutant("an interface without a name is not ours", NOTES, "return in ? FOREIGN : OURS;", "return OURS;"),
     _mutant(
         "the firewall's own connections are not counted",
-        CONNLIMIT,
+        EGRESS,
         "\tif (!skb->ingress_ifindex && !packet->proxied)\n\t\treturn PASS;",
         "\tif (0)\n\t\treturn PASS;",
     ),
@@ -503,31 +515,31 @@ _LIMITS = (
 _INTERCEPT = (
     _mutant(
         "at the embryonic limit SYNs are intercepted",
-        CONNLIMIT,
+        ADMISSION,
         "if (!half_open_limit(found.refusal) || !plain_syn(packet))\n\t\treturn DROP;",
         "if (found.refusal)\n\t\treturn DROP;",
     ),
     _mutant(
         "at max_conns SYNs are not intercepted",
-        CONNLIMIT,
+        ADMISSION,
         "if (!half_open_limit(found.refusal) || !plain_syn(packet))",
         "if (!plain_syn(packet))",
     ),
     _mutant(
         "only a plain SYN is intercepted",
-        CONNLIMIT,
+        ADMISSION,
         "if (!half_open_limit(found.refusal) || !plain_syn(packet))",
         "if (!half_open_limit(found.refusal))",
     ),
     _mutant(
         "a SYN that nobody answered goes no further",
-        CONNLIMIT,
+        EGRESS,
         "\tif (!packet->proxied && (skb->mark & MARK_DISPOSITION) == MARK_INTERCEPT)\n\t\treturn DROP;",
         "\tif (0)\n\t\treturn DROP;",
     ),
     _mutant(
         "what SYNPROXY has begun, it ends",
-        CONNLIMIT,
+        INGRESS,
         "conn->flags & INTERCEPTED && embryonic(state) && plain_syn(packet))",
         "0)",
     ),
@@ -551,64 +563,64 @@ _INTERCEPT = (
     ),
     _mutant(
         "SYNPROXY's ACK gives the half-open place back",
-        CONNLIMIT,
+        INTERCEPT,
         "\t\tgive_back(&holding, 0, 1);\n\t}\n}",
         "\t}\n}",
     ),
-    _mutant("a client's acknowledgments at ingress are the cookie's", CONNLIMIT, "packet->ack -= shift(conn);", ";"),
-    _mutant("the server's numbers at egress are the cookie's", CONNLIMIT, "packet->seq -= conn->delta;", ";"),
-    _mutant("a reset to an intercepted client is renumbered", CONNLIMIT, "\t\t\trenumber(skb, conn, packet);\n", ""),
+    _mutant("a client's acknowledgments at ingress are the cookie's", INGRESS, "packet->ack -= shift(conn);", ";"),
+    _mutant("the server's numbers at egress are the cookie's", EGRESS, "packet->seq -= conn->delta;", ";"),
+    _mutant("a reset to an intercepted client is renumbered", EGRESS, "\t\t\trenumber(skb, conn, packet);\n", ""),
     _mutant(
         "a renumbered reset has its checksum",
-        CONNLIMIT,
+        INTERCEPT,
         "\tbpf_l4_csum_replace(skb, packet->header + offsetof(struct tcp_header, checksum), was, is, sizeof(is));\n",
         "",
     ),
-    _mutant("a renumbered reset ends its connection", CONNLIMIT, "\t\t\tpacket->seq = conn->next[SERVER];\n", ""),
+    _mutant("a renumbered reset ends its connection", EGRESS, "\t\t\tpacket->seq = conn->next[SERVER];\n", ""),
     _mutant(
         "a client without a place is told",
-        CONNLIMIT,
+        ADMISSION,
         "\tif (packet->proxied)\n\t\temit_numbers(STRANDED",
         "\tif (0)\n\t\temit_numbers(STRANDED",
     ),
     _mutant(
         "SYNPROXY's SYN does not wait",
-        CONNLIMIT,
+        ADMISSION,
         "if (!packet->proxied && found.refusal < NO_ROOM) {",
         "if (found.refusal < NO_ROOM) {",
     ),
     _mutant(
         "a cookie that comes back to no place is marked",
-        CONNLIMIT,
+        INGRESS,
         "\t\tif (full(at))\n\t\t\t*allowed = MARK_FULL;",
         "",
     ),
     _mutant(
         "nobody is full where nobody is intercepted",
-        CONNLIMIT,
+        PLACES,
         "return survey(at, &found) && found.refusal",
         "survey(at, &found);\n\treturn found.refusal",
     ),
     _mutant(
         "an embryonic limit is no reason to be full",
-        CONNLIMIT,
+        PLACES,
         "found.refusal != ADMITTED && !half_open_limit(found.refusal);\n",
         "found.refusal != ADMITTED;\n",
     ),
     _mutant(
         "the server's answer in vain is told to the client",
-        CONNLIMIT,
+        ORDERS,
         "kind = order == KILL ? 0 : STRANDED;",
         "kind = 0;",
     ),
 )
 
 _WAITING = (
-    _mutant("who finds no place at egress waits", CONNLIMIT, "\t\t\tfresh.state = WAITING;\n", ""),
-    _mutant("a waiting SYN takes its place at ingress", CONNLIMIT, "if (state == WAITING && at->named) {", "if (0) {"),
+    _mutant("who finds no place at egress waits", ADMISSION, "\t\t\tfresh.state = WAITING;\n", ""),
+    _mutant("a waiting SYN takes its place at ingress", INGRESS, "if (state == WAITING && at->named) {", "if (0) {"),
     _mutant(
         "a waiting SYN takes its place at egress",
-        CONNLIMIT,
+        EGRESS,
         "\tcase WAITING:\n\t\treturn admit_waiting(conn, at, packet, now);\n",
         "\tcase WAITING:\n\t\treturn DROP;\n",
     ),
@@ -621,13 +633,13 @@ _WAITING = (
     _mutant("a waiting SYN takes a place by its class", CHANGES, "\t\t\tconn->klass = at->klass;\n", ""),
     _mutant(
         "what waited holds nothing",
-        CONNLIMIT,
+        LIFE,
         "\tif (was->state != WAITING) {\n\t\tstruct holding holding",
         "\tif (was) {\n\t\tstruct holding holding",
     ),
     _mutant(
         "what waited is no connection that ends",
-        CONNLIMIT,
+        LIFE,
         "if (was->state != WAITING && was->state != DEAD)",
         "if (was->state != DEAD)",
     ),
@@ -635,26 +647,26 @@ _WAITING = (
 )
 
 _DEAD = (
-    _mutant("a dead connection holds its place", CONNLIMIT, "finish(key, &was, order != KILL,", "finish(key, &was, 1,"),
+    _mutant("a dead connection holds its place", ORDERS, "finish(key, &was, order != KILL,", "finish(key, &was, 1,"),
     _mutant(
         "a killed half-open connection is half-open no more",
-        CONNLIMIT,
+        LIFE,
         "give_back(&holding, gone, embryonic(was->state));",
         "give_back(&holding, gone, gone && embryonic(was->state));",
     ),
     _mutant(
         "nothing of a dead connection arrives",
-        CONNLIMIT,
+        INGRESS,
         "bury(conn, at, clock(set));\n\t\treturn DROP;",
         "bury(conn, at, clock(set));\n\t\treturn PASS;",
     ),
     _mutant(
         "the client does not give a dead place back",
-        CONNLIMIT,
+        INGRESS,
         "if (side == SERVER && lets_go(packet))",
         "if (lets_go(packet))",
     ),
-    _mutant("the server gives a dead place back", CONNLIMIT, "if (side == SERVER && lets_go(packet))", "if (0)"),
+    _mutant("the server gives a dead place back", INGRESS, "if (side == SERVER && lets_go(packet))", "if (0)"),
     _mutant(
         "a FIN lets go too",
         MACHINE,
@@ -669,13 +681,13 @@ _DEAD = (
     ),
     _mutant(
         "our own reset to the server gives a dead place back",
-        CONNLIMIT,
+        EGRESS,
         "\tif (conn->state == DEAD && lets_go(packet))\n\t\tbury(conn, at, now);\n\treturn PASS;",
         "\treturn PASS;",
     ),
     _mutant(
         "what is dead was told of",
-        CONNLIMIT,
+        LIFE,
         "if (was->state != WAITING && was->state != DEAD)",
         "if (was->state != WAITING)",
     ),
@@ -701,10 +713,10 @@ _TIME = (
         "\tconn->last = now;\n\tif (packet->flags & FLAG_RST) {",
         "\tif (packet->flags & FLAG_RST) {",
     ),
-    _mutant("a class has its own times", CONNLIMIT, "klass->timeout[conn->state % STATES] ?: timeout", "timeout"),
+    _mutant("a class has its own times", ORDERS, "klass->timeout[conn->state % STATES] ?: timeout", "timeout"),
     _mutant(
         "where a class says nothing the times are everyone's",
-        CONNLIMIT,
+        ORDERS,
         "klass->timeout[conn->state % STATES] ?: timeout",
         "klass->timeout[conn->state % STATES]",
     ),
@@ -720,36 +732,36 @@ _TIME = (
         "state == ESTABLISHED ? IDLE_TIMEOUT : FIN_TIMEOUT",
         "IDLE_TIMEOUT",
     ),
-    _mutant("a class may reset what was idle", CONNLIMIT, "order == SWEEP && state == ESTABLISHED && resets", "0"),
+    _mutant("a class may reset what was idle", ORDERS, "order == SWEEP && state == ESTABLISHED && resets", "0"),
     _mutant(
         "what is cleared is not reset",
-        CONNLIMIT,
+        ORDERS,
         "order == SWEEP && state == ESTABLISHED && resets",
         "state == ESTABLISHED && resets",
     ),
     _mutant(
         "what was half-open is not reset",
-        CONNLIMIT,
+        ORDERS,
         "order == SWEEP && state == ESTABLISHED && resets",
         "order == SWEEP && resets",
     ),
     _mutant(
         "a reset of what was idle has the client's number",
-        CONNLIMIT,
+        ORDERS,
         "seq = was.next[SERVER] + shift(&was);",
         "seq = was.next[CLIENT];",
     ),
     _mutant("clear waits for no time", CHANGES, "done = order == CLEAR ||", "done ="),
-    _mutant("clear is told as such", CONNLIMIT, "order == CLEAR ? CLEARED : expiry(state)", "expiry(state)"),
+    _mutant("clear is told as such", ORDERS, "order == CLEAR ? CLEARED : expiry(state)", "expiry(state)"),
 )
 
 _MARKS = (
     _mutant(
-        "foreign bits of the mark stay", CONNLIMIT, "u32 word = (skb->mark & ~MARK_OURS) | ours;", "u32 word = ours;"
+        "foreign bits of the mark stay", VERDICTS, "u32 word = (skb->mark & ~MARK_OURS) | ours;", "u32 word = ours;"
     ),
     _mutant(
         "a mark from outside is no permission",
-        CONNLIMIT,
+        VERDICTS,
         "u32 word = (skb->mark & ~MARK_OURS) | ours;",
         "u32 word = skb->mark | ours;",
     ),
@@ -788,11 +800,11 @@ _MARKS = (
     _mutant("another connection on a released tuple is inspected", MACHINE, "\t\tconn->flags &= ~BYPASS;", "\t\t;"),
     _mutant(
         "both directions have one worker",
-        PLACES,
+        ENDS,
         "u32 sum = spread(one) + spread(other);",
         "u32 sum = spread(one) - spread(other);",
     ),
-    _mutant("workers get equal shares", PLACES, "return sum ^ sum >> 16;", "return (sum ^ sum >> 16) & ~1u;"),
+    _mutant("workers get equal shares", ENDS, "return sum ^ sum >> 16;", "return (sum ^ sum >> 16) & ~1u;"),
     _mutant(
         "an end called by another address is another's",
         CONNLIMIT,

@@ -1,0 +1,138 @@
+"""The entries of the connection table, read: the program writes them, here they become connections.
+
+Structures are as bcc found them in the C; the flags and states below are those of bpf/structs.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from appliance.flow import Side
+from appliance.kernel.bpf_limits import TICK_SHIFT, LimitMaps, address, swap, word
+from appliance.kernel.errors import KernelError
+from appliance.nat.connection import Connection, Key, State
+
+CHUNK = 256  # entries in one look: 0.27 ms at most (bpf-notes section 3)
+
+#: bits of struct conn's flags
+_FIN = {Side.CLIENT: 0x01, Side.SERVER: 0x02}
+_DATA = {Side.CLIENT: 0x04, Side.SERVER: 0x08}
+_BYPASS = 0x10
+_INTERCEPTED = 0x20
+_CLIENT_HIGH = 0x40
+_TRANSLATED = 0x100
+_PORT_SHIFT, _OCTETS = 48, (1 << 48) - 1
+#: where an entry's arrays have a side: enum side
+_INDEX = {Side.CLIENT: 0, Side.SERVER: 1}
+#: states of what is no connection; the second one is ALIAS
+_NONE = (State.CLOSED, 8)
+#: the table keeps 32 bits of a tick
+_HALF = 1 << 31
+
+
+class Entries:
+    """The map of entries; the limits say what their statics are called."""
+
+    def __init__(self, table: Any, limits: LimitMaps) -> None:
+        self._table = table
+        self._limits = limits
+        self.key_size: int = ctypes.sizeof(table.Key)
+
+    def key(self, key: Key) -> bytes:
+        """What the program knows the connection by: its real ends in the order that it puts them in."""
+        ends = [(word(key.mapped), swap(key.port)), (word(key.client), swap(key.client_port))]
+        (low, low_port), (high, high_port) = sorted(ends)
+        return bytes(self._table.Key(low, high, low_port, high_port))
+
+    def acknowledged(self, key: Key) -> int | None:
+        """The highest acknowledgment number that went to the client, None if there is no such connection."""
+        entry = self._find(key)
+        return None if entry is None else int(entry.acked[_INDEX[Side.SERVER]])
+
+    def behind_fin(self, key: Key, side: Side) -> int | None:
+        """The number behind the FIN of `side`, None if none was forwarded."""
+        entry = self._find(key)
+        return int(entry.next[_INDEX[side]]) if entry is not None and entry.flags & _FIN[side] else None
+
+    def _find(self, key: Key) -> Any:
+        try:
+            return self._table[self._table.Key.from_buffer_copy(self.key(key))]
+        except KeyError:
+            return None
+
+    def packed(self) -> Iterator[bytes]:
+        """The keys of all entries one behind the other, `CHUNK` at a time."""
+        for keys, _, count in self._chunks():
+            yield bytes(keys)[: count * self.key_size]
+
+    def pairs(self) -> Iterator[Iterator[tuple[Any, Any]]]:
+        """All keys and their entries, `CHUNK` at a time; what one time brings is gone with the next."""
+        for keys, leaves, count in self._chunks():
+            yield zip(keys[:count], leaves[:count], strict=True)
+
+    def _chunks(self) -> Iterator[tuple[Any, Any, int]]:
+        """Arrays of keys and of entries and how many of them count, taken bucket by bucket while the table lives."""
+        from bcc.libbcc import lib
+
+        keys, leaves = (self._table.Key * CHUNK)(), (self._table.Leaf * CHUNK)()
+        position, at = ctypes.c_uint32(), None
+        while True:
+            count = ctypes.c_uint32(CHUNK)
+            result = lib.bpf_lookup_batch(
+                self._table.get_fd(),
+                at,
+                ctypes.byref(position),
+                ctypes.byref(keys),
+                ctypes.byref(leaves),
+                ctypes.byref(count),
+            )
+            if result < 0 and ctypes.get_errno() != errno.ENOENT:
+                raise KernelError(f"the connection table cannot be read: {os.strerror(ctypes.get_errno())}")
+            if count.value:
+                yield keys, leaves, count.value
+            if result < 0:
+                return
+            at = ctypes.byref(position)
+
+    def connection(self, key: Any, leaf: Any, now: int) -> Connection | None:
+        """What an entry is by the program's clock, None of a tombstone or an alias."""
+        if leaf.state in _NONE:
+            return None
+        flags, state = leaf.flags, State(leaf.state)
+        low, high = (address(key.low), swap(key.low_port)), (address(key.high), swap(key.high_port))
+        (client, client_port), (real, port) = (high, low) if flags & _CLIENT_HIGH else (low, high)
+        (mapped, mapped_port), _ = self._limits.ends.get(leaf.number, ((real, 0), (real, 0)))
+        translated = flags & _TRANSLATED
+        return Connection(
+            key=Key(mapped, mapped_port or port, client, client_port),
+            real=real,
+            real_port=port,
+            beyond=(address(leaf.other), swap(leaf.octets >> _PORT_SHIFT)) if translated else None,
+            state=state,
+            started=_moment(leaf.started, now),
+            last=_moment(leaf.last, now),
+            octets=leaf.octets & _OCTETS,
+            from_client=bool(flags & _DATA[Side.CLIENT]),
+            from_server=bool(flags & _DATA[Side.SERVER]),
+            fin=frozenset(side for side in Side if flags & _FIN[side]),
+            acknowledged=frozenset(side for side in Side if flags & _FIN[side.peer] and _acknowledges(leaf, side)),
+            bypass=bool(flags & _BYPASS),
+            intercepted=bool(flags & _INTERCEPTED),
+            lifetime=self._limits.lifetime(leaf.klass, state),
+        )
+
+
+def _acknowledges(leaf: Any, side: Side) -> bool:
+    """Whether `side` has acknowledged all that its peer has sent."""
+    own, other = (0, 1) if side is Side.CLIENT else (1, 0)
+    return bool(leaf.acked[own] == leaf.next[other])
+
+
+def _moment(tick: int, now: int) -> int:
+    """The time in ns of a tick within 208 days of `now`; it may be a little later, the table lives while it is read."""
+    ahead = (tick - (now >> TICK_SHIFT) + _HALF) % (2 * _HALF) - _HALF
+    return ((now >> TICK_SHIFT) + ahead) << TICK_SHIFT
