@@ -2,6 +2,7 @@
 
 The map, from the bottom up; a module imports its own package or a lower row, never up or sideways:
 
+    value                             what a value is that every mail makes
     flow marks plain                  who talks to whom; the bits of a packet's mark; our values as JSON and back
     tcp          TCP STREAM           segments, sequence numbers, the reassembled stream, edits by offset
     esmtp        ESMTP INSPECTION     bytes of both directions -> facts

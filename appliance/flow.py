@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import functools
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from appliance.value import value
 
 
 class Side(enum.Enum):
@@ -20,7 +21,7 @@ class Side(enum.Enum):
         return Side.SERVER if self is Side.CLIENT else Side.CLIENT
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Endpoint:
     """One end of a connection: the firewall's interface it is behind (its nameif), address and port."""
 
@@ -38,7 +39,7 @@ class Endpoint:
         return f"{_written(self.address)}/{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Flow:
     """A TCP connection through the firewall, on real addresses (row 17 of the design)."""
 

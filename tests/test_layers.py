@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROWS = [
+    {"value"},
     {"flow", "marks", "plain"},
     {"tcp", "esmtp"},
     {"policy", "nat", "syslog"},

@@ -5,19 +5,19 @@ ASA names that side first in records and in `show conn`, whoever opened the conn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.config.config import Config
 from appliance.flow import Endpoint
 from appliance.nat.connection import Parties
 from appliance.nat.static import Names
+from appliance.value import value
 
 #: Where an end is of which the configuration says nothing: no interface has its network or a route to it.
 UNKNOWN_INTERFACE = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ends:
     """Both ends of a connection. `inbound`: the client is on the less secure side (or on an equal one)."""
 

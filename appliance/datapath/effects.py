@@ -6,21 +6,21 @@ it back. Each handle gets exactly one verdict: Accept, Modify or Drop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from appliance.flow import Flow
 from appliance.syslog import Record
+from appliance.value import value
 
 
-@dataclass(slots=True)
+@value
 class Accept:
     """Let the packet go on as it is."""
 
     handle: Any
 
 
-@dataclass(slots=True)
+@value
 class Modify:
     """Let `packet` go on in its place: the same length, checksums complete."""
 
@@ -28,35 +28,35 @@ class Modify:
     packet: bytes
 
 
-@dataclass(slots=True)
+@value
 class Drop:
     """Let the packet vanish."""
 
     handle: Any
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Emit:
     """Write the record to every log destination that takes it."""
 
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kill:
     """The flow is DEAD: drop both directions in the kernel, keep its place (row 14)."""
 
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Release:
     """The flow is not inspected any more: its packets need not be queued (BYPASS)."""
 
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SendReset:
     """Send an RST to one side: `seq` and `ack` as that peer expects them, from the other side's address."""
 
@@ -66,7 +66,7 @@ class SendReset:
     ack: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SendSack:
     """Tell the client, in the server's name, which of its octets wait here: numbers as the client counts.
 

@@ -8,7 +8,8 @@ happened; octets that merely pass make none.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from appliance.value import value
 
 
 class Quantity(enum.Enum):
@@ -57,7 +58,7 @@ class Rule(enum.Enum):
     EHLO_REPLY = "ehlo-reply"  # the limits on what may be held (design §2)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Command:
     """A supported verb, whole: the line goes on until its CRLF."""
 
@@ -65,7 +66,7 @@ class Command:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unsupported:
     """Octets of a line no supported verb owns, its CR LF not among them."""
 
@@ -73,7 +74,7 @@ class Unsupported:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Odd:
     """An oddity, `count` times. `detail` says more where it is logged; it never holds a credential."""
 
@@ -83,7 +84,7 @@ class Odd:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Breach:
     """A rule was broken; `offset` is the first octet the peer must not get."""
 
@@ -92,7 +93,7 @@ class Breach:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exceeded:
     """`quantity` is more than `limit` (one of the limits the session was told), from the octet at `offset` on."""
 
@@ -101,7 +102,7 @@ class Exceeded:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kept:
     """`quantity` ended at `offset` and was not more than `limit`: what a limit's ``not`` asks for.
 
@@ -113,14 +114,14 @@ class Kept:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Misplaced:
     """An octet that has no place where it is in a command: a stray angle bracket, a control octet (row 8)."""
 
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InvalidAddress:
     """A MAIL, RCPT, SEND, SOML or SAML line that had misplaced octets came to its end; its first octets as sent."""
 
@@ -128,7 +129,7 @@ class InvalidAddress:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pipe:
     """``|`` in the address of a mail address command (row 8); the address up to and with it, as sent."""
 
@@ -136,7 +137,7 @@ class Pipe:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Special:
     """A back-quote or a NUL in a mail address (asa.md §1.9); the address up to and with it, as sent."""
 
@@ -145,7 +146,7 @@ class Special:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sender:
     """An address in a MAIL, SEND, SOML or SAML: what stands between the brackets, as sent; nothing (``<>``) is one too.
 
@@ -160,7 +161,7 @@ class Sender:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recipient:
     """The forward-path of an RCPT, as sent, its first octets; `hosts` are all that some server may take mail for it to.
 
@@ -173,7 +174,7 @@ class Recipient:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Greeting:
     """Octets of the text of a 220 greeting, line ends and the first four octets of each line not among them."""
 
@@ -181,21 +182,21 @@ class Greeting:
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Greeted:
     """A 220 greeting has begun."""
 
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EhloReply:
     """A 2xx reply to EHLO has begun."""
 
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EhloParameter:
     """A parameter line of an EHLO reply: `word` is its keyword's ASA word, ``others`` if it has none.
 
@@ -211,21 +212,21 @@ class EhloParameter:
     whole: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MessageBegun:
     """The 354 to DATA was seen whole: the next client octet, at `offset`, is the message's first."""
 
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MessageEnded:
     """``.`` CRLF: `offset` is the octet behind it."""
 
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SizeViolation:
     """The message that ended at `offset` is bigger than its MAIL's SIZE= said (RFC 1870): octets, dots unstuffed."""
 
@@ -234,7 +235,7 @@ class SizeViolation:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MimeEncoding:
     """A Content-Transfer-Encoding, of the message or a part of it: ASA's `word`, ``others`` of what it has none for.
 
@@ -245,7 +246,7 @@ class MimeEncoding:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MimeFile:
     """A name that the message or a part of it gives itself, and its media type: once for every name it gives.
 
@@ -258,7 +259,7 @@ class MimeFile:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TlsStarted:
     """Behind the 220 to STARTTLS both sides began with a TLS record."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address
 
 from appliance.flow import Side
 from appliance.nat.static import End
+from appliance.value import value
 
 
 class State(enum.IntEnum):
@@ -23,7 +24,7 @@ class State(enum.IntEnum):
     WAITING = 7  # not counted: a SYN that found a limit of connections reached at egress
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Key:
     """A connection's tuple as its client's first packet had it: a server behind a static by its mapped address, any
     other, and the client, by its own."""
@@ -34,7 +35,7 @@ class Key:
     client_port: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parties:
     """Whom a connection is between: its tuple, where the server is, and as whom that knows the client.
 
@@ -57,7 +58,7 @@ class Parties:
         return Key(*self.server, self.key.client, self.key.client_port)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Connection(Parties):
     """One entry of the table. Times are the kernel's monotonic clock, in ns."""
 
@@ -93,14 +94,14 @@ class Ending(enum.IntEnum):
     REPLACED = 9  # a new SYN on the tuple of a closing connection
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Built(Parties):
     """A connection was counted (its SYN was forwarded)."""
 
     time: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TornDown(Parties):
     """A connection ended; `started` and `time` in ns of the kernel's clock, `octets` of payload in both directions."""
 
@@ -124,7 +125,7 @@ class Limit(enum.IntEnum):
         return self in (Limit.EMBRYONIC, Limit.CLIENT_EMBRYONIC)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refused(Parties):
     """A SYN found `count` of `limit` places taken: it was dropped, or intercepted at a limit of half-open connections.
 
@@ -138,7 +139,7 @@ class Refused(Parties):
     time: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stranded(Parties):
     """A client that sent SYNPROXY's cookie back believes that it is connected, and is not: no place, or no answer.
 
@@ -150,7 +151,7 @@ class Stranded(Parties):
     time: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Expired(Parties):
     """A connection was idle for too long, and its class says that both its ends are reset (``idle … reset``).
 
@@ -162,7 +163,7 @@ class Expired(Parties):
     time: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unanswered(Parties):
     """The server does not answer the SYN that SYNPROXY sent it for a client, and SYNPROXY sends it once.
 

@@ -6,12 +6,11 @@ A side that an action names is the *sender* of the octets it speaks of.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from appliance.flow import Side
+from appliance.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Matched:
     """A `match` line of the inspect map was met: ``matched Class 4: header line length gt 998``.
 
@@ -26,7 +25,7 @@ class Matched:
         return f"matched Class {self.number}: {self.phrase}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Violated:
     """A parameter or a rule of our own was violated: ``mail-relay: No Mail Relay allowed``, ``early-data: DATA``."""
 
@@ -40,7 +39,7 @@ class Violated:
 Cause = Matched | Violated
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Mask:
     """Write `octets` over the stream of `side` from offset `start` on; the length never changes."""
 
@@ -49,7 +48,7 @@ class Mask:
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hold:
     """Octets of `side` from offset `start` on are not decided yet: keep their packets until a later call decides.
 
@@ -60,7 +59,7 @@ class Hold:
     start: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Defer:
     """Octets of `side` from offset `start` on may not go on before `until` (ns): a command is over its rate.
 
@@ -72,7 +71,7 @@ class Defer:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DropConnection:
     """Close the connection silently: nothing of the packet goes on, nothing of the flow passes from now on."""
 
@@ -81,7 +80,7 @@ class DropConnection:
     log: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ResetConnection:
     """The same, and both peers get an RST."""
 
@@ -90,7 +89,7 @@ class ResetConnection:
     log: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Log:
     """Say it and go on: 108005, or 108004 where it was `masked`."""
 
@@ -99,7 +98,7 @@ class Log:
     masked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Replaced:
     """Octets of a mail address were replaced by spaces (108002); `line` is the command's line as sent."""
 
@@ -107,7 +106,7 @@ class Replaced:
     line: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MaliciousAddress:
     """A pipe in a mail address: close the connection (108003); `address` as sent. Not configurable."""
 
@@ -115,7 +114,7 @@ class MaliciousAddress:
     address: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Oversize:
     """A message was bigger than its MAIL had declared, in octets (108006)."""
 
@@ -124,7 +123,7 @@ class Oversize:
     actual: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bypass:
     """TLS has begun (108007): the flow is not inspected any more."""
 

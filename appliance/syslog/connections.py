@@ -6,13 +6,13 @@ The destination of a limit's record is the server as its version knows it: by th
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from appliance.flow import Endpoint
 from appliance.syslog.record import Record
+from appliance.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EmbryonicLimitExceeded(Record):
     """A SYN found `count` of `limit` half-open connections."""
 
@@ -28,7 +28,7 @@ class EmbryonicLimitExceeded(Record):
         return f"Embryonic connection limit exceeded {_refused(self)}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConnectionLimitExceeded(Record):
     """A SYN found `count` of `limit` connections and was dropped."""
 
@@ -44,7 +44,7 @@ class ConnectionLimitExceeded(Record):
         return f"Connection limit exceeded {_refused(self)}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClientEmbryonicLimitExceeded(Record):
     """A SYN found `count` of `limit` half-open connections of its client."""
 
@@ -60,7 +60,7 @@ class ClientEmbryonicLimitExceeded(Record):
         return f"Per-client embryonic connection limit exceeded {_refused(self)}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClientLimitExceeded(Record):
     """A SYN found `count` of `limit` connections of its client and was dropped."""
 
@@ -106,7 +106,7 @@ class Reason(enum.Enum):
     XLATE_CLEAR = "Xlate Clear"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConnectionBuilt(Record):
     """A connection was built. `lower` is the end of lower security whoever opened it; the mapped ends are shown
     by address and port alone."""
@@ -128,7 +128,7 @@ class ConnectionBuilt(Record):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConnectionTornDown(Record):
     """A connection ended: `duration` in seconds, `octets` of payload in both directions."""
 

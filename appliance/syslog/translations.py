@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.flow import Endpoint
 from appliance.syslog.connections import clock
 from appliance.syslog.record import Record
+from appliance.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TranslationBuilt(Record):
     """A static came with the configuration; `real` behind `real_interface` is `mapped` behind `mapped_interface`."""
 
@@ -27,7 +27,7 @@ class TranslationBuilt(Record):
         return f"Built static translation from {_translation(self)}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TranslationTornDown(Record):
     """A static went with the configuration, after `duration` seconds."""
 
@@ -51,7 +51,7 @@ class Kind(enum.Enum):
     DYNAMIC = "dynamic"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PortTranslationBuilt(Record):
     """A static of a port came with the configuration, or a connection was given an address and port (a pool, PAT)."""
 
@@ -66,7 +66,7 @@ class PortTranslationBuilt(Record):
         return f"Built {self.kind.value} TCP translation from {self.real} to {self.mapped}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PortTranslationTornDown(Record):
     """The translation of a port went with the configuration, or with its connection, after `duration` seconds."""
 
@@ -87,7 +87,7 @@ def _translation(record: TranslationBuilt | TranslationTornDown) -> str:
     return f"{record.real_interface}:{record.real} to {record.mapped_interface}:{record.mapped}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LocalHostBuilt(Record):
     """A host has its first connection."""
 
@@ -101,7 +101,7 @@ class LocalHostBuilt(Record):
         return f"Built local-host {self.interface}:{self.address}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LocalHostTornDown(Record):
     """The last connection of a host ended; `duration` in seconds since its first."""
 
