@@ -47,7 +47,7 @@ class Field:
 
     def get(self, mark: int) -> int:
         """The field's value in `mark`."""
-        return (mark & self.mask) >> self.shift
+        return mark >> self.shift & (1 << self.width) - 1
 
     def match(self, value: int) -> str:
         """`value` as iptables writes it: ``0x100/0x700``."""

@@ -59,7 +59,7 @@ OF_REFUSAL = {each: int(getattr(counters, each.name)) for each in Refusal}
 #: Asked for with every packet or connection: a name costs a tenth of what a member of an enumeration does.
 _PACKET = int(Slot.PACKET)
 _CLIENT, _SERVER = Side.CLIENT, Side.SERVER
-_OPEN, _BYPASS = State.OPEN, State.BYPASS
+_OPEN, _BYPASS, _CLOSED = State.OPEN, State.BYPASS, State.CLOSED
 
 #: The flags that say more than how far a segment is to be pushed; of an ordinary one ACK alone.
 _TELLING = SYN | ACK | FIN | RST | URG
@@ -266,7 +266,7 @@ class Reader:
                 settled = not actions and stream.decided == stream.next
                 if not settled and not self._act(connection, side, stream, None, actions, now):
                     return
-        self._end_at_once(connection, State.CLOSED)
+        self._end_at_once(connection, _CLOSED)
 
     def reset(self, connection: Inspected) -> None:
         """An RST or the clock ended it, and what went on before that need not have arrived."""

@@ -25,10 +25,9 @@ _OPEN, _CLOSE = b"()"
 
 #: Octets no rule speaks of in any command, and those that need no look in a mail address.
 PLAIN = b"\t" + bytes(range(0x20, 0x7F))
-ORDINARY = bytes(octet for octet in PLAIN if octet not in b'<>|"\\')
+_ORDINARY = rb"[\t !#-;=?-\[\]-{}~]"
 
 _WORD = len(b" AUTH=<")
-_BEHIND_VERB = len(b"MAIL ")
 
 #: How much of what stands behind the colon goes into a fact, octets; records print less (row 23).
 SHOWN = 512
@@ -46,6 +45,8 @@ _KEYWORD = re.compile(rb"[ \t]*+(?:(?:FROM|TO)(?![A-Za-z]))?[ \t]*+", re.IGNOREC
 _PARAMETER = re.compile(rb'[A-Za-z0-9][A-Za-z0-9-]*+=[^="]*+')
 #: A-d-l, the source route, with its colon; a colon in an address literal is none of it.
 _ROUTE = re.compile(rb"@(?:\[[^\]]*+\]|[^\[:])*+:")
+#: An address command as nearly all are: its path in brackets right behind its colon, and nothing any rule speaks of.
+_REGULAR = re.compile(b"[A-Za-z]{4} [A-Za-z]+:<(%b*+)>(%b*+)" % (_ORDINARY, _ORDINARY))
 #: What leads on from a mailbox to a host: before the last, behind the others.
 _LEADS_ON = re.compile(rb"([@%!])")
 #: What a path may have that a server takes out of it.
@@ -258,15 +259,10 @@ def _without_parameters(path: bytes) -> bytes:
     return b" ".join(words)
 
 
-def regular(line: bytes, longest: int) -> bool:
-    """Whether a whole command `line` has one path in brackets right behind its colon and nothing any rule speaks of.
-
-    `longest` is the most octets the path may have. This is nearly every address command; the rest is read by Address.
-    """
-    colon = line.find(b":<")
-    if not line[_BEHIND_VERB:colon].isalpha() or line.translate(None, ORDINARY) != b"<>":
-        return False
-    return line.find(b">") - colon - 2 <= longest
+def regular(line: bytes) -> tuple[bytes, bytes] | None:
+    """The path in a whole command `line`, and the parameters behind it, if it is `_REGULAR`; Address reads the rest."""
+    found = _REGULAR.fullmatch(line)
+    return (found[1], found[2]) if found else None
 
 
 def mailbox(path: bytes) -> bytes:

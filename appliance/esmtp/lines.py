@@ -28,14 +28,13 @@ from appliance.esmtp.events import (
     Unsupported,
 )
 from appliance.esmtp.grammar import PLAIN, READ, SHOWN, Address, Path, control, declared, hosts, mailbox, regular
-from appliance.esmtp.settings import NO_LIMIT, Settings
+from appliance.esmtp.settings import Settings
 from appliance.esmtp.states import EMPTY, MASKED, Dialogue
 
 _OFFSET = attrgetter("offset")
 
 _SP = 0x20
 _CR = 0x0D
-_BLANK_OR_END = (b" ", b"")
 
 #: The longest SASL line, octets without CRLF (RFC 4954 §4; row 12).
 SASL_LINE = 12288
@@ -116,29 +115,31 @@ class CommandLines:
 
     def _usual(self, text: bytes, offset: int, facts: list[Fact]) -> bool:
         """Whether a whole line is a supported command of which no rule says anything; if so, it is dealt with."""
+        settings, length = self._settings, len(text)
         verb = SUPPORTED.get(text[:SHORT].upper())
-        if verb is None or text[SHORT : SHORT + 1] not in _BLANK_OR_END or len(text) > self._settings.command_limits[0]:
+        if verb is None or length > settings.command_limits[0] or verb.word in settings.crossed:
             return False
-        if verb.path:
-            if not regular(text, self._settings.longest_sender if verb.sender else NO_LIMIT):
-                return False
-            if self._settings.special and b"`" in text:
-                return False
-        elif text.translate(None, PLAIN):
-            return False
-        if verb.word in self._settings.crossed:
-            return False
-        self._state_verb(verb, offset, facts)
         size = 0
         if verb.path:
-            end = text.index(b">")
+            found = regular(text)
+            if found is None or (settings.special and b"`" in text):
+                return False
+            path, parameters = found
+            if verb.sender and len(path) > settings.longest_sender:
+                return False
+            self._state_verb(verb, offset, facts)
             if self._tells(verb):
-                path = text[text.index(b":") + 2 : end]
-                self._state_path(verb, Path(path[:READ], len(path) <= READ), offset + end, facts)
-            size = declared(text[end + 1 :][:READ]) if verb.sender else 0
-        self._sent(verb.word, verb.word if verb.waits else EMPTY, size, offset + len(text) + 1, facts)
-        if self._settings.kept_commands:
-            self._state_kept(len(text), offset + len(text) + 1, facts)
+                end = offset + length - len(parameters) - 1
+                self._state_path(verb, Path(path[:READ], len(path) <= READ), end, facts)
+            if parameters and verb.sender:
+                size = declared(parameters[:READ])
+        elif length == SHORT or (text[SHORT] == _SP and text.isascii() and text.decode().isprintable()):
+            self._state_verb(verb, offset, facts)
+        else:
+            return False
+        self._sent(verb.word, verb.word if verb.waits else EMPTY, size, offset + length + 1, facts)
+        if settings.kept_commands:
+            self._state_kept(length, offset + length + 1, facts)
         return True
 
     def _text(self, octets: bytes, pos: int, end: int, base: int, ended: bool, facts: list[Fact]) -> None:
@@ -295,10 +296,9 @@ class CommandLines:
     def _sent(self, entry: str, awaited: str, size: int, offset: int, facts: list[Fact]) -> None:
         """The line goes into the queue of those that are answered; its LF is at `offset`."""
         dialogue = self._dialogue
-        if not dialogue.pipelining and dialogue.oldest is not None:
+        if not dialogue.pipelining and dialogue.oldest() is not None:
             facts.append(Odd(Oddity.PIPELINED, offset, detail=entry))
-        dialogue.sent(entry, awaited, size)
-        if dialogue.overflowing:
+        if not dialogue.sent(entry, awaited, size):
             facts.append(Breach(Rule.OUTSTANDING, "too many commands without a reply", offset))
 
 

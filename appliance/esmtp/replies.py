@@ -130,16 +130,13 @@ class ReplyLines:
         That is one of one line that changes nothing but the queue, a greeting of one line, or the beginning of what
         an EHLO is answered.
         """
-        oldest = self._dialogue.oldest
+        oldest = self._dialogue.oldest()
         if oldest in _REMARKABLE:
             return self._usual_beginning(oldest, line, start, facts)
-        code = line[:_CODE]
-        if line[_CODE:_HEAD] != b" " or not code.isdigit():
+        code = _LAST_LINES.get(line[:_HEAD])
+        if code is None or (code in LICENSED and oldest not in LICENSED[code]):
             return False
-        number = int(code)
-        if number in LICENSED and oldest not in LICENSED[number]:
-            return False
-        self._replied(number, start + len(line), facts)
+        self._replied(code, start + len(line), facts)
         return True
 
     def _usual_beginning(self, oldest: str | None, line: bytes, start: int, facts: list[Fact]) -> bool:
@@ -204,7 +201,7 @@ class ReplyLines:
     def _begin_code(self, code: int, start: int, facts: list[Fact]) -> bool:
         """A reply has begun: what is `code` now?"""
         self._code = code
-        oldest = self._dialogue.oldest
+        oldest = self._dialogue.oldest()
         expectation = self._dialogue.expects(code)
         if expectation is Expectation.TRANSITION:
             detail = f"{code:03} without {_OWNERS[code]}"
@@ -331,6 +328,8 @@ def _parameter(text: bytes) -> tuple[str, int, bool]:
 
 
 _BETWEEN_CRS = re.compile(rb"[^\r]+")
+#: How the last line of a reply begins, and which code that is.
+_LAST_LINES = {b"%03d " % code: code for code in range(1000)}
 _USUAL = 250
 _LAST_LINE = b"250 "
 _MORE_LINES = b"250-"

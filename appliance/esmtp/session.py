@@ -49,6 +49,7 @@ class Session:
         "_sasl",
         "_settings",
         "_tls",
+        "undecided",
     )
 
     def __init__(self, settings: Settings) -> None:
@@ -61,11 +62,8 @@ class Session:
         self._tls: dict[Side, bytes] = {}  # the first octets behind the 220 to STARTTLS
         self._client_end = 0  # offset behind the client's last octet
         self._over = False  # a rule was broken: nothing more is to be said
-
-    @property
-    def undecided(self) -> int | None:
-        """Offset of the first server octet that can't be judged yet, None if all can."""
-        return self._replies.undecided
+        #: Offset of the first server octet that can't be judged yet, None if all can.
+        self.undecided: int | None = None
 
     @property
     def phase(self) -> Phase:
@@ -92,8 +90,8 @@ class Session:
     def finish(self, side: Side) -> list[Fact]:
         """The FIN of `side`: all its octets were fed."""
         facts: list[Fact] = []
-        if side is Side.SERVER:
-            self._replies.stalled(facts)
+        if side is not _CLIENT:
+            self._stalled(facts)
         elif self._commands.unfinished or self._sasl.unfinished:
             facts.append(Odd(Oddity.UNTERMINATED, self._client_end))
         return facts
@@ -101,8 +99,12 @@ class Session:
     def stalled(self) -> list[Fact]:
         """The server octets from `undecided` on can wait no longer."""
         facts: list[Fact] = []
-        self._replies.stalled(facts)
+        self._stalled(facts)
         return facts
+
+    def _stalled(self, facts: list[Fact]) -> None:
+        self._replies.stalled(facts)
+        self.undecided = self._replies.undecided
 
     def _client(self, octets: bytes, pos: int, base: int, facts: list[Fact]) -> None:
         dialogue = self._dialogue
@@ -145,6 +147,7 @@ class Session:
                 self._over = True
             if dialogue.phase is _MESSAGE and self._message is None:
                 self._begin_message(base + pos - 1, facts)
+        self.undecided = self._replies.undecided
 
     def _begin_message(self, offset: int, facts: list[Fact]) -> None:
         """The 354 was seen; its last octet is at `offset` of the server's."""

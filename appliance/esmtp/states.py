@@ -106,36 +106,32 @@ class Dialogue:
         self._open = False  # a MAIL was accepted
         self.refused = 0  # recipients of the transaction that the server refused
         self.declared = 0  # octets its message is to have, 0 if nothing was said
-        self.phase = Phase.COMMAND
+        self.phase = _COMMAND
         self.awaited = EMPTY  # in WAITING: what the client has to wait for
         self.pipelining = False  # offered by the last EHLO reply
 
-    @property
     def oldest(self) -> str | None:
         """The oldest outstanding command, None if there is none."""
         return self._queue[0][0] if self._queue else None
-
-    @property
-    def overflowing(self) -> bool:
-        """Whether more commands are outstanding than may be."""
-        queue = self._queue
-        return len(queue) > OUTSTANDING and len(queue) - (queue[0][0] == GREETING) > OUTSTANDING
 
     @property
     def recipients(self) -> int:
         """RCPT commands of the transaction."""
         return self._recipients - self._counted_from
 
-    def sent(self, entry: str, awaited: str = EMPTY, declared: int = 0) -> None:
+    def sent(self, entry: str, awaited: str = EMPTY, declared: int = 0) -> bool:
         """The client sent a whole line: a verb, MASKED, EMPTY or END_OF_DATA; `awaited` if it must now wait.
 
-        `declared` is what a MAIL said of its message's size.
+        `declared` is what a MAIL said of its message's size. Returns whether no more commands are outstanding than may
+        be.
         """
-        self._queue.append((entry, self._recipients, declared))
+        queue = self._queue
+        queue.append((entry, self._recipients, declared))
         if awaited:
             self.phase, self.awaited = _WAITING, awaited
         elif entry is END_OF_DATA:
             self.phase = _COMMAND
+        return len(queue) <= OUTSTANDING or len(queue) - (queue[0][0] == GREETING) <= OUTSTANDING
 
     def sent_sasl(self) -> None:
         """The client sent the line a 334 licensed: AUTH is still the oldest."""
@@ -148,7 +144,7 @@ class Dialogue:
 
     def expects(self, code: int) -> Expectation:
         """What a reply that begins with `code` is now."""
-        oldest = self.oldest
+        oldest = self.oldest()
         licensed = LICENSED.get(code)
         if licensed is not None and oldest not in licensed:
             return Expectation.TRANSITION

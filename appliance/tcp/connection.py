@@ -46,6 +46,7 @@ class State(enum.Enum):
 
 
 #: Asked for with every edited packet: a name costs a tenth of what a member of an enumeration does.
+_CLIENT = Side.CLIENT
 _OPEN = State.OPEN
 
 
@@ -82,7 +83,7 @@ class Connection:
 
     def stream(self, side: Side) -> Stream:
         """What `side` sends."""
-        return self.client if side is Side.CLIENT else self.server
+        return self.client if side is _CLIENT else self.server
 
     def become(self, state: State) -> None:
         """It is in `state` from now on."""

@@ -26,9 +26,13 @@ def facts_of(pieces, limits=(4,)):
 @settings(max_examples=400)
 @given(TEXT)
 def test_what_is_regular_has_nothing_to_be_said_of_it(text):
-    line = b" " + text
-    if regular(line, 4):
-        assert facts_of([line]) == []
+    if found := regular(b"MAIL " + text):
+        path, parameters = found
+        address = Address(())
+        assert not address.scan(b" " + text, 0, [])
+        assert address.found == [(Path(path, True), len(b" " + text) - len(parameters) - 1)]
+        assert address.parameters == parameters
+        assert facts_of([b" " + text], (len(path),)) == []
 
 
 @settings(max_examples=300)
@@ -55,10 +59,10 @@ def test_what_is_left_has_brackets_in_pairs(text):
 
 
 def test_usual_lines_are_regular():
-    assert regular(b"MAIL FROM:<a@b> SIZE=1", 320)
-    assert regular(b"MAIL FROM:<>", 320)
-    assert not regular(b"MAIL FROM:<a@b>", 2)
-    assert not regular(b"MAIL FROM:a<b>", 320)
+    assert regular(b"MAIL FROM:<a@b> SIZE=1") == (b"a@b", b" SIZE=1")
+    assert regular(b"rcpt to:<>") == (b"", b"")
+    assert not regular(b"MAIL FROM: <a@b>")
+    assert not regular(b"MAIL FROM:a<b>")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_the_phase_behind(entry, code):
     assert dialogue.phase is Phase.WAITING
     dialogue.replied(code, False)
     assert dialogue.phase is BEHIND[entry, code]
-    assert dialogue.oldest == ("AUTH" if entry == "AUTH" else None)
+    assert dialogue.oldest() == ("AUTH" if entry == "AUTH" else None)
 
 
 def test_waiting_ends_with_the_reply_to_the_command_that_waits():
@@ -47,10 +47,10 @@ def test_waiting_ends_with_the_reply_to_the_command_that_waits():
 
 def test_the_greeting_comes_first():
     dialogue = Dialogue()
-    assert dialogue.oldest == GREETING
+    assert dialogue.oldest() == GREETING
     dialogue.sent("NOOP")
     dialogue.replied(220, False)
-    assert dialogue.oldest == "NOOP"
+    assert dialogue.oldest() == "NOOP"
     assert dialogue.expects(220) is Expectation.TRANSITION
 
 

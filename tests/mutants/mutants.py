@@ -221,14 +221,14 @@ MUTANTS = (
     Mutant(
         "7: pipelining offered",
         LINES,
-        "if not dialogue.pipelining and dialogue.oldest is not None:",
-        "if dialogue.oldest is not None:",
+        "if not dialogue.pipelining and dialogue.oldest() is not None:",
+        "if dialogue.oldest() is not None:",
         OF_DIALOGUE,
     ),
     Mutant(
         "7: pipelining not offered",
         LINES,
-        "if not dialogue.pipelining and dialogue.oldest is not None:",
+        "if not dialogue.pipelining and dialogue.oldest() is not None:",
         "if False:",
         OF_DIALOGUE,
     ),
@@ -446,7 +446,7 @@ MUTANTS = (
         "if self._length > self._settings.command_limits[self._over] + 1:",
         OF_COMMANDS,
     ),
-    Mutant("13: a usual command's length", LINES, "or len(text) > self._settings.command_limits[0]:", ":", OF_COMMANDS),
+    Mutant("13: a usual command's length", LINES, "or length > settings.command_limits[0] or", "or", OF_COMMANDS),
     Mutant(
         "13: a sender's length",
         GRAMMAR,
@@ -454,7 +454,13 @@ MUTANTS = (
         "self._length >= self._limits[0]:",
         OF_COMMANDS,
     ),
-    Mutant("13: a usual sender's length", GRAMMAR, "- colon - 2 <= longest", "- colon - 3 <= longest", OF_COMMANDS),
+    Mutant(
+        "13: a usual sender's length",
+        LINES,
+        "len(path) > settings.longest_sender",
+        "len(path) - 1 > settings.longest_sender",
+        OF_COMMANDS,
+    ),
     # --- row 14: how a connection is closed ---------------------------------------------------------------------
     Mutant(
         "14: dead both ways",
@@ -977,7 +983,7 @@ MUTANTS = (
     Mutant("its length", GRAMMAR, "for limit in self._limits if len(path) > limit]", "for limit in ()]", OF_CRITERIA),
     Mutant("a pipe without a colon", GRAMMAR, "return self._place is Place.GAP or not (", "return not (", OF_SPELLINGS),
     Mutant("a path without brackets", GRAMMAR, "+ _without_parameters(", '+ b""[:0] * len(', OF_SPELLINGS),
-    Mutant("SIZE= is read so far", LINES, "declared(text[end + 1 :][:READ])", "declared(text[end + 1 :])", OF_CUTS),
+    Mutant("SIZE= is read so far", LINES, "declared(parameters[:READ])", "declared(parameters)", OF_CUTS),
     Mutant("SIZE=", GRAMMAR, "return int(found[1]) if found else 0", "return 0", OF_CRITERIA),
     # --- facts of transactions ----------------------------------------------------------------------------------
     Mutant("INVALID_RECIPIENTS", REPLIES, "dialogue.refused - 1 in", "dialogue.refused in", OF_CRITERIA),

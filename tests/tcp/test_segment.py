@@ -12,6 +12,7 @@ from scapy.packet import Raw
 from scapy.utils import checksum as scapy_checksum
 
 from appliance.tcp.segment import (
+    _USUAL_OPTIONS,
     ACK,
     FIN,
     RST,
@@ -19,6 +20,7 @@ from appliance.tcp.segment import (
     URG,
     Malformed,
     Segment,
+    _harmless,
     bare,
     checksum,
     read,
@@ -28,6 +30,18 @@ from tests.wire import packet, segment
 
 CLIENT, SERVER = ("203.0.113.10", 40_000), ("192.0.2.25", 25)
 MSS = b"\x02\x04\x05\xb4"
+#: Options that a SYN-ACK has, may have, and must not have.
+PIECES = (
+    MSS,
+    b"\x01",
+    b"\x03\x03\x07",
+    b"\x04\x02",
+    b"\x08\x0a\x1e\x22\x1e\x04\0\0\0\0",
+    b"\x1e\x04\0\x81",
+    b"\x22\x02",
+    b"\x05",
+    b"\0",
+)
 
 
 def made(payload: bytes = b"NOOP\r\n", **more: object) -> bytes:
@@ -174,6 +188,11 @@ class TestRewriting:
         edited = segment(made(b"", flags=SYN | ACK, options=options)).without_bypasses()
         assert edited.changed == (options != harmless)
         assert edited.finished() == made(b"", flags=SYN | ACK, options=harmless)
+
+    @given(st.lists(st.sampled_from(PIECES), max_size=10).map(b"".join))
+    def test_usual_options_have_no_bypass(self, options: bytes) -> None:
+        if _USUAL_OPTIONS.fullmatch(options):
+            assert _harmless(options) == options
 
     def test_edits_add_up(self) -> None:
         both = segment(made(flags=ACK | FIN | URG, urgent=1)).without_urgent().with_payload(b"xxxxxx")
