@@ -39,7 +39,7 @@ def _writer(kind: type) -> Callable[[Any], Any]:
         return lambda value: value
     if kind is bytes:
         return lambda value: value.decode("latin-1")
-    if kind is IPv4Address:
+    if issubclass(kind, IPv4Address):
         return str
     if issubclass(kind, tuple):
         return lambda value: [to_plain(each) for each in value]

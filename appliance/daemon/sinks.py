@@ -69,12 +69,12 @@ class Sinks:
             if record.id in logging.disabled:
                 continue
             # The device id goes to hosts alone: the buffer and the console are the device's own.
-            line = render(record, when=when)
-            if _takes(logging.buffered, record):
+            line, severity = render(record, when=when), record.logged_at
+            if _takes(logging.buffered, severity):
                 self._buffer(line)
-            if _takes(logging.console, record):
+            if _takes(logging.console, severity):
                 shown.append(line)
-            if _takes(logging.trap, record) and self._hosts:
+            if self._hosts and _takes(logging.trap, severity):
                 self._send(render(record, when=when, device_id=self._device_id, facility=logging.facility))
         self._print(shown)
 
@@ -130,8 +130,8 @@ class Sinks:
                 counts.errors += 1
 
 
-def _takes(level: int | None, record: Record) -> bool:
-    return level is not None and record.logged_at <= level
+def _takes(level: int | None, severity: int) -> bool:
+    return level is not None and severity <= level
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[tuple[bytes, int]]:

@@ -254,7 +254,20 @@ def swap(port: int) -> int:
     return socket.htons(port)
 
 
+class _Known(IPv4Address):
+    """An address whose hash is made once, not of a text each time: a connection's are looked up a dozen times."""
+
+    __slots__ = ("_hash",)
+
+    def __init__(self, octets: bytes) -> None:
+        super().__init__(octets)
+        self._hash = super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 @functools.lru_cache(maxsize=4096)
 def address(word: int) -> IPv4Address:
     """The address that the C has in a machine word; the same ones come again and again."""
-    return IPv4Address(word.to_bytes(4, sys.byteorder))
+    return _Known(word.to_bytes(4, sys.byteorder))
