@@ -10,7 +10,7 @@ from typing import Any
 from appliance.config.inspections import Inspection
 from appliance.datapath.counters import ENGINE
 from appliance.datapath.datapath import Datapath
-from appliance.datapath.effects import Accept, Drop, Effect, Modify
+from appliance.datapath.effects import Accept, Drop, Effect, Modify, SendSack
 from appliance.flow import Side
 from appliance.marks import CLASS
 from appliance.policy.counters import BLOCK
@@ -89,6 +89,7 @@ class Wire:
     sent: dict[int, bytes] = field(default_factory=dict)  # by handle
     verdicts: dict[int, Effect] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)  # that are no verdicts
+    told: list[SendSack] = field(default_factory=list)
     order: list[int] = field(default_factory=list)  # handles in the order they went on
     acked: dict[Side, int] = field(default_factory=lambda: {CLIENT: 0, SERVER: 0})  # of that side's stream
 
@@ -120,6 +121,7 @@ class Wire:
                     self.order.append(each.handle)
             else:
                 self.effects.append(each)
+        self.told += self.datapath.tell()
         return effects
 
     def send(self, side: Side, at: int = 0, payload: bytes = b"", flags: int = ACK, **more: Any) -> list[Effect]:

@@ -25,8 +25,7 @@ from appliance.daemon.pages import Page
 from appliance.daemon.policy import Policy, answer, receive
 from appliance.datapath.counters import EARLY, QUEUE_OVERFLOWS, UNDECIDED, WAITED, verdict_slot
 from appliance.datapath.datapath import LIFETIMES, Datapath
-from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
-from appliance.flow import Flow
+from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset
 from appliance.kernel import privileges
 from appliance.kernel.nfqueue import Packet, Queue
 from appliance.tcp.connection import State
@@ -51,7 +50,6 @@ class Worker:
         self._parent = os.getpid()
         self._orders: deque[channel.Request] = deque(maxlen=BACKLOG)
         self._records: deque[channel.Request] = deque(maxlen=BACKLOG)
-        self._sacks: dict[Flow, SendSack] = {}  # the latest of each flow
 
     def __call__(self, number: int, requests: socket.socket, page: Page) -> NoReturn:
         """Serve queue `number` until the root process ends."""
@@ -89,7 +87,7 @@ class Worker:
             self._perform(self._datapath.tick(now))
             now = clock.monotonic()
         wait = max(0, self._datapath.next_deadline - now) // _MILLISECOND + 1
-        if self._sacks:
+        if self._datapath.untold:
             return min(wait, SOON)
         return min(wait, RETRY) if self._orders or self._records else wait
 
@@ -107,11 +105,9 @@ class Worker:
                     self._orders.append(effect)
                 case Emit():
                     self._records.append(effect)
-                case SendSack():
-                    self._sacks[effect.flow] = effect
                 case _:
                     assert_never(effect)
-        if self._orders or self._records or self._sacks:
+        if self._orders or self._records or self._datapath.untold:
             self._flush()
 
     def _flush(self) -> None:
@@ -125,9 +121,8 @@ class Worker:
             except BlockingIOError:
                 return
             unsent.popleft()
-        if self._sacks and self._all_read():
-            self._orders.extend(self._sacks.values())
-            self._sacks.clear()
+        if self._datapath.untold and self._all_read():
+            self._orders.extend(self._datapath.tell())
             self._flush()
 
     def _all_read(self) -> bool:

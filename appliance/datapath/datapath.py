@@ -22,11 +22,14 @@ from typing import Any
 
 from appliance.datapath import counters, records
 from appliance.datapath.counters import PACKETS
-from appliance.datapath.effects import Effect, Emit, Kill, SendReset
+from appliance.datapath.effects import Effect, Emit, Kill, SendReset, SendSack
+from appliance.datapath.ends import Ends
 from appliance.datapath.inspected import NO_NAME, Inspected, Inspects, Makes, flow_of
+from appliance.datapath.kept import Kept
 from appliance.datapath.outcome import Outcome
 from appliance.datapath.reader import OF_REFUSAL, Reader
 from appliance.datapath.strangers import Strangers
+from appliance.datapath.successors import Successors
 from appliance.datapath.waiting import WaitingRoom
 from appliance.flow import Side
 from appliance.marks import DECISION
@@ -89,8 +92,11 @@ class Datapath:
         self._find = self._table.find
         self._outcome = Outcome(engine)
         self._room = WaitingRoom(self._outcome, engine)
-        self._reader = Reader(self._table, self._room, self._outcome, interfaces, engine)
+        self._kept = Kept()
+        self._ends = Ends(self._table, self._room, self._kept, self._outcome, interfaces, engine)
+        self._reader = Reader(self._table, self._room, self._kept, self._ends, self._outcome, engine)
         self._strangers = Strangers()
+        self._successors = Successors()
         self._sweep_at = now + SWEEP
         self._fault_in = 0
 
@@ -106,8 +112,7 @@ class Datapath:
     @property
     def next_deadline(self) -> int:
         """When `tick` is due (ns). It may be early, never late."""
-        due = self._room.due
-        return self._sweep_at if due is None else min(due, self._sweep_at)
+        return min(each for each in (self._room.due, self._successors.due, self._sweep_at) if each is not None)
 
     def configure(
         self,
@@ -118,7 +123,7 @@ class Datapath:
     ) -> None:
         """From now on connections begin under these; living ones keep their inspector and their block."""
         self.inspections, self.interfaces, self._blocks = inspections, interfaces, blocks
-        self._reader.interfaces = interfaces
+        self._ends.interfaces = interfaces
         self._table.lifetimes = lifetimes
 
     # --- from outside -------------------------------------------------------------------------------------------
@@ -168,6 +173,8 @@ class Datapath:
             except Exception as error:  # as in `packet`
                 self._fail(error, connection, None)
         self._room.expire(now)
+        while (late := self._successors.take_late(now)) is not None:
+            self._outcome.drop(late[0], counters.SYN_ELSEWHERE)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP
             for connection in self._table.idle(now):
@@ -183,11 +190,24 @@ class Datapath:
         """
         found = self._find(key)
         if found is not None and found[1] is _CLIENT and found[0].began < when:
+            successor = self._successors.take(found[0])
             try:
                 self._reader.end(found[0], by_fins, now)
+                if successor is not None:
+                    self._outcome.owe(successor[0])
+                    self._stranger(*successor, now)
             except Exception as error:  # as in `packet`
                 self._fail(error, found[0], None)
         return self._outcome.take()
+
+    @property
+    def untold(self) -> bool:
+        """Whether a client is to hear of packets that wait."""
+        return bool(self._room.untold)
+
+    def tell(self) -> list[SendSack]:
+        """What clients are to hear now of packets that wait: ask for it when it can be sent at once."""
+        return self._reader.tell()
 
     def inject_fault(self, after: int = 0) -> None:
         """For tests: the engine raises InjectedFault at the packet that comes after so many more."""
@@ -244,9 +264,9 @@ class Datapath:
 
     def _forget(self, connection: Inspected, ends: bool = True) -> None:
         """It is out of the table. Where a stranger goes on unread it must not come back as one: it `ends`."""
-        self._reader.let_go(connection)
+        self._ends.let_go(connection)
         if ends and connection.fail_open and connection.state is State.OPEN:
-            self._outcome.effects.append(Kill(self._reader.flow(connection)))
+            self._outcome.effects.append(Kill(self._ends.flow(connection)))
 
     def _leave_alone(
         self, handle: Any, segment: Segment, block: MutableSequence[int], indev: int, outdev: int, now: int
@@ -260,7 +280,7 @@ class Datapath:
             self._outcome.drop(handle, counters.TABLE_FULL)
             return
         self._table.heard(connection)
-        self._reader.leave_alone(connection)
+        self._ends.leave_alone(connection)
         self._outcome.go(handle, segment)
 
     def _syn_ack(self, handle: Any, syn_ack: Segment) -> None:
@@ -287,8 +307,11 @@ class Datapath:
         elif connection.state is State.DEAD:
             self._outcome.drop(handle)
         elif connection.state is State.BYPASS:
-            self._reader.forget_octets(connection)
+            self._kept.forget(connection)
             self._outcome.go(handle, segment)
+        elif flags & SYN and flags & ACK and side is _SERVER and not own and segment.start == segment.end:
+            if not self._successors.hold(connection, (handle, segment, mark, indev, outdev), now):
+                self._outcome.drop(handle, counters.SYN_ELSEWHERE)
         elif flags & (SYN | RST):
             self._begin_or_end(connection, side, handle, segment)
         else:
@@ -308,7 +331,7 @@ class Datapath:
         if refusal is not None:
             self._outcome.drop(handle, OF_REFUSAL[refusal])
         elif segment.flags & RST:
-            self._reader.reset(connection)
+            self._ends.at_once(connection, State.RESET)
             self._outcome.go(handle, segment.with_payload(bytes(length)))
         else:
             self._syn_ack(handle, segment)
@@ -348,9 +371,9 @@ class Datapath:
         self._count[counters.EXCEPTIONS] += 1
         subject = "an unknown connection"
         if connection is not None:
-            flow = self._reader.flow(connection)
+            flow = self._ends.flow(connection)
             subject = f"{flow.client} to {flow.server}"
-            self._reader.kill(connection, flow)
+            self._ends.kill(connection, flow)
         self._outcome.settle(handle)
         self._outcome.effects.append(Emit(EngineFault.of(subject, error)))
 

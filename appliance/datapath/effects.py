@@ -70,8 +70,8 @@ class SendReset:
 class SendSack:
     """Tell the client, in the server's name, which of its octets wait here: numbers as the client counts.
 
-    Of each of `runs` its first number to before its second has come, the latest first (RFC 2018). It takes the place
-    of one of its flow that was not sent yet. What it acknowledges the edge knows better: what the server last did.
+    Of each of `runs` its first number to before its second has come, the latest first (RFC 2018). What it acknowledges
+    the edge knows better: what the server last did.
     """
 
     flow: Flow
@@ -80,4 +80,4 @@ class SendSack:
     runs: tuple[tuple[int, int], ...]
 
 
-Effect = Accept | Modify | Drop | Emit | Kill | Release | SendReset | SendSack
+Effect = Accept | Modify | Drop | Emit | Kill | Release | SendReset

@@ -14,17 +14,18 @@ Source: design §2, row 14.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, MutableSequence, Sequence
+from collections.abc import MutableSequence, Sequence
 from typing import Any, assert_never
 
 from appliance.datapath import counters, records
 from appliance.datapath.counters import OCTETS_INSPECTED, OCTETS_RELEASED
-from appliance.datapath.effects import Accept, Effect, Emit, Kill, Release, SendReset, SendSack
-from appliance.datapath.inspected import OVER, Inspected, flow_of
+from appliance.datapath.effects import Accept, Effect, SendSack
+from appliance.datapath.ends import Ends
+from appliance.datapath.inspected import Inspected
+from appliance.datapath.kept import MAX_KEPT_IN_ALL, SHARE, Kept
 from appliance.datapath.outcome import Outcome
 from appliance.datapath.waiting import WaitingRoom
-from appliance.flow import Flow, Side
+from appliance.flow import Side
 from appliance.policy.actions import (
     Action,
     Bypass,
@@ -39,20 +40,14 @@ from appliance.policy.actions import (
     ResetConnection,
 )
 from appliance.policy.counters import Slot
-from appliance.syslog import LeftAlone, Record, TlsStarted
-from appliance.tcp.connection import MAX_KEPT, Refusal, State
+from appliance.tcp.connection import Refusal, State
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG, Header, Segment
-from appliance.tcp.seq import to_offset, to_seq
+from appliance.tcp.seq import to_offset
 from appliance.tcp.stream import BEYOND, Parcel, Stream
 from appliance.tcp.table import Found, Table
 
 #: A held line of which nothing more comes is decided after this (ns, design §2).
 STALL = 200_000_000
-#: Octets of all connections of a worker that may be released and not acknowledged (design §2). Pure acknowledgments
-#: mostly stay in the kernel: who pauses in a message leaves up to 64 KiB here that its peer has long had.
-MAX_KEPT_IN_ALL = 256 << 20
-#: At that cap one that has been quiet for so long (ns) is reset, of so many looked at.
-QUIET, LOOKS = 1_000_000_000, 16
 
 #: The counter of each reason to refuse a segment.
 OF_REFUSAL = {each: int(getattr(counters, each.name)) for each in Refusal}
@@ -64,8 +59,6 @@ _OPEN, _BYPASS, _CLOSED = State.OPEN, State.BYPASS, State.CLOSED
 #: The flags that say more than how far a segment is to be pushed; of an ordinary one ACK alone.
 _TELLING = SYN | ACK | FIN | RST | URG
 
-Closing = DropConnection | ResetConnection | MaliciousAddress
-
 
 class Reader:
     """What reads the connections of one worker. It says what is to be done to `outcome`."""
@@ -74,18 +67,17 @@ class Reader:
         self,
         table: Table[Inspected],
         room: WaitingRoom,
+        kept: Kept,
+        ends: Ends,
         outcome: Outcome,
-        interfaces: Mapping[int, str],
         count: MutableSequence[int],
     ) -> None:
         self._table = table
         self._room = room
+        self._kept = kept
+        self._ends = ends
         self._outcome = outcome
-        self.interfaces = interfaces
         self._count = count
-        self._kept = 0  # octets, of all connections
-        self._keeping: OrderedDict[Inspected, None] = OrderedDict()  # all that keep octets, or did
-        self._lingering: dict[Inspected, None] = {}  # over by their FINs, their last octets not acknowledged
 
     def straight_on(
         self, found: Found[Inspected], handle: Any, packet: bytes, headers: Header, now: int
@@ -95,6 +87,7 @@ class Reader:
         What `segment` does of such a one, and no more; None, and nothing done, if it is another.
         """
         connection, side, stream, peer = found
+        kept = self._kept
         _, _, start, end, seq, ack, flags, window = headers
         if seq != stream.straight_at or flags & _TELLING != ACK or start == end:
             return None
@@ -104,9 +97,9 @@ class Reader:
                 return None
             peer.window = window
             connection.kept -= gone
-            self._kept -= gone
+            kept.octets -= gone
         new, offset = end - start, stream.next
-        if connection.kept + new > MAX_KEPT or self._kept + new > MAX_KEPT_IN_ALL:
+        if connection.kept + new > SHARE or kept.octets + new > MAX_KEPT_IN_ALL:
             return None
         octets = packet[start:end]
         actions = self._inspect(connection, side, stream, octets, now)
@@ -132,9 +125,9 @@ class Reader:
             if gone != BEYOND:
                 peer.window = segment.window
                 connection.kept -= gone
-                self._kept -= gone
+                self._kept.octets -= gone
             elif connection.fail_open and connection.state is _OPEN and side is _SERVER and peer.overtaken(segment.ack):
-                self.leave_alone(connection)
+                self._ends.leave_alone(connection)
                 self._outcome.go(handle, segment)
                 return
         start = to_offset(segment.seq, stream.first, stream.next)
@@ -149,12 +142,12 @@ class Reader:
                 self._outcome.drop(handle, OF_REFUSAL[refusal])
                 return
         parcel = Parcel(handle, segment, start, end, now)
-        if early and end - stream.edits.base > MAX_KEPT:  # it could not be kept, and its sender would be told of it
+        if early and not self._kept.has_room(connection, end - stream.next):  # it could not be kept in its turn
             self._outcome.drop(handle, counters.NO_ROOM)
         elif early:
             self._room.hold_early(connection, side, parcel)
-            if side is _CLIENT and connection.sack:
-                self._tell_what_waits(connection, parcel)
+            if side is _CLIENT and connection.sack and start < end and connection.waiting:
+                self._room.untold[connection] = start
         else:
             self._read(connection, side, stream, parcel, now)
             if stream.early:
@@ -170,31 +163,42 @@ class Reader:
             else:
                 ready.segment = segment = ready.segment.not_older_than(segment)
                 ready.arrived = now  # for a decision it waits from now on
-                self._read(connection, side, stream, ready, now)
+                self._read(connection, side, stream, ready, now, promised=True)
 
-    def _tell_what_waits(self, connection: Inspected, parcel: Parcel) -> None:
-        """The client hears of an early packet what the server would say, whom it does not reach yet (RFC 2018).
+    def tell(self) -> list[SendSack]:
+        """Clients hear of their early packets what the server would say, whom these do not reach yet (RFC 2018).
 
         Without it a loss before the firewall would be noticed by the client's timers alone. It acknowledges nothing,
         so a packet that is given up comes again. Of one that waits already and comes again it has not heard.
         """
-        stream = connection.client
-        runs = stream.runs_around(parcel.start) if parcel.start < parcel.end else ()
-        if runs and stream.acked is not None:
-            flow, seq = self.flow(connection), connection.server.expected_seq
-            self._outcome.effects.append(SendSack(flow, seq, stream.window, runs))
+        told = []
+        for connection, offset in self._room.untold.items():
+            stream = connection.client
+            runs = stream.runs_around(offset)
+            if runs and stream.acked is not None:
+                flow, seq = self._ends.flow(connection), connection.server.expected_seq
+                told.append(SendSack(flow, seq, stream.window, runs))
+        self._room.untold.clear()
+        return told
 
-    def _read(self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel, now: int) -> None:
-        """A packet whose turn has come: what is new in it is inspected, then it goes on or waits for a decision."""
+    def _read(
+        self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel, now: int, promised: bool = False
+    ) -> None:
+        """A packet whose turn has come: what is new in it is inspected, then it goes on or waits for a decision.
+
+        `promised`: it waited, and its sender was told so.
+        """
         segment, start, end = parcel.segment, parcel.start, parcel.end
         offset = stream.next
         new = end - offset
         if connection.deferred and side is _CLIENT:
-            self._decide(connection, stream, connection.cleared(now))
+            self._room.decide(connection, stream, connection.cleared(now))
         settled = offset == stream.decided  # nothing before it is undecided
-        if connection.kept + new > MAX_KEPT or (
-            self._kept + new > MAX_KEPT_IN_ALL and not self._make_room(connection, new, now)
-        ):
+        if start < stream.given_up and stream.misses(start, end):
+            self._outcome.drop(parcel.handle)
+            self._ends.give_up(connection)
+            return
+        if new > 0 and not self._make_room(connection, new, promised, now):
             self._outcome.drop(parcel.handle, counters.FULL)
             return
         if not settled and end > stream.decided and not connection.has_room(end - start):
@@ -220,10 +224,11 @@ class Reader:
         if not offset and side is _CLIENT:
             self._table.heard(connection)
         stream.append(octets)
+        kept = self._kept
         if not connection.kept:
-            self._keeping[connection] = None
+            kept.keeping[connection] = None
         connection.kept += new
-        self._kept += new
+        kept.octets += new
         self._count[OCTETS_INSPECTED] += new
         connection.block[_PACKET] += 1
         return connection.inspector.inspect(side, offset, octets, now)
@@ -244,9 +249,7 @@ class Reader:
         if not self._act(connection, side, stream, parcel, actions, now):
             return False
         if connection.client.fin is not None and connection.server.fin is not None:
-            self._table.end(connection, State.CLOSED)
-            connection.inspector = OVER
-            self._lingering[connection] = None
+            self._ends.by_fins(connection)
         return True
 
     def end(self, connection: Inspected, by_fins: bool, now: int) -> None:
@@ -255,7 +258,7 @@ class Reader:
         if state is not _OPEN and state is not _BYPASS:
             return
         if not by_fins:
-            self.reset(connection)
+            self._ends.at_once(connection, State.RESET)
             return
         if state is _OPEN:
             for side, stream in ((_CLIENT, connection.client), (_SERVER, connection.server)):
@@ -266,56 +269,19 @@ class Reader:
                 settled = not actions and stream.decided == stream.next
                 if not settled and not self._act(connection, side, stream, None, actions, now):
                     return
-        self._end_at_once(connection, _CLOSED)
+        self._ends.at_once(connection, _CLOSED)
 
-    def reset(self, connection: Inspected) -> None:
-        """An RST or the clock ended it, and what went on before that need not have arrived."""
-        self._end_at_once(connection, State.RESET)
-
-    def _end_at_once(self, connection: Inspected, state: State) -> None:
-        """It is over: neither side has anything more to say that its peer would take."""
-        self._table.end(connection, state)
-        self.let_go(connection)
-        for stream in (connection.client, connection.server):
-            stream.fin = stream.next if stream.fin is None else stream.fin
-        connection.inspector = OVER
-
-    def _make_room(self, connection: Inspected, octets: int, now: int) -> bool:
-        """At the cap, connections that are over give up what their last acknowledgments would have freed.
-
-        Then the quietest of a few others is reset, one a packet: what it keeps counts as much as for how long.
-        """
-        while self._lingering and self._kept + octets > MAX_KEPT_IN_ALL:
-            oldest = next(iter(self._lingering))
-            self._table.remove(oldest)
-            self.let_go(oldest)
-        if self._kept + octets > MAX_KEPT_IN_ALL:
-            looked_at = [self._look_at_next() for _ in range(min(LOOKS, len(self._keeping)))]
-            quiet = [each for each in looked_at if each.kept and each is not connection and now - each.last >= QUIET]
-            if quiet:
-                self._give_up(max(quiet, key=lambda each: each.kept * (now - each.last)))
-        return self._kept + octets <= MAX_KEPT_IN_ALL
-
-    def _look_at_next(self) -> Inspected:
-        """The next of those that keep octets; its turn comes again when all others had theirs."""
-        connection, _ = self._keeping.popitem(last=False)
-        if connection.kept:
-            self._keeping[connection] = None
-        return connection
-
-    def _give_up(self, connection: Inspected) -> None:
-        """It keeps what others need: both its ends are reset."""
-        flow, resets = self.flow(connection), self._resets(connection)
-        self.kill(connection, flow)
-        self._outcome.effects += resets
-        self._emit(records.given_up(flow, _CLIENT))
-
-    def _decide(self, connection: Inspected, stream: Stream, offset: int) -> None:
-        """What is before `offset` may go on, and with it the packets that waited for it."""
-        self._count[OCTETS_RELEASED] += offset - stream.decided
-        stream.decided = offset
-        while stream.undecided and (parcel := self._room.take_decided(connection, stream)) is not None:
-            self._outcome.go(parcel.handle, stream.released(parcel.segment, parcel.start, parcel.end))
+    def _make_room(self, connection: Inspected, octets: int, promised: bool, now: int) -> bool:
+        """Whether new octets can be kept. At the worker's cap others give way: who is over, else one of them."""
+        kept = self._kept
+        if not kept.has_room(connection, octets, promised):
+            return False
+        while kept.is_full(octets) and (over := kept.longest_over()) is not None:
+            self._table.remove(over)
+            self._ends.let_go(over)
+        if kept.is_full(octets) and (quiet := kept.quietest(connection, now)) is not None:
+            kept.give_up(quiet)
+        return not kept.is_full(octets)
 
     def decide_stalled(self, connection: Inspected, now: int) -> None:
         """Nothing more came of what the server has undecided."""
@@ -345,16 +311,16 @@ class Reader:
                 case Defer(start=start, until=until):
                     connection.defer(start, until)
                 case Log():
-                    self._emit(records.logged(self.flow(connection), action))
+                    self._ends.emit(records.logged(self._ends.flow(connection), action))
                 case Oversize():
-                    self._emit(records.oversize(self.flow(connection), action))
+                    self._ends.emit(records.oversize(self._ends.flow(connection), action))
                 case Replaced():
-                    self._emit(records.replaced(self.flow(connection), action))
+                    self._ends.emit(records.replaced(self._ends.flow(connection), action))
                 case DropConnection() | ResetConnection() | MaliciousAddress():
-                    self._close(connection, parcel, action)
+                    self._ends.close(connection, parcel, action)
                     return False
                 case Bypass(log):
-                    self._bypass(connection, log)
+                    self._ends.bypass(connection, log)
                 case _:
                     assert_never(action)
         if side is _CLIENT:
@@ -363,90 +329,5 @@ class Reader:
             self._room.stall(connection, now + STALL)
         else:
             self._room.no_stall(connection)
-        self._decide(connection, stream, undecided)
+        self._room.decide(connection, stream, undecided)
         return True
-
-    def _close(self, connection: Inspected, parcel: Parcel | None, action: Closing) -> None:
-        """Inspection closes the connection: nothing of the packet in hand goes on, nor of those that wait.
-
-        The kernel's table hears of it first: it would take our RSTs for the peers' own.
-        """
-        reset = isinstance(action, ResetConnection)
-        flow = self.flow(connection)
-        connection.block[Slot.RESET_DROP if reset else Slot.DROP] += connection.waiting + (parcel is not None)
-        if parcel is not None:
-            self._outcome.drop(parcel.handle)
-        resets = self._resets(connection)
-        self.kill(connection, flow)
-        if reset:
-            self._outcome.effects += resets
-        for record in records.closed(flow, action):
-            self._emit(record)
-
-    def _resets(self, connection: Inspected) -> list[Effect]:
-        """What resets both ends, as long as what is undecided is known."""
-        flow, client, server = self.flow(connection), connection.client, connection.server
-        return [
-            SendReset(flow, True, server.expected_seq, to_seq(client.next, client.first)),
-            SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),
-        ]
-
-    def kill(self, connection: Inspected, flow: Flow) -> None:
-        """From now on the connection's packets are dropped, those that wait first."""
-        self._count[counters.KILLED] += 1
-        self.let_go(connection)
-        self._table.end(connection, State.DEAD)
-        self._outcome.effects.append(Kill(flow))
-
-    def _bypass(self, connection: Inspected, log: bool) -> None:
-        """The connection has gone over to TLS."""
-        self._count[counters.BYPASSED] += 1
-        self._stop_reading(connection)
-        flow = self.flow(connection)
-        if log:
-            self._emit(TlsStarted(flow.client, flow.server))
-        self._outcome.effects.append(Release(flow))
-
-    def leave_alone(self, connection: Inspected) -> None:
-        """Octets of the connection have passed unseen, as its class allows: the rest of it passes unread (row 19)."""
-        self._count[counters.LEFT_ALONE] += 1
-        self._stop_reading(connection)
-        flow = self.flow(connection)
-        self._emit(LeftAlone(flow.client, flow.server))
-        self._outcome.effects.append(Release(flow))
-
-    def _stop_reading(self, connection: Inspected) -> None:
-        """What waits behind a gap comes again and passes unread, like all that follows."""
-        connection.become(_BYPASS)
-        connection.deferred.clear()
-        for stream in (connection.client, connection.server):
-            self._decide(connection, stream, stream.next)
-        self._drop_waiting(connection)
-
-    def _emit(self, record: Record) -> None:
-        self._outcome.effects.append(Emit(record))
-
-    def flow(self, connection: Inspected) -> Flow:
-        return flow_of(connection.key, connection.devices, self.interfaces)
-
-    def _drop_waiting(self, connection: Inspected) -> None:
-        self._room.no_stall(connection)
-        for parcel in self._room.take_all(connection):
-            self._outcome.drop(parcel.handle)
-
-    def forget_octets(self, connection: Inspected) -> None:
-        for stream in (connection.client, connection.server):
-            stream.edits.forget()
-        self._kept -= connection.kept
-        connection.kept = 0
-        self._keeping.pop(connection, None)
-        self._lingering.pop(connection, None)
-
-    def let_go(self, connection: Inspected) -> None:
-        """Nothing of the connection is needed any more; what is undecided never goes on."""
-        for stream in (connection.client, connection.server):
-            if stream.decided != stream.next:
-                self._count[counters.OCTETS_REFUSED] += stream.next - stream.decided
-                stream.decided = stream.next
-        self._drop_waiting(connection)
-        self.forget_octets(connection)

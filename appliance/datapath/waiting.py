@@ -1,7 +1,7 @@
 """The packets of all connections that wait: behind a gap, or for a decision.
 
 They are the queue's packets and hold places in it, so they are bounded for the whole worker: beyond the bound the
-connection that holds most loses its oldest (design §2). Twenty attackers with 256 packets each only evict each other.
+connection that holds most loses the one whose turn comes last (decision 20). Attackers only evict each other.
 
 Rule: no call costs more because more connections wait. All packets wait equally long, and so do all held lines: who is
 due next stands first in the order of arrival. Who holds most is known by counting along (`Holders`).
@@ -12,15 +12,24 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from collections.abc import MutableSequence
 
-from appliance.datapath.counters import EARLY, EVICTED, EXPIRED, NO_ROOM, RETRANSMITTED, UNDECIDED, WAITED
+from appliance.datapath.counters import (
+    EARLY,
+    EVICTED,
+    EXPIRED,
+    NO_ROOM,
+    OCTETS_RELEASED,
+    RETRANSMITTED,
+    UNDECIDED,
+    WAITED,
+)
 from appliance.datapath.inspected import Inspected
 from appliance.datapath.outcome import Outcome
 from appliance.flow import Side
 from appliance.tcp.connection import MAX_WAIT
 from appliance.tcp.stream import Parcel, Stream
 
-#: Packets of all connections that may wait (design §2; the queue is 8,192 long).
-MAX_WAITING = 2_048
+#: Packets of all connections that may wait (decision 20; the queue is 8,192 long).
+MAX_WAITING = 4_096
 
 
 class Holders:
@@ -55,6 +64,8 @@ class WaitingRoom:
         self._arrivals: OrderedDict[Parcel, tuple[Inspected, Stream]] = OrderedDict()  # oldest first
         self._stalls: OrderedDict[Inspected, int] = OrderedDict()  # when the clock decides (ns), soonest first
         self._holders = Holders()
+        #: The connections whose clients do not know yet what waits, and the offset of what came last
+        self.untold: dict[Inspected, int] = {}
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -86,12 +97,13 @@ class WaitingRoom:
             self._leave(connection, parcel)
         return parcel
 
-    def take_decided(self, connection: Inspected, stream: Stream) -> Parcel | None:
-        """The next packet of `stream` that has been decided."""
-        parcel = connection.take_decided(stream)
-        if parcel is not None:
+    def decide(self, connection: Inspected, stream: Stream, offset: int) -> None:
+        """What is before `offset` may go on, and with it the packets that waited for it."""
+        self._count[OCTETS_RELEASED] += offset - stream.decided
+        stream.decided = offset
+        while stream.undecided and (parcel := connection.take_decided(stream)) is not None:
             self._leave(connection, parcel)
-        return parcel
+            self._outcome.go(parcel.handle, stream.released(parcel.segment, parcel.start, parcel.end))
 
     def take_all(self, connection: Inspected) -> list[Parcel]:
         """Every packet of the connection that waits."""
@@ -103,6 +115,7 @@ class WaitingRoom:
             del self._arrivals[each]
         self._count[WAITED] += before
         self._holders.recount(connection, before)
+        self.untold.pop(connection, None)
         return parcels
 
     def expire(self, now: int) -> None:
@@ -132,7 +145,7 @@ class WaitingRoom:
         self._arrivals[parcel] = connection, stream
         self._holders.recount(connection, connection.waiting - 1)
         if len(self._arrivals) > MAX_WAITING:
-            self._give_up(self._holders.first().oldest(), EVICTED)
+            self._give_up(self._holders.first().last_waiting(), EVICTED)
 
     def _give_up(self, parcel: Parcel, why: int) -> None:
         connection, stream = self._arrivals[parcel]
@@ -145,5 +158,7 @@ class WaitingRoom:
         """It does not wait any more, and is in hand."""
         del self._arrivals[parcel]
         self._holders.recount(connection, connection.waiting + 1)
+        if not connection.waiting:
+            self.untold.pop(connection, None)
         self._outcome.owe(parcel.handle)
         self._count[WAITED] += 1

@@ -19,7 +19,7 @@ from appliance.config.config import Config
 from appliance.config.inspections import Inspection
 from appliance.datapath.counters import ENGINE, LEFT_ALONE, UNKNOWN_FLOWS
 from appliance.datapath.datapath import Datapath
-from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
+from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset
 from appliance.marks import CLASS
 from appliance.policy.counters import BLOCK
 from appliance.policy.maps import InspectMap
@@ -228,7 +228,7 @@ class _Run:
                 case Emit(record):
                     if len(self._records) < MAX_RECORDS:
                         self._records.append(render(record))
-                case Kill() | Release() | SendReset() | SendSack():
+                case Kill() | Release() | SendReset():
                     pass  # there is no kernel
                 case _:
                     assert_never(effect)

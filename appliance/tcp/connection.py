@@ -15,24 +15,16 @@ Rules:
 from __future__ import annotations
 
 import enum
-from itertools import chain
-from operator import attrgetter
 
 from appliance.flow import Side
 from appliance.tcp.segment import ACK, FIN, RST, SYN, Segment
 from appliance.tcp.seq import first_octet
 from appliance.tcp.stream import MAX_WINDOW, NOWHERE, Parcel, Stream
 
-#: What may wait, of one connection: packets, octets of payload, ns (design §2, decision 17).
-MAX_WAITING = 768
+#: What may wait, of one connection: packets, octets of payload, ns (design §2, decision 20).
+MAX_WAITING = 3_072
 MAX_WAITING_OCTETS = 4 << 20
 MAX_WAIT = 5_000_000_000
-
-#: Octets a connection may have released and not acknowledged; beyond, new data is dropped unreleased (design §2).
-MAX_KEPT = 1 << 20
-
-
-_by_arrival = attrgetter("arrived")
 
 
 class State(enum.Enum):
@@ -165,10 +157,10 @@ class Connection:
         self.waiting = self.waiting_octets = 0
         return self.client.take_all() + self.server.take_all()
 
-    def oldest(self) -> Parcel:
-        """The packet that has waited longest; there must be one."""
+    def last_waiting(self) -> Parcel:
+        """The packet that waits whose turn comes last; there must be one."""
         client, server = self.client, self.server
-        return min(chain(client.undecided, client.early, server.undecided, server.early), key=_by_arrival)
+        return next(each[-1] for each in (client.early, server.early, client.undecided, server.undecided) if each)
 
     def _taken(self, parcel: Parcel | None) -> Parcel | None:
         if parcel is not None:

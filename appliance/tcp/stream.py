@@ -28,7 +28,7 @@ Sources: design §2, rows 16 and 21.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from operator import attrgetter
 from typing import Any
 
@@ -69,6 +69,11 @@ class Parcel:
         """How long the payload is; of a bare FIN it is 0."""
         return self.end - self.start
 
+    @property
+    def behind(self) -> int:
+        """The offset behind the packet: a FIN has one, too."""
+        return self.end + (self.segment.flags & FIN)
+
 
 class Stream:
     """One direction. `first` is the sequence number of offset 0; `fin` the offset of the FIN once it was read."""
@@ -84,6 +89,7 @@ class Stream:
         "edits",
         "fin",
         "first",
+        "given_up",
         "next",
         "straight_at",
         "undecided",
@@ -102,6 +108,7 @@ class Stream:
         self.straight_at = first  # the sequence number; NOWHERE where the stream is not straight, or may not be
         self.decided = 0
         self.fin: int | None = None
+        self.given_up = 0  # what is before this offset, and not acknowledged, is not kept all the same
         self.edits = Edits()
         self.early: list[Parcel] = []  # beyond a gap, by offset, then by arrival
         self.undecided: list[Parcel] = []  # read, not decided, by arrival
@@ -117,7 +124,7 @@ class Stream:
             self.acked = ack
             return self.edits.forget()
         before, self.acked = self.acked, ack
-        offset = to_offset(ack - self._shift, self.first, self.decided)
+        offset = self._offset(ack)
         end = self.gone
         most = end + (self.fin is None and self.decided == self.next)
         if self._proxied:
@@ -131,9 +138,23 @@ class Stream:
         offset = min(offset, self.decided)
         return self.edits.acknowledge(offset)
 
+    def give_up(self) -> int:
+        """Let go of all that may go on, though nobody said that it arrived. How many octets that were."""
+        self.given_up = min([self.decided, *(each.start for each in self.undecided)])
+        return self.edits.acknowledge(self.given_up)
+
+    def misses(self, start: int, end: int) -> bool:
+        """Whether octets from `start` to before `end` were given up, and nobody has said since that they arrived."""
+        arrived = 0 if self.acked is None else self._offset(self.acked)
+        return max(start, arrived) < min(end, self.given_up)
+
     def overtaken(self, ack: int) -> bool:
         """Whether `ack` is of octets that never went on; a FIN alone may have passed unseen (decision 14)."""
         return to_offset(ack, self.first, self.decided) > self.decided + 1
+
+    def _offset(self, ack: int) -> int:
+        """The offset that an acknowledgment number stands for."""
+        return to_offset(ack - self._shift, self.first, self.decided)
 
     def straighten(self) -> None:
         """Find out where it is straight."""
@@ -164,23 +185,20 @@ class Stream:
         """Keep a packet that is beyond a gap; False if it has nothing that is not waiting already."""
         if not self.lacks(parcel):
             return False
-        self._spans().add(parcel.start, parcel.end)
+        self._spans().add(parcel.start, parcel.behind)
         insort(self.early, parcel, key=_by_start)
         return True
 
     def lacks(self, parcel: Parcel) -> bool:
         """Whether a packet that is beyond a gap has anything that is not waiting already."""
-        fin = parcel.segment.flags & FIN
-        if fin and not any(each.end == parcel.end and each.segment.flags & FIN for each in self.early):
-            return True
-        return not self._spans().holds(parcel.start, parcel.end)
+        return not self._spans().holds(parcel.start, parcel.behind)
 
     def _spans(self) -> Assembler:
         """The offsets of `early`."""
         if self._held is None:
             self._held = Assembler()
             for each in self.early:
-                self._held.add(each.start, each.end)
+                self._held.add(each.start, each.behind)
         return self._held
 
     def runs_around(self, offset: int) -> tuple[tuple[int, int], ...]:
@@ -207,12 +225,13 @@ class Stream:
         return None
 
     def take(self, parcel: Parcel) -> None:
-        """A packet that waits does not any more."""
+        """A packet that waits does not any more. Its octets are new again, though others may have them too."""
         if parcel in self.undecided:
             self.undecided.remove(parcel)
-        else:
-            self.early.remove(parcel)
-            self._unhold(parcel)
+            return
+        del self.early[self.early.index(parcel, bisect_left(self.early, parcel.start, key=_by_start))]
+        if self._held is not None:
+            self._held.remove(parcel.start, parcel.behind)
 
     def take_all(self) -> list[Parcel]:
         """Every packet that waits, those to be decided first; none does any more."""
@@ -221,17 +240,6 @@ class Stream:
         self.early.clear()
         self._held = None
         return taken
-
-    def _unhold(self, gone: Parcel) -> None:
-        """An early packet does not wait any more, but others may have the same octets."""
-        if self._held is None:
-            return
-        self._held.remove(gone.start, gone.end)
-        for each in self.early:
-            if each.start >= gone.end:
-                break
-            if each.end > gone.start:
-                self._held.add(each.start, each.end)
 
     def append(self, octets: bytes) -> None:
         """The octets from `next` on are read."""

@@ -127,15 +127,14 @@ class Line:
 
     def arrive(self, side: Side, start: int, octets: bytes, packet: bytes) -> None:
         wire, oracle, sent = self.wire, self.oracles[side], segment(packet)
-        known = len(wire.effects)
+        known = len(wire.told)
         wire.give(packet, side)
         if sent.flags & FIN:
             octets += END
         if start - len(oracle.stream) <= FAR and octets:
             oracle.arrive(start, octets)
-        for effect in wire.effects[known:]:
-            if isinstance(effect, SendSack):
-                self.check_sack(effect)
+        for each in wire.told[known:]:
+            self.check_sack(each)
         self.collect()
 
     def wait(self, time: int) -> None:
@@ -261,7 +260,7 @@ class Line:
         total = sum(len(host.says) for host in self.hosts.values())
         assert count(wire.datapath, "octets_inspected") == count(wire.datapath, "octets_released") == total
         if not wire.cookie:
-            assert wire.datapath._reader._kept == 0, "all was acknowledged"
+            assert wire.datapath._kept.octets == 0, "all was acknowledged"
 
 
 @pytest.mark.parametrize("block", range(TESTS))

@@ -25,13 +25,13 @@ ROUNDS, IN_A_ROUND = (100, 10_000) if os.environ.get("FIXUP_LONG") else (4, 1_50
 def wire(datapath: Datapath, number: int, beside: Wire | None = None) -> Wire:
     """Connection `number` of many; `beside` another whose call may bring its packets' verdicts."""
     books = {} if beside is None else {"sent": beside.sent, "verdicts": beside.verdicts}
-    made = Wire(datapath, ("203.0.113.10", 1_024 + number), handle=number * 1_000, client_isn=number * 7_919, **books)
+    made = Wire(datapath, ("203.0.113.10", 1_024 + number), handle=number * 10_000, client_isn=number * 7_919, **books)
     return made.open()
 
 
 def dropped(of: Wire) -> int:
     """How many packets of its own were."""
-    first = of.handle // 1_000 * 1_000
+    first = of.handle // 10_000 * 10_000
     return sum(isinstance(of.verdicts.get(handle), Drop) for handle in range(first, of.handle + 1))
 
 
@@ -42,7 +42,7 @@ def test_twenty_attackers_with_256_tiny_segments_each_do_not_stop_other_mail() -
     for at in range(256):
         for each in attackers:
             each.send(CLIENT, 10 + 2 * at, b"x")  # a gap before every one
-    assert datapath.waiting == 2_048
+    assert datapath.waiting == 4_096
     late = [(start, DIALOGUE[5][1][start : start + 9]) for start in range(0, len(DIALOGUE[5][1]), 9)]
     play(victim, lambda _, octets: reversed(late) if octets == DIALOGUE[5][1] else [(0, octets)])
     assert (victim.got(CLIENT), victim.got(SERVER)) == (RELEASED[CLIENT], RELEASED[SERVER])
@@ -54,12 +54,12 @@ def test_the_one_who_holds_most_loses_first() -> None:
     datapath = engine(Double)
     hog = wire(datapath, 0)
     others = [wire(datapath, number, hog) for number in range(1, 9)]
-    for at in range(512):
+    for at in range(1_024):
         hog.send(CLIENT, 10 + 2 * at, b"x")
-    for at in range(192):
+    for at in range(384):
         for each in others:
             each.send(CLIENT, 10 + 2 * at, b"x")
-    assert datapath.waiting == 2_048
+    assert datapath.waiting == 4_096
     assert count(datapath, "evicted") == 0
     for at in range(20):
         others[0].send(CLIENT, 2_000 + 2 * at, b"x")
@@ -113,7 +113,7 @@ def test_connections_that_ended_leave_nothing() -> None:
             ended(datapath, number, now)
         for later in range(10, 50, 10):
             datapath.tick(now + later * SECOND)
-        assert (len(datapath), datapath.waiting, datapath._reader._kept) == (0, 0, 0)
+        assert (len(datapath), datapath.waiting, datapath._kept.octets) == (0, 0, 0)
         gc.collect()
         sizes.append(sys.getallocatedblocks())
     print(f"blocks of memory after each {IN_A_ROUND} connections: {sizes[0]}, {sizes[1]}, …, {sizes[-1]}")
@@ -162,17 +162,17 @@ def crowd(holders: int, each: int) -> Datapath:
 
 
 def test_what_waits_elsewhere_makes_no_call_dearer() -> None:
-    """A deadline, an eviction, the end of a connection: with 2,048 connections that wait as with sixteen."""
+    """A deadline, an eviction, the end of a connection: with 4,096 connections that wait as with sixteen."""
     costs = []
-    for holders in (16, 2_048):
-        datapath = crowd(holders, 2_048 // holders)
-        late = wire(datapath, 3_000)
-        late.now = 2_048 * MS
+    for holders in (16, 4_096):
+        datapath = crowd(holders, 4_096 // holders)
+        late = wire(datapath, 5_000)
+        late.now = 4_096 * MS
         evict = calls(partial(late.send, CLIENT, 10, b"x"))
         end = calls(partial(late.send, CLIENT, 0, flags=RST | ACK))
-        assert (count(datapath, "evicted"), datapath.waiting) == (1, 2_047)
+        assert (count(datapath, "evicted"), datapath.waiting) == (1, 4_095)
         expire = calls(partial(datapath.tick, datapath.next_deadline))
-        assert (count(datapath, "expired"), datapath.waiting) == (1, 2_046)
+        assert (count(datapath, "expired"), datapath.waiting) == (1, 4_094)
         ahead = calls(partial(getattr, datapath, "next_deadline"))
         costs.append((evict, end, expire, ahead))
     few, many = costs
@@ -182,7 +182,7 @@ def test_what_waits_elsewhere_makes_no_call_dearer() -> None:
 def test_a_connection_with_all_it_may_have_waiting_ends_with_few_calls_for_each_packet() -> None:
     datapath = engine()
     hog = wire(datapath, 0)
-    for at in range(768):
+    for at in range(3_072):
         hog.send(CLIENT, 10 + 2 * at, b"x")
-    assert calls(lambda: hog.send(CLIENT, 0, flags=RST | ACK)) < 20 * 768
-    assert (datapath.waiting, dropped(hog)) == (0, 768)
+    assert calls(lambda: hog.send(CLIENT, 0, flags=RST | ACK)) < 20 * 3_072
+    assert (datapath.waiting, dropped(hog)) == (0, 3_072)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from appliance.datapath import kept, reader
 from appliance.datapath.datapath import InjectedFault
-from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset, SendSack
+from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset
 from appliance.datapath.inspected import OVER
 from appliance.flow import Side
 from appliance.marks import CLASS
@@ -20,7 +23,6 @@ from appliance.syslog import (
     Termination,
     TlsStarted,
 )
-from appliance.tcp import connection as tcp_connection
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 from tests.datapath.double import Double
 from tests.wire import CLIENT, MARK, MS, SECOND, SERVER, Wire, count, engine, packet, segment
@@ -90,10 +92,42 @@ class TestBeginning:
         assert wire.got(CLIENT) == b"abcdef"
 
     def test_other_numbers_in_a_running_connection_are_refused(self, wire: Wire) -> None:
+        """Not at once: its end may be told yet."""
         wire.send(SERVER, 0, b"220")
-        wire.give(packet(wire.server, wire.client, 77, 78, SYN | ACK), SERVER)
-        assert verdict(wire) == Drop(3)
-        assert count(wire.datapath, "syn_elsewhere") == 1
+        for _ in range(2):
+            wire.give(packet(wire.server, wire.client, 77, 78, SYN | ACK), SERVER)
+        assert (wire.verdicts.get(3), verdict(wire)) == (None, Drop(4))
+        assert wire.datapath.next_deadline == 200 * MS
+        wire.tick(200 * MS - 1)
+        assert wire.verdicts.get(3) is None
+        wire.tick(200 * MS)
+        assert wire.verdicts[3] == Drop(3)
+        assert count(wire.datapath, "syn_elsewhere") == 2
+        wire.send(CLIENT, 0, b"abc")
+        assert wire.got(CLIENT) == b"abc"
+
+    def test_they_begin_another_when_the_end_of_that_one_is_told(self, wire: Wire) -> None:
+        wire.talk([(SERVER, b"220"), (CLIENT, b"quit")])
+        key, wire.now = wire.make(CLIENT)[12:24], 60 * MS
+        wire.client_isn, wire.server_isn = 70, 80
+        wire.open()
+        assert verdict(wire) is None
+        wire.book(wire.datapath.ended(key, 50 * MS, True, 100 * MS))
+        assert verdict(wire) == Accept(4)
+        wire.acked = {CLIENT: 0, SERVER: 0}
+        wire.send(CLIENT, 0, b"abS")
+        assert segment(modified(wire)).payload == b"abX"
+        assert (len(wire.datapath), count(wire.datapath, "connections")) == (1, 2)
+        assert wire.tick(300 * MS) == []
+
+    def test_a_fault_at_the_end_leaves_none_of_them_without_a_verdict(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"a")
+        key = wire.make(CLIENT)[12:24]
+        wire.client_isn = 70
+        wire.open()
+        wire.datapath._inspector = None  # type: ignore[assignment]  # it fails
+        wire.book(wire.datapath.ended(key, SECOND, True, SECOND))
+        assert (verdict(wire), count(wire.datapath, "exceptions")) == (Drop(3), 1)
 
     def test_other_numbers_before_anything_was_said_count(self, wire: Wire) -> None:
         wire.client_isn, wire.server_isn = 70, 80
@@ -270,19 +304,19 @@ class TestGaps:
         assert wire.verdicts == {1: Accept(1), 2: Drop(2), 3: Drop(3)}
         assert (wire.datapath.waiting, count(wire.datapath, "expired")) == (0, 2)
 
-    def test_a_connection_may_have_768_waiting(self, wire: Wire) -> None:
-        for at in range(769):
+    def test_a_connection_may_have_3072_waiting(self, wire: Wire) -> None:
+        for at in range(3_073):
             wire.send(CLIENT, 1 + at, b"a")
-        assert [handle for handle in range(2, 771) if handle in wire.verdicts] == [770]
+        assert [handle for handle in range(2, 3_075) if handle in wire.verdicts] == [3_074]
         assert count(wire.datapath, "no_room") == 1
         wire.send(CLIENT, 0, b"a")
-        assert len(wire.got(CLIENT)) == 769
+        assert len(wire.got(CLIENT)) == 3_073
 
     def test_both_directions_count_together(self, wire: Wire) -> None:
-        for at in range(384):
+        for at in range(1_536):
             wire.send(CLIENT, 1 + at, b"a")
             wire.send(SERVER, 1 + at, b"a")
-        wire.send(SERVER, 500, b"a")
+        wire.send(SERVER, 2_000, b"a")
         assert verdict(wire) == Drop(wire.handle)
 
     def test_a_connection_may_have_four_mebibytes_waiting(self, wire: Wire) -> None:
@@ -294,21 +328,21 @@ class TestGaps:
         assert verdict(wire) == Drop(wire.handle)
 
     def test_what_could_not_be_kept_does_not_wait(self, wire: Wire) -> None:
-        wire.send(CLIENT, (1 << 20) - 5, b"a" * 5)
-        wire.send(CLIENT, (1 << 20) - 4, b"a" * 5)
+        wire.send(CLIENT, (4 << 20) - 5, b"a" * 5)
+        wire.send(CLIENT, (4 << 20) - 4, b"a" * 5)
         assert wire.verdicts == {1: Accept(1), 3: Drop(3)}
         assert count(wire.datapath, "no_room") == 1
 
-    def test_of_a_worker_who_holds_most_loses_his_oldest(self) -> None:
+    def test_of_a_worker_who_holds_most_loses_his_last(self) -> None:
         datapath = engine(Double)
         attackers = [Wire(datapath, client=("203.0.113.66", 1_000 + at), handle=at * 10_000).open() for at in range(4)]
         for wire in attackers:
-            for at in range(512):
+            for at in range(1_024):
                 wire.send(CLIENT, 1 + at, b"a")
         assert count(datapath, "evicted") == 0
         honest = Wire(datapath).open()
         effects = datapath.packet("honest", honest.make(CLIENT, 3, b"def"), MARK, 2, 3, 0)
-        assert effects == [Drop(2)], "the first attacker's first"
+        assert effects == [Drop(1_025)], "the first attacker's last"
         assert count(datapath, "evicted") == 1
 
     def test_a_packet_further_ahead_than_any_window_is_dropped(self, wire: Wire) -> None:
@@ -359,10 +393,10 @@ class TestDecisions:
 
     def test_it_may_not_take_all_room(self, wire: Wire) -> None:
         wire.send(SERVER, 0, b"h")
-        for _ in range(812):
+        for _ in range(3_100):
             wire.send(SERVER, 0, b"h")
-        assert count(wire.datapath, "undecided") == 768
-        assert count(wire.datapath, "no_room") == 45
+        assert count(wire.datapath, "undecided") == 3_072
+        assert count(wire.datapath, "no_room") == 29
 
     def test_when_closed_nothing_of_it_goes(self, wire: Wire) -> None:
         wire.send(SERVER, 0, b"h1")
@@ -394,35 +428,32 @@ class TestTellingWhatWaits:
     def wire(self) -> Wire:
         return Wire(engine(Double), acked={CLIENT: 2, SERVER: 0}).open(self.SACK_PERMITTED)
 
-    def told(self, wire: Wire) -> list[SendSack]:
-        return [each for each in wire.effects if isinstance(each, SendSack)]
-
     def test_the_client_hears_which_octets_came(self, wire: Wire) -> None:
         wire.send(CLIENT, 0, b"ab")
         wire.send(SERVER, 0, b"220\n")
         for at in (6, 8, 20):
             wire.send(CLIENT, at, b"xy")
-        assert [(each.seq, each.window, each.runs) for each in self.told(wire)] == [
+        assert [(each.seq, each.window, each.runs) for each in wire.told] == [
             (9_005, 65_535, ((1_007, 1_009),)),
             (9_005, 65_535, ((1_007, 1_011),)),
             (9_005, 65_535, ((1_021, 1_023), (1_007, 1_011))),
         ]
-        assert str(self.told(wire)[0].flow.client) == "outside:203.0.113.10/40000"
+        assert str(wire.told[0].flow.client) == "outside:203.0.113.10/40000"
 
     def test_not_what_found_no_room_nor_what_has_no_octets(self, wire: Wire) -> None:
         wire.send(CLIENT, 0, b"ab")
         wire.send(SERVER, 0, b"220\n")
         wire.send(CLIENT, 6, b"xy")
-        wire.send(CLIENT, (1 << 20) + 1, b"xy")
+        wire.send(CLIENT, (4 << 20) - 3, b"xy")  # the server's reply is kept, too
         wire.send(CLIENT, 9, flags=ACK | FIN)
-        assert len(self.told(wire)) == 1
+        assert len(wire.told) == 1
 
     def test_again_of_what_comes_again(self, wire: Wire) -> None:
         wire.send(CLIENT, 0, b"ab")
         wire.send(SERVER, 0, b"220\n")
         wire.send(CLIENT, 6, b"xy")
         wire.send(CLIENT, 6, b"xy")
-        assert [each.runs for each in self.told(wire)] == [((1_007, 1_009),)] * 2
+        assert [each.runs for each in wire.told] == [((1_007, 1_009),)] * 2
         assert (verdict(wire), count(wire.datapath, "retransmitted")) == (Drop(5), 1)
 
     def test_the_packet_that_fills_the_gap_goes_last(self, wire: Wire) -> None:
@@ -447,21 +478,33 @@ class TestTellingWhatWaits:
         wire.send(SERVER, 0, b"220\n")
         wire.send(CLIENT, 6, b"xy")
         wire.send(SERVER, 9, b"late")
-        assert len(self.told(wire)) == 1
+        assert len(wire.told) == 1
         other = Wire(engine(Double)).open()
         other.send(SERVER, 0, b"220\n")
         other.send(CLIENT, 6, b"xy")
-        assert self.told(other) == []
+        assert other.told == []
 
     def test_nor_before_the_server_acknowledged_anything(self) -> None:
         wire = Wire(engine(Double)).open(self.SACK_PERMITTED)
         wire.send(CLIENT, 6, b"xy")
-        assert self.told(wire) == []
+        assert wire.told == []
 
 
 class TestKept:
-    def test_beyond_the_cap_new_data_is_dropped_unread(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("appliance.datapath.reader.MAX_KEPT", 10)
+    @pytest.fixture
+    def bounds(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+        """Smaller ones."""
+
+        def patch(**numbers: int) -> None:
+            for name, number in numbers.items():
+                monkeypatch.setattr(kept, name, number)
+                if hasattr(reader, name):
+                    monkeypatch.setattr(reader, name, number)
+
+        return patch
+
+    def test_beyond_the_cap_new_data_is_dropped_unread(self, wire: Wire, bounds: Callable[..., None]) -> None:
+        bounds(SHARE=5, MAX_KEPT=10)
         wire.send(CLIENT, 0, b"a" * 10)
         wire.send(CLIENT, 10, b"b")
         assert verdict(wire) == Drop(3)
@@ -474,11 +517,44 @@ class TestKept:
         assert verdict(wire) == Accept(6)
         assert Double.made[-1].seen[CLIENT] == b"a" * 10 + b"b"
 
-    def test_the_cap_is_a_mebibyte(self) -> None:
-        assert tcp_connection.MAX_KEPT == 1_048_576
+    def test_where_much_is_kept_in_all_each_has_its_share(self, bounds: Callable[..., None]) -> None:
+        bounds(SHARE=5, MAX_KEPT=10, PLENTY=12)
+        datapath = engine(Double)
+        one, two = Wire(datapath).open(), Wire(datapath, client=("203.0.113.11", 1_025)).open()
+        one.send(CLIENT, 0, b"a" * 8)
+        two.send(CLIENT, 0, b"a" * 4)
+        one.send(CLIENT, 8, b"a")
+        two.send(CLIENT, 4, b"a")
+        two.send(CLIENT, 5, b"a")
+        assert (verdict(one), two.verdicts[3], two.verdicts[4]) == (Drop(3), Accept(3), Drop(4))
+        one.send(CLIENT, 0, b"a" * 8)
+        assert verdict(one) == Accept(4), "what was released goes again all the same"
+        one.acked[CLIENT] = 8
+        one.send(SERVER, 0)
+        one.send(CLIENT, 8, b"a" * 5)
+        two.send(CLIENT, 5, b"a")
+        assert (verdict(one), verdict(two)) == (Accept(6), Accept(5))
 
-    def test_all_connections_have_one_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("appliance.datapath.reader.MAX_KEPT_IN_ALL", 10)
+    def test_what_waited_finds_the_room_there_was_when_it_came(self, bounds: Callable[..., None]) -> None:
+        """Its sender was told of it."""
+        bounds(SHARE=5, MAX_KEPT=10, PLENTY=12)
+        datapath = engine(Double)
+        one, two = Wire(datapath).open(), Wire(datapath, client=("203.0.113.11", 1_025)).open()
+        one.send(CLIENT, 2, b"a" * 8)
+        one.send(CLIENT, 10, b"a")
+        assert (count(datapath, "early"), count(datapath, "no_room")) == (1, 1)
+        two.send(CLIENT, 0, b"a" * 10)
+        one.send(CLIENT, 0, b"a" * 2)
+        assert (one.verdicts[2], one.verdicts[4]) == (Accept(2), Accept(4))
+        two.send(CLIENT, 12, b"a")
+        assert (count(datapath, "early"), count(datapath, "no_room")) == (1, 2)
+
+    def test_the_bounds(self) -> None:
+        assert (kept.SHARE, kept.MAX_KEPT) == (1_048_576, 4_194_304)
+        assert (kept.PLENTY, kept.MAX_KEPT_IN_ALL) == (67_108_864, 268_435_456)
+
+    def test_all_connections_have_one_too(self, bounds: Callable[..., None]) -> None:
+        bounds(MAX_KEPT_IN_ALL=10)
         datapath = engine(Double)
         one, two = Wire(datapath).open(), Wire(datapath, client=("203.0.113.11", 1_025)).open()
         one.send(CLIENT, 0, b"a" * 6)
@@ -489,10 +565,8 @@ class TestKept:
         assert verdict(two) == Accept(3), "a closed connection keeps nothing"
 
     @pytest.mark.parametrize("end", ["reset", "fins"])
-    def test_a_connection_that_is_over_does_not_stand_in_the_way(
-        self, monkeypatch: pytest.MonkeyPatch, end: str
-    ) -> None:
-        monkeypatch.setattr("appliance.datapath.reader.MAX_KEPT_IN_ALL", 10)
+    def test_a_connection_that_is_over_does_not_stand_in_the_way(self, bounds: Callable[..., None], end: str) -> None:
+        bounds(MAX_KEPT_IN_ALL=10)
         datapath = engine(Double)
         one, two = Wire(datapath).open(), Wire(datapath, client=("203.0.113.11", 1_025)).open()
         one.send(CLIENT, 0, b"a" * 6)
@@ -504,9 +578,22 @@ class TestKept:
         two.send(CLIENT, 0, b"a" * 5)
         assert verdict(two) == Accept(2)
 
-    def test_of_those_that_keep_octets_a_quiet_one_is_reset(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What it keeps counts as much as for how long; who sent within a second stays."""
-        monkeypatch.setattr("appliance.datapath.reader.MAX_KEPT_IN_ALL", 20)
+    @pytest.fixture
+    def quiet(self, bounds: Callable[..., None]) -> Wire:
+        """One that gave up the six octets it kept for another's eleven."""
+        bounds(MAX_KEPT_IN_ALL=16)
+        datapath = engine(Double)
+        made, busy = (Wire(datapath, client=("203.0.113.11", 1_025 + at)).open() for at in range(2))
+        made.send(CLIENT, 0, b"a" * 3 + b"S" * 3)
+        made.now = busy.now = 2 * SECOND
+        busy.send(CLIENT, 0, b"b" * 11)
+        assert (verdict(busy), datapath._kept.octets) == (Accept(2), 11)
+        assert made.effects == busy.effects == []
+        return made
+
+    def test_of_those_that_keep_octets_a_quiet_one_gives_them_up(self, bounds: Callable[..., None]) -> None:
+        """How many counts as much as for how long; who sent within a second keeps them."""
+        bounds(MAX_KEPT_IN_ALL=20)
         datapath = engine(Double)
         less, more, busy, late = (Wire(datapath, client=("203.0.113.11", 1_025 + at)).open() for at in range(4))
         less.send(CLIENT, 0, b"a" * 3)
@@ -515,18 +602,46 @@ class TestKept:
         busy.send(CLIENT, 0, b"a" * 11)
         late.send(CLIENT, 0, b"b" * 5)
         assert verdict(late) == Accept(2)
-        (kill,) = [each for each in late.effects if isinstance(each, Kill)]
-        assert kill.flow.client.port == more.client[1]
-        assert [each.to_client for each in late.effects if isinstance(each, SendReset)] == [True, False]
-        assert [each.record for each in late.effects if isinstance(each, Emit)] == [
-            FlowTerminated(kill.flow.client, kill.flow.server, Termination.RESET)
-        ]
+        assert [each.kept for each in datapath._table] == [3, 0, 11, 5]
         late.send(CLIENT, 5, b"b" * 4)
         assert verdict(late) == Accept(3)
         late.send(CLIENT, 9, b"b")
         assert verdict(late) == Drop(4), "nobody else is quiet"
         busy.send(CLIENT, 11, flags=RST | ACK)
-        assert (verdict(busy), datapath._reader._kept) == (Accept(3), 9)
+        assert (verdict(busy), datapath._kept.octets) == (Accept(3), 9)
+
+    def test_it_goes_on_if_they_had_arrived(self, quiet: Wire) -> None:
+        quiet.send(CLIENT, 6, b"c")
+        quiet.acked[CLIENT] = 7
+        quiet.send(SERVER, 0, b"250\n")
+        assert [type(quiet.verdicts[handle]) for handle in (3, 4)] == [Accept, Accept]
+        quiet.send(CLIENT, 5, b"S")  # a keep-alive
+        assert segment(modified(quiet)).payload == b"\0"
+        assert quiet.effects == []
+
+    @pytest.mark.parametrize(("at", "octets"), [(0, b"aaaSSS"), (5, b"Sc"), (2, b"a")])
+    def test_else_it_is_reset_when_one_comes_again(self, quiet: Wire, at: int, octets: bytes) -> None:
+        """Nobody knows any more what went on there."""
+        quiet.acked[CLIENT] = 2
+        quiet.send(SERVER, 0)
+        quiet.send(CLIENT, at, octets)
+        assert verdict(quiet) == Drop(4)
+        assert [type(each) for each in quiet.effects] == [Kill, SendReset, SendReset, Emit]
+        (kill, *_), ended = quiet.effects, records(quiet)
+        assert isinstance(kill, Kill)
+        assert ended == [FlowTerminated(kill.flow.client, kill.flow.server, Termination.RESET)]
+
+    def test_what_is_undecided_it_keeps(self, bounds: Callable[..., None]) -> None:
+        bounds(MAX_KEPT_IN_ALL=11)
+        datapath = engine(Double)
+        one, two = Wire(datapath).open(), Wire(datapath, client=("203.0.113.11", 1_025)).open()
+        one.send(SERVER, 0, b"ab\n")
+        one.send(SERVER, 3, b"h1")
+        two.now = 2 * SECOND  # and the clock has decided nothing yet
+        two.send(CLIENT, 0, b"b" * 8)
+        assert [each.kept for each in datapath._table] == [2, 8]
+        one.send(SERVER, 5, b"\n")
+        assert one.got(SERVER) == b"ab\nh1\n"
 
     def test_what_was_undecided_at_a_reset_was_refused(self) -> None:
         datapath = engine(Double)
@@ -630,7 +745,7 @@ class TestActions:
         wire.send(SERVER, 0, b"!SSS?")
         wire.send(CLIENT, 1, b"!SSS?", ACK | URG)
         assert verdict(wire) == Accept(wire.handle)
-        assert wire.datapath._reader._kept == 0
+        assert wire.datapath._kept.octets == 0
 
     def test_behind_a_bypass_a_new_connection_is_inspected(self, wire: Wire) -> None:
         wire.send(CLIENT, 0, b"~")
@@ -648,7 +763,7 @@ class TestInterfaces:
         assert wire.datapath.packet("forged", forged, MARK, 2, 2, 0) == [Drop("forged")]
         assert count(wire.datapath, "wrong_interface") == 1
         assert Double.made[-1].seen[SERVER] == b""
-        assert wire.datapath._reader._kept == 4, "its acknowledgment does not count either"
+        assert wire.datapath._kept.octets == 4, "its acknowledgment does not count either"
         wire.send(SERVER, 0, b"503\n")
         assert wire.got(SERVER) == b"503\n"
 
@@ -736,7 +851,7 @@ class TestEnds:
         wire.send(CLIENT, 0, b"ab", ACK | FIN)
         wire.acked[CLIENT] = 3
         wire.send(SERVER, 0)
-        assert wire.datapath._reader._kept == 0
+        assert wire.datapath._kept.octets == 0
 
     @pytest.mark.parametrize("side", [CLIENT, SERVER])
     def test_an_rst_closes_only_at_the_next_expected_octet(self, wire: Wire, side: Side) -> None:
@@ -791,7 +906,7 @@ class TestEnds:
         assert len(wire.datapath) == 1
         wire.tick(seconds * SECOND + 10 * SECOND)
         assert len(wire.datapath) == 0
-        assert wire.datapath._reader._kept == 0
+        assert wire.datapath._kept.octets == 0
 
 
 class TestFaults:
@@ -857,7 +972,7 @@ class TestOverByTheKernelsTable:
         wire.close(SERVER, 4)
         self.over(wire)
         assert Double.made[-1].finished == [SERVER, CLIENT]
-        assert wire.datapath._reader._kept == 0
+        assert wire.datapath._kept.octets == 0
 
     def test_another_end_is_no_fin(self, wire: Wire) -> None:
         self.over(wire, by_fins=False)
@@ -865,8 +980,10 @@ class TestOverByTheKernelsTable:
 
     def test_another_connection_may_begin_on_the_tuple(self, wire: Wire) -> None:
         wire.client_isn += 77
-        assert isinstance(wire.open().verdicts[wire.handle], Drop)
+        assert 4 not in wire.open().verdicts
         self.over(wire)
+        assert isinstance(wire.verdicts[wire.handle], Accept)
+        wire.client_isn += 77
         assert isinstance(wire.open().verdicts[wire.handle], Accept)
 
     def test_one_that_began_since_goes_on(self, wire: Wire) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.datapath import reader
+from appliance.datapath import kept, reader
 from appliance.datapath.effects import Effect, Emit
 from appliance.datapath.reader import Reader
 from appliance.flow import Side
@@ -71,9 +71,9 @@ def state(wire: Wire) -> list[object]:
         (each.next, each.decided, each.fin, each.acked, each.window, each.edits.base, each.edits.read(0, each.next))
         for each in (connection.client, connection.server)
     ]
-    kept = (connection.kept, wire.datapath._reader._kept, len(connection.client.edits) + len(connection.server.edits))
+    octets = (connection.kept, wire.datapath._kept.octets, len(connection.client.edits) + len(connection.server.edits))
     stalls = wire.datapath._room._stalls.get(connection)
-    return [connection.state, connection.last, connection.waiting, stalls, kept, *streams]
+    return [connection.state, connection.last, connection.waiting, stalls, octets, *streams]
 
 
 def assert_the_same(given_steps: list[Step], cookie: int, client_isn: int) -> None:
@@ -114,12 +114,13 @@ def test_whatever_inspection_says(alphabet: bytes, data: st.DataObject) -> None:
     assert_the_same(data.draw(steps(alphabet)), 0, 1_000)
 
 
-@pytest.mark.parametrize("bound", ["MAX_KEPT", "MAX_KEPT_IN_ALL"])
+@pytest.mark.parametrize("bounds", [("SHARE", "MAX_KEPT"), ("SHARE",), ("SHARE", "PLENTY"), ("MAX_KEPT_IN_ALL",)])
 @given(given_steps=steps(b"abS\n"))
 @settings(max_examples=100)
-def test_at_the_bounds(bound: str, given_steps: list[Step]) -> None:
+def test_at_the_bounds(bounds: tuple[str, ...], given_steps: list[Step]) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(reader, bound, 2)
+        for module, bound in ((module, bound) for module in (reader, kept) for bound in bounds):
+            patched.setattr(module, bound, 2, raising=module is kept)
         assert_the_same(given_steps, 0, 1_000)
 
 

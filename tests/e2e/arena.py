@@ -45,9 +45,9 @@ class Arena(Firewall):
         while not (self.home / "listening").exists():
             time.sleep(0.01)
 
-    def run(self, name: str) -> tuple[list[bytes], list[bytes]]:
+    def run(self, name: str, attempt: int = 0) -> tuple[list[bytes], list[bytes]]:
         """One attack: what the server may have read, and the packets as they were outside."""
-        port = FIRST_PORT + list(ATTACKS).index(name)
+        port = _port(name, attempt)
 
         def work() -> tuple[list[bytes], list[bytes]]:
             host = self.lab.network.namespace("outside")
@@ -61,10 +61,15 @@ class Arena(Firewall):
         allowed, packets = self.ground.beside("outside", work).result(60)
         return allowed, packets
 
-    def received(self, name: str) -> bytes:
+    def received(self, name: str, attempt: int = 0) -> bytes:
         """What the server read in that attack."""
-        path = self.home / str(FIRST_PORT + list(ATTACKS).index(name))
+        path = self.home / str(_port(name, attempt))
         return path.read_bytes() if path.exists() else b""
+
+
+def _port(name: str, attempt: int) -> int:
+    """The client's, of an attack's first attempt and of later ones."""
+    return FIRST_PORT + list(ATTACKS).index(name) + 100 * attempt
 
 
 def _is_of(packet: bytes, port: int) -> bool:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from appliance.control.protocol import ShowAsp
 from tests.e2e.adversary import EHLO
 from tests.e2e.arena import Arena, arena
-from tests.e2e.attacks import ATTACKS, FORBIDDEN
+from tests.e2e.attacks import ATTACKS, FORBIDDEN, OF_INTERFACES
 from tests.e2e.box import eventually
 
 pytestmark = pytest.mark.root
@@ -30,6 +31,38 @@ def test_the_server_reads_only_what_was_released(ring: Arena, name: str) -> None
     assert eventually(lambda: ring.received(name) in allowed, 5), ring.received(name)
     assert ring.received(name).startswith(EHLO)
     assert not [each for each in FORBIDDEN if each in ring.received(name)]
+
+
+@pytest.mark.parametrize("name", sorted(OF_INTERFACES))
+@pytest.mark.parametrize("alone", ["the reverse path", "the worker"])
+def test_either_defence_alone_keeps_a_forged_reply_out(ring: Arena, name: str, alone: str) -> None:
+    rule = ("FIXUP_PREROUTING", "-i", "outside0", "-m", "rpfilter", "--invert", "-j", "DROP")
+    attempt = 1 + (alone == "the worker")
+    dropped, before = reverse_path(ring), seen_elsewhere(ring)
+    if alone == "the worker":
+        ring.ground.run("firewall", "iptables", "-t", "raw", "-D", *rule)
+    try:
+        allowed, _ = ring.run(name, attempt)
+        seen = seen_elsewhere(ring) - before
+        if alone == "the worker":
+            assert seen == 1, "it came that far"
+        else:
+            assert (seen, reverse_path(ring) - dropped) == (0, 1), "the worker did not see it"
+    finally:
+        if alone == "the worker":
+            ring.ground.run("firewall", "iptables", "-t", "raw", "-I", *rule)
+    assert eventually(lambda: ring.received(name, attempt) in allowed, 5), ring.received(name, attempt)
+
+
+def reverse_path(ring: Arena) -> int:
+    """Packets that are not routed back by where they came in, dropped outside."""
+    listed = ring.ground.run("firewall", "iptables", "-t", "raw", "-vxnL", "FIXUP_PREROUTING")
+    return sum(int(line.split()[0]) for line in listed.splitlines() if "rpfilter" in line and "outside0" in line)
+
+
+def seen_elsewhere(ring: Arena) -> int:
+    """Packets that the worker dropped because of where they came in."""
+    return sum(each.count for each in ring.answer(ShowAsp()).frames if each.reason == "tcp-wrong-interface")
 
 
 def _kinds(packet: bytes) -> set[int]:

@@ -20,6 +20,8 @@ SESSION = "appliance/esmtp/session.py"
 INSPECTOR = "appliance/policy/inspector.py"
 PLAN = "appliance/policy/plan.py"
 READER = "appliance/datapath/reader.py"
+ENDS = "appliance/datapath/ends.py"
+KEPT = "appliance/datapath/kept.py"
 DATAPATH = "appliance/datapath/datapath.py"
 WAITING = "appliance/datapath/waiting.py"
 CONNECTION = "appliance/tcp/connection.py"
@@ -479,15 +481,15 @@ MUTANTS = (
     Mutant("14: a SYN replaces it", CONNECTION, "return self.state is not State.OPEN or (", "return (", OF_DATAPATH),
     Mutant(
         "14: the packet is dropped",
-        READER,
+        ENDS,
         "            self._outcome.drop(parcel.handle)\n        resets",
         "            self._outcome.go(parcel.handle, parcel.segment)\n        resets",
         OF_DATAPATH,
     ),
-    Mutant("14: the kernel is told", READER, "self._outcome.effects.append(Kill(flow))", "pass", OF_DATAPATH),
+    Mutant("14: the kernel is told", ENDS, "self._outcome.effects.append(Kill(flow))", "pass", OF_DATAPATH),
     Mutant(
         "14: RSTs to both",
-        READER,
+        ENDS,
         "            SendReset(flow, False, client.expected_seq, to_seq(server.next, server.first)),\n",
         "",
         OF_DATAPATH,
@@ -535,15 +537,15 @@ MUTANTS = (
     ),
     Mutant(
         "21: nothing comes again behind an RST",
-        READER,
-        "connection, State.RESET)",
-        "connection, State.CLOSED)",
+        DATAPATH,
+        "at_once(connection, State.RESET)",
+        "at_once(connection, State.CLOSED)",
         OF_DATAPATH,
     ),
     Mutant(
         "21: nor behind one that the kernel saw",
         READER,
-        "        if not by_fins:\n            self.reset(connection)\n            return\n",
+        "        if not by_fins:\n            self._ends.at_once(connection, State.RESET)\n            return\n",
         "",
         OF_DATAPATH,
     ),
@@ -568,7 +570,7 @@ MUTANTS = (
     Mutant(
         "§2: who holds most gives way",
         WAITING,
-        "self._holders.first().oldest()",
+        "self._holders.first().last_waiting()",
         "next(reversed(self._arrivals))",
         OF_BOUNDS,
     ),
@@ -613,7 +615,7 @@ MUTANTS = (
     ),
     Mutant(
         "21: behind an RST is nothing",
-        READER,
+        ENDS,
         "stream.fin = stream.next if stream.fin is None else stream.fin",
         "pass",
         OF_DATAPATH,
@@ -691,10 +693,14 @@ MUTANTS = (
     Mutant(
         "17: what could not be kept does not wait",
         READER,
-        "if early and end - stream.edits.base > MAX_KEPT:",
+        "if early and not self._kept.has_room(connection, end - stream.next):",
         "if False:",
         OF_DATAPATH,
     ),
+    Mutant("20: what was promised finds room", READER, ", promised=True", "", OF_DATAPATH),
+    Mutant("20: while little is kept in all", KEPT, "promised or self.octets < PLENTY", "True", OF_DATAPATH),
+    Mutant("20: nobody is given what was given up", READER, "stream.misses(start, end)", "False", OF_DATAPATH),
+    Mutant("20: what has arrived is not needed", STREAM, "max(start, arrived) < min(", "start < min(", OF_DATAPATH),
     Mutant(
         "17: what comes again is told again",
         READER,
@@ -712,7 +718,7 @@ MUTANTS = (
     Mutant(
         "17: what is evicted is told no more",
         STREAM,
-        "self._held.remove(gone.start, gone.end)",
+        "self._held.remove(parcel.start, parcel.behind)",
         "pass",
         OF_BAD_LINE,
     ),

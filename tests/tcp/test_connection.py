@@ -109,7 +109,7 @@ class TestWaiting:
         assert not connection.hold(CLIENT, self.parcel(10_000))
         connection.take(connection.client, connection.client.early[0])
         assert connection.hold(CLIENT, self.parcel(10_000))
-        assert connection.waiting == MAX_WAITING == 768
+        assert connection.waiting == MAX_WAITING == 3_072
 
     def test_octets_are_bounded(self, connection: Connection) -> None:
         assert connection.hold(CLIENT, self.parcel(10, MAX_WAITING_OCTETS - 1))
@@ -122,16 +122,16 @@ class TestWaiting:
         assert not connection.hold(CLIENT, self.parcel(11, 2))
         assert (connection.waiting, connection.waiting_octets) == (1, 5)
 
-    def test_the_oldest_is_of_either_stream_and_either_list(self, connection: Connection) -> None:
-        connection.hold(CLIENT, self.parcel(10, arrived=7))
-        connection.hold(SERVER, self.parcel(10, arrived=5))
-        connection.hold_undecided(SERVER, self.parcel(0, arrived=6))
-        oldest = []
-        for stream in (connection.server, connection.server, connection.client):
-            parcel = connection.oldest()
+    def test_the_last_is_early_and_the_clients_rather(self, connection: Connection) -> None:
+        for side, start in ((CLIENT, 10), (CLIENT, 12), (SERVER, 30), (CLIENT, 11)):
+            connection.hold(side, self.parcel(start))
+        connection.hold_undecided(SERVER, self.parcel(0))
+        last = []
+        for stream in (*[connection.client] * 3, *[connection.server] * 2):
+            parcel = connection.last_waiting()
             connection.take(stream, parcel)
-            oldest.append(parcel.arrived)
-        assert (oldest, connection.waiting, connection.waiting_octets) == ([5, 6, 7], 0, 0)
+            last.append(parcel.start)
+        assert (last, connection.waiting, connection.waiting_octets) == ([12, 11, 10, 30, 0], 0, 0)
 
     def test_all_are_taken_at_once(self, connection: Connection) -> None:
         connection.hold(CLIENT, self.parcel(10))

@@ -1,0 +1,86 @@
+"""The octets of a worker's connections that are kept until they are acknowledged: how many, and whose.
+
+What comes again is answered from them, so new octets that find no room are dropped unread: TCP sends them again.
+
+Rules:
+
+* A connection may always keep its share; four times as much while all together keep little. What a sender has under
+  way while a loss is repaired grows to its peer's window, and what finds no room here it sends again and again.
+* What waited behind a gap was told to its sender: it finds the room it was promised, whatever is kept by then.
+* At the worker's cap those that are over give way, then one that has been quiet: the worker hears of few pure
+  acknowledgments (design §2), so most of what that keeps has arrived long ago. If it has not, and comes again, the
+  connection is reset.
+* No call costs more because more connections keep octets.
+
+Source: design §2, decision 20.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from appliance.datapath.inspected import Inspected
+
+#: Octets a connection may keep, of both streams: its share, and at most.
+SHARE, MAX_KEPT = 1 << 20, 4 << 20
+#: Octets of all connections of a worker that may be kept. Beyond the first number each has its share and no more.
+PLENTY, MAX_KEPT_IN_ALL = 64 << 20, 256 << 20
+#: Who has been quiet for so long (ns) may have to give way, of so many looked at.
+QUIET, LOOKS = 1_000_000_000, 16
+
+
+class Kept:
+    """What the connections of one worker keep. Who adds to `octets` adds to the connection's `kept`, too."""
+
+    __slots__ = ("_lingering", "keeping", "octets")
+
+    def __init__(self) -> None:
+        self.octets = 0
+        self.keeping: OrderedDict[Inspected, None] = OrderedDict()  # all that keep octets, or did
+        self._lingering: dict[Inspected, None] = {}  # over by their FINs, their last octets not acknowledged
+
+    def has_room(self, connection: Inspected, octets: int, promised: bool = False) -> bool:
+        """Whether the connection may keep so many more, as far as it goes by what that one keeps."""
+        most = MAX_KEPT if promised or self.octets < PLENTY else SHARE
+        return connection.kept + octets <= most
+
+    def is_full(self, octets: int) -> bool:
+        """Whether there is no room for so many more of any connection."""
+        return self.octets + octets > MAX_KEPT_IN_ALL
+
+    def linger(self, connection: Inspected) -> None:
+        """It is over, but its last octets may come again."""
+        self._lingering[connection] = None
+
+    def longest_over(self) -> Inspected | None:
+        """Of those that are over, the one that has been for longest."""
+        return next(iter(self._lingering), None)
+
+    def quietest(self, but: Inspected, now: int) -> Inspected | None:
+        """Of the next few that keep octets the one that gives way: how many counts as much as for how long."""
+        looked_at = [self._look_at_next() for _ in range(min(LOOKS, len(self.keeping)))]
+        quiet = [each for each in looked_at if each.kept and each is not but and now - each.last >= QUIET]
+        return max(quiet, key=lambda each: each.kept * (now - each.last), default=None)
+
+    def give_up(self, connection: Inspected) -> None:
+        """It keeps nothing that may go on, though nobody said that it arrived."""
+        for stream in (connection.client, connection.server):
+            gone = stream.give_up()
+            connection.kept -= gone
+            self.octets -= gone
+
+    def forget(self, connection: Inspected) -> None:
+        """Nothing that it keeps is needed any more."""
+        for stream in (connection.client, connection.server):
+            stream.edits.forget()
+        self.octets -= connection.kept
+        connection.kept = 0
+        self.keeping.pop(connection, None)
+        self._lingering.pop(connection, None)
+
+    def _look_at_next(self) -> Inspected:
+        """The next of those that keep octets; its turn comes again when all others had theirs."""
+        connection, _ = self.keeping.popitem(last=False)
+        if connection.kept:
+            self.keeping[connection] = None
+        return connection
