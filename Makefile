@@ -17,7 +17,7 @@ APT_TEST := postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl ethto
 EXIM_DEBS := exim4-base exim4-daemon-light
 EXIM_LIBS := libgnutls-dane0 libidn12 libidn2-0 libpcre2-8-0 libdb5.3
 
-.PHONY: help setup packages accounts venv demo test limits soak reloads lint bench flood mutants fuzz vm install uninstall clean
+.PHONY: help setup packages accounts venv demo test limits soak reloads lint bench flood mutants fuzz vm service install uninstall clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,11 @@ vm: setup ## the programs and rules on Debian 12's own kernel, in an emulated ma
 	@if [ -z "$(ROOT)" ]; then echo "make vm needs root: sudo make vm" >&2; exit 2; fi
 	@$(MAKE) packages APT_TEST="$(APT_VM)" EXIM_LIBS= EXIM_DEBS=
 	@tests/vm/boot.sh
+
+service: ## the unit under a systemd of its own, in a container: three minutes (needs root)
+	@if [ -z "$(ROOT)" ]; then echo "make service needs root: sudo make service" >&2; exit 2; fi
+	@$(MAKE) packages APT_TEST="systemd-container postfix" EXIM_LIBS= EXIM_DEBS=
+	@tests/service/container.sh
 
 install: ## into PREFIX (/opt/fixup), with the systemd unit and /etc/fixup/fixup.cfg
 	@if [ -z "$(ROOT)" ]; then echo "make install needs root: sudo make install" >&2; exit 2; fi

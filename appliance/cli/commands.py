@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 def run(call: Call) -> int:
-    """``run CONFIG``: what is wrong with it, to stderr; exit 2 if there is an error."""
+    """``run CONFIG``: what is wrong with it, to stderr; exit 2 if there is an error.
+
+    1 if all that is wrong is a device that this machine has not, or not yet: a service manager may try again.
+    """
     (file,) = call.operands
     startup = Startup(Path(file).absolute())
     try:
@@ -39,7 +42,7 @@ def run(call: Call) -> int:
         raise UsageError(f"run: cannot read {file}: {error.strerror}") from error
     _print_diagnostics(loaded.diagnostics, file)
     if loaded.config is None:
-        return 2
+        return 2 if load(startup.text()).config is None else 1
     from appliance.daemon.main import run as run_daemon
 
     return run_daemon(loaded.config, startup, call.instance)

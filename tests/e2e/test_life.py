@@ -181,7 +181,7 @@ def test_a_missing_device_is_refused_at_its_line_and_changes_nothing(lab: Lab) -
     other.write_text(EXAMPLE.read_text().replace("hardware inside0", "hardware nosuch0"))
     before = state(lab)
     done = fixup(lab, "--run-dir", str(lab.directory), "run", str(other))
-    assert done.returncode == 2
+    assert done.returncode == 1, "not 2, which systemd takes for good: the device may come"
     line = next(number for number, line in enumerate(other.read_text().splitlines(), 1) if "nosuch0" in line)
     assert f"other.cfg:{line}:11: ERROR: no such device: nosuch0 (see ip link)\n   hardware nosuch0\n" in done.stderr
     assert state(lab) == before
