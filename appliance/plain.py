@@ -9,13 +9,18 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import AddressValueError, IPv4Address
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 #: Numbers on both sides of what a counter of the kernel holds: 64 bits.
 _LARGEST = (1 << 64) - 1
+
+#: What is the same in JSON.
+_AS_THEY_ARE = (type(None), bool, int, str)
+#: Addresses, and texts of them, that are remembered: a listing says the same ones again and again.
+_ADDRESSES = 16_384
 
 T = TypeVar("T")
 
@@ -35,19 +40,22 @@ def _writer(kind: type) -> Callable[[Any], Any]:
     """What writes a `kind`: worked out once, because a listing has a million values."""
     if issubclass(kind, enum.Enum):
         return lambda value: value.value
-    if kind in (type(None), bool, int, str):
+    if kind in _AS_THEY_ARE:
         return lambda value: value
     if kind is bytes:
         return lambda value: value.decode("latin-1")
     if issubclass(kind, IPv4Address):
-        return str
+        return lambda value: _address_text(int(value))
     if issubclass(kind, tuple):
         return lambda value: [to_plain(each) for each in value]
     if issubclass(kind, Mapping):
         return lambda value: {key: to_plain(each) for key, each in value.items()}
     if is_dataclass(kind):
-        names = tuple(each.name for each in fields(kind))
-        return lambda value: {name: to_plain(getattr(value, name)) for name in names}
+        hints = get_type_hints(kind)
+        written = tuple((each.name, hints[each.name] in _AS_THEY_ARE) for each in fields(kind))
+        return lambda value: {
+            name: getattr(value, name) if as_it_is else to_plain(getattr(value, name)) for name, as_it_is in written
+        }
     raise TypeError(f"no plain form: {kind.__name__}")
 
 
@@ -166,9 +174,17 @@ def _octets(data: Any) -> bytes:
 
 def _address(data: Any) -> IPv4Address:
     try:
-        return IPv4Address(_text(data))
+        return _address_of(_text(data))
     except AddressValueError:
         raise PlainError("not an address") from None
+
+
+_address_of = lru_cache(_ADDRESSES)(IPv4Address)
+
+
+@lru_cache(_ADDRESSES)
+def _address_text(number: int) -> str:
+    return str(IPv4Address(number))
 
 
 _SIMPLE: Mapping[Any, Callable[[Any], Any]] = {

@@ -58,6 +58,7 @@ static __always_inline void advance(struct conn *conn, struct place *at, struct 
 		state = step->state = was->state = conn->state;
 		step->beyond = behind_fin(conn, packet, side);
 		if (!step->beyond && state != CLOSED && state != DEAD && state != WAITING) {
+			conn->flags |= at->inspected;
 			step->ending = book(conn, packet, side, now);
 			step->state = conn->state;
 			was->flags = conn->flags;

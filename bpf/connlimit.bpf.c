@@ -16,8 +16,8 @@
  * holds them is made. A mark is a permission: what is not understood goes on unmarked, and is inspected.
  *
  * Source: design sections 2 and 3 (rows 14-16, 20, 21); asa.md 5.3 to 5.5. From user space come CONNECTIONS, STATICS,
- * CLASSES, SHARES, RULES, NOTES, INTERFACES, RING_PAGES, ORDERS, MARK_OURS, MARK_DISPOSITION, MARK_SKIP,
- * MARK_INTERCEPT, MARK_FULL, WORKER_SHIFT and, where maps are pinned, PINS; and the text of the headers in place of their
+ * CLASSES, SHARES, RULES, NOTES, INTERFACES, RING_PAGES, ORDERS, MARK_OURS, MARK_CLASS, MARK_DISPOSITION,
+ * MARK_SKIP, MARK_INTERCEPT, MARK_FULL, WORKER_SHIFT and, where maps are pinned, PINS; and the text of the headers in place of their
  * names, for bcc knows an access to a map in the main file alone.
  */
 /* what there is */
@@ -106,6 +106,7 @@ int egress(struct __sk_buff *skb)
 		break;
 	}
 	leaving(at, packet, skb->ifindex);
+	at->inspected = skb->mark & MARK_CLASS ? INSPECTED : 0;
 	if (opens(packet)) {
 		switch (recognize(at, packet, skb->ingress_ifindex)) {
 		case FOREIGN:

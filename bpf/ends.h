@@ -23,6 +23,7 @@ struct place {
 	u16 named; /* the static by which the end beyond a translation is called here, 0 for none */
 	u16 number; /* of one that opens: its static */
 	u16 klass; /* and its class */
+	u16 inspected; /* INSPECTED, if the packet carries a class that inspects */
 	u8 sender_high;
 	u8 noted; /* its first packet was seen to come in, and `number` is by what that called */
 };

@@ -39,6 +39,7 @@ enum side { CLIENT, SERVER };
 #define CLIENT_HIGH 0x40 /* the client is the higher end of the key */
 #define PER_CLIENT 0x80 /* it holds a place among its client's */
 #define TRANSLATED 0x100 /* its client's address or port was chosen when it connected: there is an ALIAS of it */
+#define INSPECTED 0x200 /* what was forwarded of it carries a class that inspects */
 
 /* Where the port is that stands above the octets of struct conn. */
 #define PORT_SHIFT 48

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from appliance.config.config import Config
 from appliance.config.load import load
-from appliance.datapath.snapshot import Snapshot
+from appliance.datapath.snapshot import DeviceUse, Snapshot
 from appliance.flow import Side
 from appliance.nat.connection import Connection, Key, State
 from appliance.policy.counters import BLOCK, MATCHES_BASE, Slot
@@ -80,6 +80,52 @@ TWO_COUNTS = replace(
 )
 
 
+#: Three interfaces, of which the first has a device.
+HARDWARE = configured(
+    """ASA Version 8.2(5)
+hostname edge
+interface GigabitEthernet0/0
+ description to the world
+ hardware eth0
+ nameif outside
+ ip address 203.0.113.1 255.255.255.0
+interface GigabitEthernet0/1
+ hardware eth1
+ nameif inside
+interface GigabitEthernet0/2
+ shutdown
+"""
+)
+
+#: A device of which every number is another.
+ETH0 = DeviceUse(
+    name="eth0",
+    kind="virtio_net",
+    address="52:54:00:0d:da:4c",
+    mtu=1500,
+    up=True,
+    carrier=True,
+    speed=10000,
+    duplex="full",
+    packets_in=107,
+    octets_in=35506,
+    multicast_in=12,
+    errors_in=9,
+    bad_length=2,
+    bad_checksum=3,
+    bad_frame=4,
+    overrun=5,
+    missed=1,
+    dropped_in=13,
+    packets_out=6,
+    octets_out=612,
+    errors_out=8,
+    underrun=7,
+    dropped_out=14,
+    collisions=10,
+)
+
+
 def under(parameters: Parameters) -> Config:
     """`TWO` with other parameters in the second class's map."""
     (strict,) = TWO.inspect_maps
@@ -95,6 +141,7 @@ def connection(
     octets: int = 0,
     sent: frozenset[Side] = frozenset(),
     fin: frozenset[Side] = frozenset(),
+    inspected: bool = False,
 ) -> Connection:
     """An entry of the kernel's table, `uptime` and `idle` in seconds."""
     return Connection(
@@ -107,4 +154,5 @@ def connection(
         Side.CLIENT in sent,
         Side.SERVER in sent,
         fin,
+        inspected=inspected,
     )

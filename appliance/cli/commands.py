@@ -55,10 +55,8 @@ def reload(call: Call) -> int:
     if not outcome.done:
         print("nothing was changed", file=sys.stderr)
         return 2
-    print(
-        f"{outcome.file} is in force: new connections go by it, living ones keep what they began with, "
-        "but those to a static that leads elsewhere now, which end"
-    )
+    for line in format.applied(outcome):
+        print(line)
     return 0
 
 

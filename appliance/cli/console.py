@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.cli import format
 from appliance.cli.arguments import Invocation, Table
 from appliance.cli.call import UsageError
 from appliance.cli.console_words import may_follow, meant, piped, statement_may_follow, words_of
@@ -226,6 +227,8 @@ class Console:
         if outcome.done:
             self._typed = []
             self._hostname = self._running().hostname
+            for line in format.ended(outcome):
+                print(f"INFO: {line}")
             return True
         for each in outcome.findings:
             if each.severity is Severity.ERROR:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from appliance.cli.arguments import Help, Invocation, Table, Version
 from appliance.cli.call import UsageError
 from appliance.cli.help import help_on
 from appliance.cli.shell import COMMANDS
 from appliance.control.client import ControlError
+from appliance.daemon.release import release
 from appliance.kernel.errors import KernelError
 from appliance.syslog import one_line
 
@@ -45,7 +45,7 @@ def _carried_out(arguments: Sequence[str]) -> int:
         case Help(words):
             print("\n".join(help_on(COMMANDS, words)))
         case Version():
-            print(f"fixup {_version()}")
+            print(f"fixup {release()}")
         case Invocation(command, call):
             return command.handler(call)
     return DONE
@@ -55,10 +55,3 @@ def _refused(error: Exception, code: int) -> int:
     """Say in one line what is wrong, whatever the command line held."""
     print(f"fixup: {one_line(str(error))}", file=sys.stderr)
     return code
-
-
-def _version() -> str:
-    try:
-        return version("fixup")
-    except PackageNotFoundError:
-        return "not installed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from appliance.control.protocol import (
     ShowAsp,
     ShowAttacks,
     ShowConnections,
+    ShowInterfaces,
     ShowLocalHosts,
     ShowLogging,
     ShowNat,
@@ -29,6 +31,7 @@ from appliance.control.protocol import (
     ShowServicePolicy,
     ShowStartupConfig,
     ShowTranslations,
+    ShowVersion,
     StartupConfigReport,
     Told,
     TracePacket,
@@ -41,14 +44,17 @@ from appliance.show import (
     Behind,
     ClearedReport,
     ConnectionsReport,
+    InterfacesReport,
     LocalHostsReport,
     LoggingReport,
     NatReport,
     RunningConfigReport,
     ServicePolicyReport,
     TranslationsReport,
+    VersionReport,
     Wanted,
     behind,
+    clock,
 )
 
 R = TypeVar("R", bound=Told)
@@ -81,6 +87,8 @@ show_nat_detail = _always(ShowNat(), NatReport, partial(format.nat, detailed=Tru
 show_asp_drop = _always(ShowAsp(), AspReport, format.asp_drop)
 show_asp_queue = _always(ShowAsp(), AspReport, format.asp_queue)
 show_startup_config = _always(ShowStartupConfig(), StartupConfigReport, format.startup_config)
+show_version = _always(ShowVersion(), VersionReport, format.version)
+show_interface_brief = _always(ShowInterfaces(), InterfacesReport, format.interface_brief)
 show_logging = _always(ShowLogging(), LoggingReport, format.logging)
 
 _detailed_attacks = partial(format.attacks, detailed=True)
@@ -156,7 +164,7 @@ def show_local_host(call: Call) -> int:
 
 def show_local_host_brief(call: Call) -> int:
     """``show local-host brief``"""
-    return _show_local_host(call, "show local-host brief", format.local_host_brief)
+    return _show_local_host(call, "show local-host brief", format.local_host_brief, listed=False)
 
 
 def show_local_host_detail(call: Call) -> int:
@@ -164,13 +172,16 @@ def show_local_host_detail(call: Call) -> int:
     return _show_local_host(call, "show local-host detail", format.local_host_detail)
 
 
-def _show_local_host(call: Call, command: str, text: Callable[[Iterable[Behind]], Iterator[str]]) -> int:
+def _show_local_host(
+    call: Call, command: str, text: Callable[[Iterable[Behind]], Iterator[str]], *, listed: bool = True
+) -> int:
     """Two questions: which hosts there are, and whose the connections are."""
     hosts = hosts_wanted(command, call.operands)
     report = told(call.instance, ShowLocalHosts(), LocalHostsReport)
     ends = Wanted(addresses=(hosts.addresses,) if hosts.addresses else ())
     parts = connections(call.instance, ShowConnections(wanted=ends))
-    interfaces = tuple(behind(report, (each for part in parts for each in part.connections), hosts))
+    found = (each for part in parts for each in part.connections)
+    interfaces = tuple(behind(report, found, hosts, listed=listed))
     printed(call, {"interfaces": interfaces}, lambda _: text(interfaces))
     return 0
 
@@ -179,6 +190,18 @@ def show_xlate(call: Call) -> int:
     """``show xlate``"""
     request = ShowTranslations(translations_wanted("show xlate", call.operands))
     return _show(call, request, TranslationsReport, format.xlate)
+
+
+def show_interface(call: Call) -> int:
+    """``show interface``"""
+    name = call.operands[0] if call.operands else None
+    return _show(call, ShowInterfaces(name), InterfacesReport, format.interface)
+
+
+def show_clock(call: Call) -> int:
+    """``show clock``: the firewall has no clock but this machine's."""
+    printed(call, clock(datetime.now().astimezone()), format.clock)
+    return 0
 
 
 def show_access_list(call: Call) -> int:

@@ -6,6 +6,7 @@ ASA names that side first in records and in `show conn`, whoever opened the conn
 from __future__ import annotations
 
 from ipaddress import IPv4Address
+from typing import TypeVar
 
 from appliance.config.config import Config
 from appliance.flow import Endpoint
@@ -15,6 +16,13 @@ from appliance.value import value
 
 #: Where an end is of which the configuration says nothing: no interface has its network or a route to it.
 UNKNOWN_INTERFACE = "unknown"
+#: Addresses, and servers, whose place is remembered.
+_REMEMBERED = 16_384
+
+K = TypeVar("K")
+V = TypeVar("V")
+#: A server by its real end and by the one it was called, and the interface that its client is behind if a static says.
+_Server = tuple[Endpoint, Endpoint, str | None]
 
 
 @value
@@ -62,24 +70,51 @@ class Topology:
         connected = [(each.address.network, each.nameif) for each in config.interfaces if each.address and each.nameif]
         routed = [(each.network, each.interface) for each in config.routes]
         self._networks = sorted(connected + routed, key=lambda each: -each[0].prefixlen)  # connected ones before routes
+        # Addresses are numbers here: one as an object takes longer to look up than all else about a connection.
+        self._translated = {int(each.real) for each in config.all_statics}
+        self._interfaces: dict[int, str] = {}
+        self._servers: dict[tuple[int, int, int, int], _Server] = {}
 
     def ends(self, of: Parties) -> Ends:
         """The ends of a connection."""
-        key, (real, port) = of.key, of.server
-        static = self._names.called(key.mapped, key.port)
-        if static is not None and static.real == real:
-            here, there = static.mapped_interface, static.real_interface
-            mapped = Endpoint(here, key.mapped, key.port)
-        else:
-            here, there = self.interface(key.client), self.interface(real)
-            mapped = Endpoint(there, key.mapped, key.port)
+        key = of.key
+        server, mapped, here = self._server(of)
+        here = here or self.interface(key.client)
         client = client_mapped = Endpoint(here, key.client, key.client_port)
-        beyond = of.beyond or self._names.mapped(there, key.client, key.client_port)
-        if beyond != (key.client, key.client_port):
-            client_mapped = Endpoint(here, *beyond)
-        inbound = self._levels.get(here, 0) <= self._levels.get(there, 0)
-        return Ends(client, Endpoint(there, real, port), client_mapped, mapped, inbound)
+        if of.beyond is not None:
+            client_mapped = Endpoint(here, *of.beyond)
+        elif int(key.client) in self._translated:
+            client_mapped = Endpoint(here, *self._names.mapped(server.interface, key.client, key.client_port))
+        inbound = self._levels.get(here, 0) <= self._levels.get(server.interface, 0)
+        return Ends(client, server, client_mapped, mapped, inbound)
 
     def interface(self, address: IPv4Address) -> str:
         """The interface that an address is behind, by the longest network or route that holds it."""
-        return next((nameif for network, nameif in self._networks if address in network), UNKNOWN_INTERFACE)
+        known = self._interfaces.get(int(address))
+        if known is None:
+            known = next((nameif for network, nameif in self._networks if address in network), UNKNOWN_INTERFACE)
+            _remember(self._interfaces, int(address), known)
+        return known
+
+    def _server(self, of: Parties) -> _Server:
+        """The server, the same as it was called, and where its client is if the static says so: of many connections
+        to one server they are the same."""
+        key, (real, port) = of.key, of.server
+        place = int(key.mapped), key.port, int(real), port
+        known = self._servers.get(place)
+        if known is None:
+            static = self._names.called(key.mapped, key.port)
+            if static is not None and static.real == real:
+                here, there = static.mapped_interface, static.real_interface
+            else:
+                here, there = None, self.interface(real)
+            known = Endpoint(there, real, port), Endpoint(here or there, key.mapped, key.port), here
+            _remember(self._servers, place, known)
+        return known
+
+
+def _remember(known: dict[K, V], key: K, value: V) -> None:
+    """Keep it; a flood's addresses do not fill the memory with what nobody asks for again."""
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[key] = value

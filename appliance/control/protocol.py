@@ -24,6 +24,7 @@ from appliance.show import (
     AttacksReport,
     ClearedReport,
     ConnectionsReport,
+    InterfacesReport,
     LocalHostsReport,
     LoggingReport,
     NatReport,
@@ -32,6 +33,7 @@ from appliance.show import (
     ServicePolicyReport,
     TranslationsReport,
     TranslationsWanted,
+    VersionReport,
     Wanted,
 )
 
@@ -111,6 +113,18 @@ class ShowAsp:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowVersion:
+    """Ask for a `VersionReport`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowInterfaces:
+    """Ask for an `InterfacesReport`, of all or of the one called `name`, by either of its names."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClearConnections:
     """End connections; a `ClearedReport`, in one part."""
 
@@ -169,6 +183,8 @@ Request = (
     | ShowAccessLists
     | ShowAttacks
     | ShowAsp
+    | ShowVersion
+    | ShowInterfaces
     | ClearConnections
     | ClearTranslations
     | TracePacket
@@ -193,11 +209,15 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of a `Reload` of `file` or of a `Configure`: done, or nothing changed because of an error found."""
+    """What came of a `Reload` of `file` or of a `Configure`: done, or nothing changed because of an error found.
+
+    `ended` are the living connections that it ended, to a static that leads elsewhere now.
+    """
 
     file: str
     done: bool
     findings: tuple[Diagnostic, ...]
+    ended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +253,8 @@ _REQUESTS: Mapping[str, type[Request]] = {
     "show access-list": ShowAccessLists,
     "show threat-detection statistics top tcp-intercept": ShowAttacks,
     "show asp": ShowAsp,
+    "show version": ShowVersion,
+    "show interface": ShowInterfaces,
     "clear conn": ClearConnections,
     "clear xlate": ClearTranslations,
     "packet-tracer": TracePacket,
@@ -252,6 +274,8 @@ _ANSWERS: Mapping[str, type[Answer]] = {
     "access-list": AccessListsReport,
     "tcp-intercept": AttacksReport,
     "asp": AspReport,
+    "version": VersionReport,
+    "interface": InterfacesReport,
     "cleared": ClearedReport,
     "packet-tracer": TraceReport,
     "applied": Applied,

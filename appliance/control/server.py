@@ -1,8 +1,9 @@
 """The control socket's server: a part of the daemon's selector loop, never waiting for anybody.
 
 Every descriptor is registered with a callable as its data, which the loop calls with the event mask; `expire` closes
-who took longer than `PATIENCE`. With `CLIENTS` connected the next ones wait in the listen queue. A client sends
-one request and is closed behind its answer. Of an answer in parts one is made when the one before has been sent.
+who took too long. With `CLIENTS` connected the next ones wait in the listen queue. A client sends one request and is
+closed behind its answer. Of an answer in parts one step is made a turn, and only when the one before has been sent: the
+loop's other work goes on meanwhile, and nothing more is made for who hangs up.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from appliance.control.protocol import (
 
 #: Clients served at once (design §4).
 CLIENTS = 32
-#: How long a read, or a write, may take: 5 s (design §4), in ns.
+#: How long a request may take to come: 5 s (design §4), in ns.
 PATIENCE = 5_000_000_000
+#: How long whoever is answered may read nothing: 10 minutes, in ns. A listing is read in a pager.
+READING = 600_000_000_000
 
 _CHUNK = 65_536  # octets a read asks for, and a write offers
 
@@ -132,7 +135,7 @@ class ControlServer:
         except ProtocolError as error:
             answer = Refusal(str(error))
         client.parts = iter((answer,)) if isinstance(answer, Answer) else self._in_parts(answer)
-        client.deadline = self._now() + PATIENCE
+        client.deadline = self._now() + READING
         self._selector.modify(client.connection, selectors.EVENT_WRITE, lambda _: self._serve(client, self._write))
 
     def _answered(self, request: Request) -> Answers:
@@ -162,7 +165,7 @@ class ControlServer:
             client.unsent = memoryview(b"" if part is None else answer_frame(part))
         sent = client.connection.send(client.unsent[:_CHUNK])
         client.unsent = client.unsent[sent:]
-        client.deadline = self._now() + PATIENCE
+        client.deadline = self._now() + READING
 
     def _drop(self, client: _Client) -> None:
         full = len(self._clients) >= CLIENTS

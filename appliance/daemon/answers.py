@@ -22,6 +22,7 @@ from appliance.control.protocol import (
     ShowAsp,
     ShowAttacks,
     ShowConnections,
+    ShowInterfaces,
     ShowLocalHosts,
     ShowLogging,
     ShowNat,
@@ -29,6 +30,7 @@ from appliance.control.protocol import (
     ShowServicePolicy,
     ShowStartupConfig,
     ShowTranslations,
+    ShowVersion,
     TracePacket,
     WriteMemory,
 )
@@ -37,13 +39,13 @@ from appliance.daemon import clock
 from appliance.daemon.books import Books
 from appliance.daemon.configuration import Configuration
 from appliance.daemon.hits import Hits
+from appliance.daemon.release import release
 from appliance.datapath.snapshot import Snapshot
 from appliance.iptables.trace import trace
 from appliance.iptables.walk import Packet
-from appliance.kernel import conntrack, netfilter
+from appliance.kernel import conntrack, hardware, netfilter
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.errors import KernelError
-from appliance.marks import CLASS
 from appliance.nat.connection import Connection
 
 
@@ -51,8 +53,16 @@ class Operators:
     """Answers them; `snapshot` is taken when it is asked for."""
 
     def __init__(
-        self, configuration: Configuration, table: ConnectionTable, books: Books, snapshot: Callable[[], Snapshot]
+        self,
+        configuration: Configuration,
+        table: ConnectionTable,
+        books: Books,
+        workers: int,
+        snapshot: Callable[[], Snapshot],
     ) -> None:
+        self._release = release()  # of what runs, whatever is installed by the time somebody asks
+        self._began = clock.monotonic()
+        self._workers = workers
         self._configuration = configuration
         self._table = table
         self._books = books
@@ -101,6 +111,10 @@ class Operators:
                 return show.attacks(self._config, self._snapshot(), everything) or off
             case ShowAsp():
                 return show.asp(self._snapshot())
+            case ShowVersion():
+                return self._version()
+            case ShowInterfaces(name=name):
+                return self._interfaces(name)
             case ClearConnections(wanted=wanted):
                 return self._clear(wanted)
             case ClearTranslations(wanted=wanted):
@@ -124,6 +138,28 @@ class Operators:
             return Refusal(f"there is no access list {name}")
         return show.access_lists(config, self._hits.entries(name), name)
 
+    def _version(self) -> Answer:
+        modified = self._configuration.modified
+        return show.VersionReport(
+            self._release,
+            show.goes_by(self._config),
+            str(self._configuration.file),
+            self._config.hostname,
+            (clock.monotonic() - self._began) // clock.SECOND,
+            hardware.machine(),
+            self._workers,
+            self._interfaces_report().interfaces,
+            None if modified is None else show.clock(modified),
+        )
+
+    def _interfaces(self, name: str | None) -> Answer:
+        report = self._interfaces_report(name)
+        return report if report.interfaces or name is None else Refusal(f"there is no interface {name}")
+
+    def _interfaces_report(self, name: str | None = None) -> show.InterfacesReport:
+        used = [each.hardware for each in self._config.interfaces if each.hardware is not None]
+        return show.interfaces(self._config, hardware.devices(used), name)
+
     def _trace(self, asked: TracePacket) -> Answer:
         ends = asked.source, asked.source_port, asked.destination, asked.destination_port
         try:
@@ -134,29 +170,28 @@ class Operators:
     def _connections(self, wanted: show.Wanted) -> Iterator[Answer | None]:
         """A part without any first, which says how many there are."""
         yield self._part()
-        for some in self._table.walk():
-            reports = (report for _, report in self._wanted(some, wanted))
-            part = self._part(tuple(reports))
-            yield part if part.connections else None
+        for found in self._wanted(wanted):
+            yield self._part(tuple(report for _, report in found)) if found else None
 
     def _clear(self, wanted: show.Choice) -> Iterator[Answer | None]:
         """End what is wanted: connection tracking forgets it too, and no packet of it passes any more."""
         cleared = 0
-        for some in self._table.walk():
-            found = [connection for connection, _ in self._wanted(some, wanted)]
-            conntrack.delete([each.key for each in found])  # if it refuses, the table still knows them
-            cleared += self._table.clear(each.ends for each in found)
-            self._books.fetch()  # what was ended is recorded, before the ring is full of it
+        for found in self._wanted(wanted):
+            if found:
+                conntrack.delete([each.key for each, _ in found])  # if it refuses, the table still knows them
+                cleared += self._table.clear(each.ends for each, _ in found)
+                self._books.fetch()  # what was ended is recorded, before the ring is full of it
             yield None
         yield show.ClearedReport(cleared)
 
     def _part(self, connections: tuple[show.ConnectionReport, ...] = ()) -> show.ConnectionsReport:
         return show.ConnectionsReport(self._books.in_use, self._books.most_used, connections)
 
-    def _wanted(self, some: list[Connection], wanted: show.Choice) -> list[tuple[Connection, show.ConnectionReport]]:
-        """Those that are wanted. The class of each is the one it has kept since its first packet."""
-        inspected = {key for key, mark in conntrack.marks(each.key for each in some) if CLASS.get(mark)}
-        return show.Reporter(self._config, clock.monotonic()).wanted(some, wanted, inspected)
+    def _wanted(self, wanted: show.Choice) -> Iterator[list[tuple[Connection, show.ConnectionReport]]]:
+        """Those that are wanted of each chunk of the table; the configuration is the one in force at the question."""
+        reporter = show.Reporter(self._config)
+        for some in self._table.walk():
+            yield list(reporter.wanted(some, wanted, clock.monotonic()))
 
 
 def _in_parts(parts: Iterator[Answer | None]) -> Iterator[Answer | None]:

@@ -17,6 +17,11 @@ def wall() -> datetime:
     return _local(int(time.time()))
 
 
+def moment() -> datetime:
+    """Local time of day, as exactly as there is."""
+    return datetime.now().astimezone()
+
+
 @functools.lru_cache(maxsize=1)
 def _local(second: int) -> datetime:
     return datetime.fromtimestamp(second).astimezone()

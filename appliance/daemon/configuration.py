@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 from appliance.config.comments import as_remarks
@@ -18,6 +20,7 @@ from appliance.config.editor import Editor
 from appliance.config.load import Loaded
 from appliance.config.render import running_config
 from appliance.control.protocol import Applied, Refusal, StartupConfigReport, Written
+from appliance.daemon import clock
 from appliance.daemon.startup import Startup, here
 from appliance.kernel.errors import KernelError
 from appliance.syslog import CommandExecuted, ConfigurationRefused, Record
@@ -29,6 +32,11 @@ T = TypeVar("T", bound=Applied | Written | Refusal)
 _SECRETS = ("passw", "passwo", "passwor", "password", "passwd", "community", "key", "pre-shared-key")
 
 
+def _ended(outcome: Applied) -> str:
+    """How many connections it ended, if any."""
+    return f"; connections ended: {outcome.ended}" if outcome.ended else ""
+
+
 def _without_secrets(line: str) -> str:
     """A line as it is logged: in one line, and of no secret more than that there is one."""
     words = line.split()
@@ -37,18 +45,26 @@ def _without_secrets(line: str) -> str:
 
 
 class Configuration:
-    """`running` is in force. `enforce` puts another one there: KernelError, and all as it was, if it can't be.
+    """`running` is in force. `enforce` puts another one there and says how many connections that ended: KernelError,
+    and all as it was, if it can't be.
 
     `log` is told of every command that changed something, or would have.
     """
 
     def __init__(
-        self, config: Config, startup: Startup, enforce: Callable[[Config], None], log: Callable[[Record], None]
+        self, config: Config, startup: Startup, enforce: Callable[[Config], int], log: Callable[[Record], None]
     ) -> None:
         self.running = config
+        #: When something else was put in force last; None if nothing was since the start.
+        self.modified: datetime | None = None
         self._startup = startup
         self._enforce = enforce
         self._log = log
+
+    @property
+    def file(self) -> Path:
+        """Where the startup configuration is kept."""
+        return self._startup.path
 
     def reload(self) -> Applied | Refusal:
         """Put the startup configuration in force."""
@@ -70,7 +86,7 @@ class Configuration:
             return
         for each in outcome.findings:
             print(each.render(outcome.file), file=sys.stderr)
-        print(f"fixup: {outcome.file} is {'in force' if outcome.done else 'refused'}", file=sys.stderr)
+        print(f"fixup: {outcome.file} is {'in force' if outcome.done else 'refused'}{_ended(outcome)}", file=sys.stderr)
 
     def change(self, lines: tuple[str, ...]) -> Applied | Refusal:
         """Do what was typed, all of it or nothing; every line of it is logged."""
@@ -123,10 +139,11 @@ class Configuration:
         return outcome
 
     def _apply(self, file: str, loaded: Loaded) -> Applied | Refusal:
+        ended = 0
         if loaded.config is not None:
             try:
-                self._enforce(loaded.config)
+                ended = self._enforce(loaded.config)
             except KernelError as error:
                 return Refusal(f"{error}; the configuration in force is the one before")
-            self.running = loaded.config
-        return Applied(file, loaded.config is not None, loaded.diagnostics)
+            self.running, self.modified = loaded.config, clock.moment()
+        return Applied(file, loaded.config is not None, loaded.diagnostics, ended)

@@ -107,7 +107,9 @@ class Daemon:
         self._books = Books(self._config, self._firewall.table, self._sinks, self._resetter, self._tell_over)
         undo.callback(self._books.close)
         self._errands = Errands(self._config.all_statics, self._firewall.table, self._sinks, self._resetter)
-        self._operators = Operators(self._configuration, self._firewall.table, self._books, self._snapshot)
+        self._operators = Operators(
+            self._configuration, self._firewall.table, self._books, len(self._pages), self._snapshot
+        )
         undo.callback(self._close_metrics)
         self._enforce(self._config, self._generation)
         self._listen_to_denials()
@@ -240,32 +242,34 @@ class Daemon:
 
     # --- another configuration ------------------------------------------------------------------------------------
 
-    def _change(self, config: Config) -> None:
-        """`config` in force for new connections; KernelError, and everything as it was, if something is refused."""
+    def _change(self, config: Config) -> int:
+        """`config` in force for new connections, and how many living ones ended; KernelError, and everything as it was,
+        if something is refused."""
         if _workers(config) != len(self._pages):
             place = f"line {config.workers_line}: " if config.workers_line else ""
             said = f"{_workers(config)} workers instead of {len(self._pages)} take a restart of fixup"
             raise KernelError(f"{place}{said}")
         before, generation = self._config, self._generation
         try:
-            self._enforce(config, self._generations.of(inspections(config)))
+            return self._enforce(config, self._generations.of(inspections(config)))
         except KernelError:
             # If even this is refused nobody knows what is in force: the firewall ends, and with it all forwarding.
             self._enforce(before, generation)
             raise
 
-    def _enforce(self, config: Config, generation: int) -> None:
+    def _enforce(self, config: Config, generation: int) -> int:
         """Every part goes by `config`, from whatever it went by: workers first, so that no mark is unknown to them."""
         self._tell_workers(self._policy(config))
         self._serve_metrics(config.metrics)
         self._operators.settle(config)
-        self._firewall.put(config, generation)
+        ended = self._firewall.put(config, generation)
         self._resetter.configure(config.all_statics)
         self._books.configure(config)
         self._errands.configure(config.all_statics)
         self._denials = Denials(config, links.indices(config))
         self._sinks.configure(config.logging, config.hostname)
         self._generation = generation
+        return ended
 
     def _policy(self, config: Config) -> Policy:
         return self._generations.policy(links.indices(config), longest(config))

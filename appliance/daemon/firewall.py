@@ -33,8 +33,9 @@ class Firewall:
         self.table = ConnectionTable(bpf_pins.mount(self._run.maps))
         self.table.set_workers(self._workers)
 
-    def put(self, config: Config, generation: int) -> None:
+    def put(self, config: Config, generation: int) -> int:
         """Make `config` what the kernel goes by, whatever it went by before; new connections are of `generation`.
+        How many connections that ended: those to a static that leads elsewhere now.
 
         KernelError, with what was done so far still in place, if something is refused: putting the old configuration
         brings back what was.
@@ -43,9 +44,8 @@ class Firewall:
         there = set(names.values())
         devices = [each.hardware for each in config.interfaces if each.nameif in there and each.hardware]
         links.retire(config, self._found)
-        conntrack.delete(
-            self.table.set_limits(limits(config, there), {nameif: index for index, nameif in names.items()})
-        )
+        ended = self.table.set_limits(limits(config, there), {nameif: index for index, nameif in names.items()})
+        conntrack.delete(ended)
         self.table.set_timeouts(config.timeouts, shortest_embryonic(config))
         for device in devices:
             self._found.note(Filter(device))
@@ -54,6 +54,7 @@ class Firewall:
         links.apply(config, self._found)
         unused = [each for each in self._found.changes if isinstance(each, Filter) and each.device not in devices]
         _detach(unused, self._found)
+        return len(ended)
 
 
 def _detach(filters: list[Filter], found: Found) -> None:

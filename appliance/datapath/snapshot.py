@@ -86,6 +86,47 @@ class HostUse:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceUse:
+    """A network device as the kernel has it, and what it has counted since it is there."""
+
+    name: str
+    kind: str  # its driver, or what kind of virtual device it is
+    address: str  # MAC, ``02:00:00:00:00:01``; nothing for a device without
+    mtu: int
+    up: bool
+    carrier: bool
+    speed: int | None  # Mbit/s; None where the device does not say
+    duplex: str | None  # full half
+    packets_in: int
+    octets_in: int
+    multicast_in: int
+    errors_in: int
+    bad_length: int  # among the errors
+    bad_checksum: int  # CRC
+    bad_frame: int
+    overrun: int
+    missed: int  # the device had no buffer for it
+    dropped_in: int
+    packets_out: int
+    octets_out: int
+    errors_out: int
+    underrun: int
+    dropped_out: int
+    collisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the firewall runs on."""
+
+    architecture: str  # x86_64
+    kernel: str  # 6.1.0-18-amd64
+    processor: str
+    processors: int
+    memory: int  # MB
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything at one moment. `now` is the kernel's monotonic clock in ns."""
 

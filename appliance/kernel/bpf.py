@@ -77,6 +77,7 @@ class ConnectionTable:
                 for each in (marks.Disposition.SKIP, marks.Disposition.INTERCEPT, marks.Disposition.FULL)
             ),
             f"MARK_DISPOSITION={marks.DISPOSITION.mask:#x}u",
+            f"MARK_CLASS={marks.CLASS.mask:#x}u",
             f"WORKER_SHIFT={marks.WORKER.shift}",
         ]
         if pins is not None:

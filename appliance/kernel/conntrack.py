@@ -1,4 +1,4 @@
-"""The kernel's connection tracking: what must not come back by itself is taken out, and marks are read and looked for.
+"""The kernel's connection tracking: what must not come back by itself is taken out, and marks are looked for.
 
 Many at once is the case that counts (`clear conn all`): requests go to the kernel `_BATCH` in a datagram, made here by
 hand, for a library's way costs most of a millisecond each. Layouts: linux/netlink.h, linux/netfilter/nfnetlink.h and
@@ -19,11 +19,11 @@ from appliance.nat.connection import Key
 
 _NETLINK_NETFILTER = 12
 _DELETE = 1 << 8 | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE
-_REQUEST, _REQUEST_ACK = 0x01, 0x01 | 0x04  # NLM_F_REQUEST, NLM_F_ACK
+_REQUEST_ACK = 0x01 | 0x04  # NLM_F_REQUEST | NLM_F_ACK
 _ERROR = 2  # NLMSG_ERROR: an acknowledgment too, with error 0
 _NESTED = 0x8000
-#: Requests in a datagram; their answers fit the socket's buffer: acknowledgments, and whole connections.
-_BATCH, _ASKED = 64, 32
+#: Requests in a datagram; their acknowledgments fit the socket's buffer.
+_BATCH = 64
 
 #: A request but for its tuple: nlmsghdr, nfgenmsg, CTA_TUPLE_ORIG {CTA_TUPLE_IP {…}, CTA_TUPLE_PROTO {…}}. Numbers of
 #: netlink are in the machine's order, addresses and ports in the network's.
@@ -34,9 +34,8 @@ _PROTO = struct.pack("=HH", 28, _NESTED | 2) + struct.pack("=HHBxxx", 5, 1, sock
 _SOURCE_PORT, _DESTINATION_PORT = struct.pack("=HH", 6, 2), struct.pack("=HH", 6, 3)
 _ANSWER = struct.Struct("=IHHIIi")
 
-#: Reading marks, and looking for them: a dump of what matches.
+#: Looking for marks: a dump of what matches.
 _REQUEST_DUMP = 0x1 | 0x300  # NLM_F_REQUEST | NLM_F_DUMP
-_ATTRIBUTES = 20  # where they begin in an answer: behind nlmsghdr and nfgenmsg
 _GET, _GET_ANSWER = 1 << 8 | 1, 1 << 8  # IPCTNL_MSG_CT_GET, and _NEW
 _CTA_MARK, _CTA_MARK_MASK = 8, 21
 
@@ -50,35 +49,9 @@ def delete(keys: Iterable[Key]) -> int:
     done = 0
     with _open() as netlink:
         while some := list(islice(rest, _BATCH)):
-            _send(netlink, b"".join(_request(_DELETE, _REQUEST_ACK, key) for key in some))
+            _send(netlink, b"".join(map(_deletion, some)))
             done += sum(_heard(netlink, len(some)))
     return done
-
-
-def marks(keys: Iterable[Key]) -> Iterator[tuple[Key, int]]:
-    """The connmarks of those TCP connections among `keys` that it knows; KernelError as above."""
-    rest = iter(keys)
-    with _open() as netlink:
-        while some := list(islice(rest, _ASKED)):
-            _send(netlink, b"".join(_request(_GET, _REQUEST, key) for key in some))
-            for key in some:  # each is answered by a datagram of its own, in their order
-                answer = netlink.recv(65_536)
-                _, kind, *_, code = _ANSWER.unpack_from(answer)
-                if kind == _GET_ANSWER:
-                    yield key, _mark(answer)
-                else:
-                    _known(-code)
-
-
-def _mark(answer: bytes) -> int:
-    """A connection's mark; 0 if it has none."""
-    at = _ATTRIBUTES
-    while at + 4 <= len(answer):
-        length, kind = struct.unpack_from("=HH", answer, at)
-        if kind == _CTA_MARK:
-            return int(struct.unpack_from("!I", answer, at + 4)[0])
-        at += max(4, length + 3 & ~3)
-    return 0
 
 
 def _open() -> socket.socket:
@@ -87,10 +60,10 @@ def _open() -> socket.socket:
     return netlink
 
 
-def _request(kind: int, flags: int, key: Key) -> bytes:
+def _deletion(key: Key) -> bytes:
     return b"".join(
         (
-            _HEAD.pack(72, kind, flags, 0, 0, socket.AF_INET, 0, 0, 52, _NESTED | 1),
+            _HEAD.pack(72, _DELETE, _REQUEST_ACK, 0, 0, socket.AF_INET, 0, 0, 52, _NESTED | 1),
             _IP + _SOURCE,
             key.client.packed,
             _DESTINATION,

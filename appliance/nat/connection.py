@@ -71,6 +71,7 @@ class Connection(Parties):
     fin: frozenset[Side] = frozenset()  # who sent a FIN
     acknowledged: frozenset[Side] = frozenset()  # who acknowledged the other's FIN
     bypass: bool = False
+    inspected: bool = False  # a packet of it carried a class that inspects
     intercepted: bool = False  # SYNPROXY opened it towards the server (TCP Intercept)
     lifetime: int = 0  # seconds that its class lets it live in this state; 0: as `timeout` says
 

@@ -19,6 +19,15 @@ from appliance.show.connections import (
     Wanted,
     flags,
 )
+from appliance.show.hardware import (
+    ClockReport,
+    InterfaceReport,
+    InterfacesReport,
+    VersionReport,
+    clock,
+    goes_by,
+    interfaces,
+)
 from appliance.show.local_hosts import (
     Behind,
     HostsWanted,
@@ -66,6 +75,7 @@ __all__ = [
     "ClassReport",
     "ClearedReport",
     "ClientReport",
+    "ClockReport",
     "ConnectionReport",
     "ConnectionsReport",
     "ElementReport",
@@ -74,6 +84,8 @@ __all__ = [
     "HostsWanted",
     "InspectionReport",
     "InterfaceHosts",
+    "InterfaceReport",
+    "InterfacesReport",
     "LimitsReport",
     "LocalHost",
     "LocalHostsReport",
@@ -92,12 +104,16 @@ __all__ = [
     "TranslationReport",
     "TranslationsReport",
     "TranslationsWanted",
+    "VersionReport",
     "Wanted",
     "access_lists",
     "asp",
     "attacks",
     "behind",
+    "clock",
     "flags",
+    "goes_by",
+    "interfaces",
     "local_hosts",
     "logging",
     "nat",
@@ -118,4 +134,6 @@ Report = (
     | AccessListsReport
     | AttacksReport
     | AspReport
+    | VersionReport
+    | InterfacesReport
 )

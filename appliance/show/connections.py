@@ -6,15 +6,15 @@ A report is made for a run of the table's entries at a time: a full table has a 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
 
 from appliance.config.config import Config, Timeouts
-from appliance.config.topology import Topology
+from appliance.config.topology import Ends, Topology
 from appliance.flow import Endpoint, Side
-from appliance.nat.connection import Connection, Key, State
+from appliance.nat.connection import Connection, State
 
 _SECOND = 1_000_000_000  # ns
 
@@ -28,14 +28,23 @@ class ConnectionReport:
     lower_mapped: Endpoint
     upper: Endpoint
     upper_mapped: Endpoint
-    initiator: Endpoint
-    responder: Endpoint
+    inbound: bool  # it was opened from the end of lower security
     state: str
     flags: str
     idle: int
     uptime: int
     timeout: int
     octets: int
+
+    @property
+    def initiator(self) -> Endpoint:
+        """The end that opened it."""
+        return self.lower if self.inbound else self.upper
+
+    @property
+    def responder(self) -> Endpoint:
+        """The other one."""
+        return self.upper if self.inbound else self.lower
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +120,11 @@ class PortRange:
 class Choice(Protocol):
     """Says which connections are meant."""
 
+    def takes_ends(self, ends: Ends) -> bool:
+        """Whether one between `ends` may be meant: of most, nothing else need be looked at."""
+
     def takes(self, report: ConnectionReport) -> bool:
-        """Whether `report` is of one of them."""
+        """Whether `report` is of one whose ends are taken, and that is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +137,17 @@ class Wanted:
     states: tuple[Progress, ...] = ()
     tcp: bool = True
 
-    def takes(self, report: ConnectionReport) -> bool:
-        """Whether `report` is of a wanted connection."""
-        ends = (report.lower, report.upper, report.lower_mapped, report.upper_mapped)
+    def takes_ends(self, ends: Ends) -> bool:
+        """Whether a wanted connection may be between `ends`."""
+        every = (ends.client, ends.server, ends.client_mapped, ends.server_mapped)
         return (
             self.tcp
-            and self._is_so_far(report)
-            and all(each.holds(ends) for each in self.addresses)
-            and all(each.holds(ends) for each in self.ports)
+            and all(each.holds(every) for each in self.addresses)
+            and all(each.holds(every) for each in self.ports)
         )
 
-    def _is_so_far(self, report: ConnectionReport) -> bool:
+    def takes(self, report: ConnectionReport) -> bool:
+        """Whether `report` is of a connection that is so far."""
         if report.state == _DEAD:
             return Progress.DEAD in self.states
         return not self.states or any(_FLAGS.get(each, set()) & set(report.flags) for each in self.states)
@@ -150,43 +162,49 @@ _HIDDEN = frozenset({State.CLOSED, State.WAITING})
 class Reporter:
     """Makes reports of connections under one configuration; times are counted to `now`, the kernel's clock in ns."""
 
-    def __init__(self, config: Config, now: int) -> None:
+    def __init__(self, config: Config) -> None:
         self._topology = Topology(config)
         self._timeouts = config.timeouts
-        self._now = now
 
     def wanted(
-        self, connections: Iterable[Connection], wanted: Choice, inspected: Collection[Key] = ()
-    ) -> list[tuple[Connection, ConnectionReport]]:
-        """The connections that are wanted, each with its report; which are in a class that inspects is `inspected`."""
-        shown = (each for each in connections if each.state not in _HIDDEN)
-        pairs = ((each, self.report(each, each.key in inspected)) for each in shown)
-        return [pair for pair in pairs if wanted.takes(pair[1])]
+        self, connections: Iterable[Connection], wanted: Choice, now: int
+    ) -> Iterator[tuple[Connection, ConnectionReport]]:
+        """The connections that are wanted, each with its report."""
+        for each in connections:
+            if each.state in _HIDDEN:
+                continue
+            ends = self._topology.ends(each)
+            if not wanted.takes_ends(ends):
+                continue
+            report = self._report(each, ends, now)
+            if wanted.takes(report):
+                yield each, report
 
-    def report(self, connection: Connection, inspected: bool = False) -> ConnectionReport:
-        """The report of a connection. What inspection has closed was inspected."""
-        ends = self._topology.ends(connection)
+    def report(self, connection: Connection, now: int) -> ConnectionReport:
+        """The report of a connection."""
+        return self._report(connection, self._topology.ends(connection), now)
+
+    def _report(self, connection: Connection, ends: Ends, now: int) -> ConnectionReport:
         return ConnectionReport(
             ends.lower,
             ends.lower_mapped,
             ends.upper,
             ends.upper_mapped,
-            ends.client,
-            ends.server,
+            ends.inbound,
             connection.state.name.lower().replace("_", "-"),
-            flags(connection, ends.inbound, connection.state is State.DEAD or (inspected and not connection.bypass)),
-            max(0, self._now - connection.last) // _SECOND,
-            max(0, self._now - connection.started) // _SECOND,
+            flags(connection, ends.inbound),
+            max(0, now - connection.last) // _SECOND,
+            max(0, now - connection.started) // _SECOND,
             connection.lifetime or _timeout(connection, self._timeouts),
             connection.octets,
         )
 
 
-def flags(connection: Connection, inbound: bool, inspected: bool = False) -> str:
+def flags(connection: Connection, inbound: bool) -> str:
     """ASA's letters for a connection's progress: ``SaAB`` → ``aB`` → ``UB`` → ``UIOB`` (asa.md §3.5).
 
     Small letters are of the inside, capital ones of the outside, but for ``a``/``s``, which wait for the outside.
-    ``M`` is mail that is inspected, and no TLS.
+    ``M`` is mail that is inspected, and no TLS; what inspection has closed was inspected.
     """
     opened = "B" if inbound else ""
     match connection.state:
@@ -206,7 +224,7 @@ def flags(connection: Connection, inbound: bool, inspected: bool = False) -> str
         ("I", data_in),
         ("O", data_out),
         ("B", inbound),
-        ("M", inspected),
+        ("M", connection.state is State.DEAD or (connection.inspected and not connection.bypass)),
     )
     return "".join(letter for letter, holds in letters if holds)
 

@@ -7,7 +7,7 @@ parts and holds none of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from appliance.config.config import Config
@@ -128,15 +128,19 @@ class HostsWanted:
         )
 
 
-def behind(report: LocalHostsReport, connections: Iterable[ConnectionReport], wanted: HostsWanted) -> Iterator[Behind]:
-    """The hosts that have connections, or places taken, by interface and address."""
+def behind(
+    report: LocalHostsReport, connections: Iterable[ConnectionReport], wanted: HostsWanted, *, listed: bool = True
+) -> Iterator[Behind]:
+    """The hosts that have connections, or places taken, by interface and address; unless they are `listed`, without
+    the connections, of which none is kept then."""
     uses = {(each.interface, each.address): each for each in report.uses}
-    found: dict[tuple[str, IPv4Address], list[ConnectionReport]] = {
-        place: [] for place, use in uses.items() if use.connections
-    }
+    found = {place: _Found() for place, use in uses.items() if use.connections}
     for each in connections:
         for end in (each.lower, each.upper):
-            found.setdefault((end.interface, end.address), []).append(each)
+            host = found.setdefault((end.interface, end.address), _Found())
+            host.count += 1
+            if listed:
+                host.connections.append(each)
     for interface in report.interfaces:
         hosts = (
             _host(place[1], uses.get(place), found[place]) for place in sorted(found) if place[0] == interface.interface
@@ -144,7 +148,16 @@ def behind(report: LocalHostsReport, connections: Iterable[ConnectionReport], wa
         yield Behind(interface, tuple(each for each in hosts if wanted.takes(each)))
 
 
-def _host(address: IPv4Address, use: HostUse | None, connections: list[ConnectionReport]) -> LocalHost:
+@dataclass(slots=True)
+class _Found:
+    """A host's connections, and how many there are."""
+
+    count: int = 0
+    connections: list[ConnectionReport] = field(default_factory=list)
+
+
+def _host(address: IPv4Address, use: HostUse | None, found: _Found) -> LocalHost:
+    connections = tuple(found.connections)
     if use is None:
-        return LocalHost(address, None, len(connections), 0, 0, 0, tuple(connections))
-    return LocalHost(address, use.mapped, use.connections, use.limit, use.embryonic, use.watermark, tuple(connections))
+        return LocalHost(address, None, found.count, 0, 0, 0, connections)
+    return LocalHost(address, use.mapped, use.connections, use.limit, use.embryonic, use.watermark, connections)

@@ -14,6 +14,7 @@ from itertools import groupby
 from appliance.config.config import Config
 from appliance.config.names import port_name
 from appliance.config.nat import ANYWHERE, ManualNat, NatStatement, ObjectNat, TranslationStatement
+from appliance.config.topology import Ends
 from appliance.config.translations import translations as rules
 from appliance.datapath.snapshot import Snapshot
 from appliance.nat.static import Static
@@ -31,9 +32,13 @@ class TranslationsWanted:
     real: AddressRange | None = None  # ``local A[-B]``
     interfaces: tuple[str, ...] = ()  # on either side of it
 
-    def takes(self, report: ConnectionReport) -> bool:
-        """Whether `report` is of a connection that goes through a wanted translation."""
-        pairs = ((report.lower, report.lower_mapped), (report.upper, report.upper_mapped))
+    def takes(self, _report: ConnectionReport) -> bool:
+        """The ends say everything."""
+        return True
+
+    def takes_ends(self, ends: Ends) -> bool:
+        """Whether a connection between `ends` goes through a wanted translation."""
+        pairs = ((ends.client, ends.client_mapped), (ends.server, ends.server_mapped))
         return any(
             self.holds(real.interface, real.address, mapped.interface, mapped.address)
             for real, mapped in pairs

@@ -23,7 +23,7 @@ from appliance.nat.classes import LimitedClass, Limits
 from appliance.nat.connection import Ending, State
 from appliance.nat.machine import Verdict
 from appliance.nat.static import Static
-from appliance.tcp.segment import ACK, FIN
+from appliance.tcp.segment import ACK, FIN, RST
 from tests.admission import (
     CLIENT,
     MAPPED,
@@ -41,6 +41,7 @@ from tests.admission import (
     static,
     syn,
 )
+from tests.bpf.conftest import frame
 
 pytestmark = pytest.mark.root
 
@@ -226,3 +227,23 @@ def test_the_worker_asked_for_is_the_worker_marked(box: Any) -> None:
             box.outside,
         )
         assert box.table.worker(by_real(key(port))) == marks.WORKER.get(run.mark)
+
+
+def test_a_connection_of_which_a_class_that_inspects_was_seen_is_inspected(box: Any) -> None:
+    def inspected() -> list[bool]:
+        return [each.inspected for each in box.table.connections()]
+
+    def says_noop(mark: int) -> None:
+        packet = frame(client(ACK, payload=6), Side.SERVER)
+        box.run("egress", packet, box.inside, box.outside, mark)
+
+    bring(box, State.ESTABLISHED)
+    says_noop(marks.GENERATION.put(5) | marks.WORKER.put(3))
+    assert inspected() == [False]
+    says_noop(marks.CLASS.put(2))
+    assert inspected() == [True]
+    says_noop(0)
+    assert inspected() == [True]
+    box.leaves(client(ACK | RST, seq=107))
+    bring(box, State.ESTABLISHED)
+    assert inspected() == [False], "another connection on the tuple"

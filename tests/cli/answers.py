@@ -18,6 +18,7 @@ from appliance.control.protocol import (
     ShowAsp,
     ShowAttacks,
     ShowConnections,
+    ShowInterfaces,
     ShowLocalHosts,
     ShowLogging,
     ShowNat,
@@ -25,20 +26,22 @@ from appliance.control.protocol import (
     ShowServicePolicy,
     ShowStartupConfig,
     ShowTranslations,
+    ShowVersion,
     StartupConfigReport,
     TracePacket,
     WriteMemory,
     Written,
 )
 from appliance.control.server import Answers
+from appliance.datapath.snapshot import Machine
 from appliance.flow import Side
 from appliance.iptables.trace import trace
 from appliance.iptables.walk import Packet
 from appliance.nat.connection import State
-from tests.appliances import EXAMPLE, NOW, PLAIN, SEED, configured, connection
+from tests.appliances import ETH0, EXAMPLE, HARDWARE, NOW, PLAIN, SEED, configured, connection
 
 ENTRY = connection(State.ESTABLISHED, sent=frozenset(Side))
-CONNECTIONS = [show.ConnectionsReport(2, 60, part) for part in ((), *[(show.Reporter(PLAIN, NOW).report(ENTRY),)] * 2)]
+CONNECTIONS = [show.ConnectionsReport(2, 60, part) for part in ((), *[(show.Reporter(PLAIN).report(ENTRY, NOW),)] * 2)]
 
 
 #: What reloads come to, the last one first.
@@ -72,6 +75,13 @@ def answer(request: Request) -> Answers:
             return show.AttacksReport(30, 60, False, ())
         case ShowAsp():
             return show.asp(SEED)
+        case ShowVersion():
+            ours = show.interfaces(HARDWARE, {"eth0": ETH0}).interfaces
+            machine = Machine("x86_64", "6.1.0", "Pentium", 2, 2048)
+            return show.VersionReport("0.1.0", "", "/etc/fixup/fixup.cfg", "fw", 3600, machine, 1, ours, None)
+        case ShowInterfaces(name=name):
+            found = show.interfaces(HARDWARE, {"eth0": ETH0}, name)
+            return found if found.interfaces else Refusal(f"there is no interface {name}")
         case ClearConnections() | ClearTranslations():
             return iter((None, show.ClearedReport(2)))
         case ShowStartupConfig():

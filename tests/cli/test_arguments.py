@@ -14,8 +14,8 @@ from appliance.cli.shell import COMMANDS
 TABLE = Table(COMMANDS)
 FIRST = "run, check, console, replay, lab, cleanup, reload, packet-tracer, write, copy, show or clear"
 SHOWN = (
-    "service-policy, conn, local-host, xlate, nat, access-list, threat-detection, asp, running-config, "
-    "startup-config or logging"
+    "service-policy, conn, local-host, xlate, nat, access-list, threat-detection, asp, interface, version, clock, "
+    "running-config, startup-config or logging"
 )
 
 

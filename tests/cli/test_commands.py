@@ -113,6 +113,10 @@ def test_a_reload_says_what_it_found_and_whether_it_is_in_force(run_dir: Path, c
     out, err = capsys.readouterr()
     assert out.startswith("/etc/fixup/fixup.cfg is in force")
     assert err == "/etc/fixup/fixup.cfg:3:2: WARNING: so and so\n   nameif dmz\n   ^\n"
+    for ended, said in ((1, "1 connection has ended"), (7, "7 connections have ended")):
+        OUTCOMES.append(Applied("/etc/fixup/fixup.cfg", True, (), ended))
+        assert main(["--run-dir", str(run_dir), "reload"]) == 0
+        assert capsys.readouterr().out.splitlines()[1].startswith(said)
     OUTCOMES.append(Applied("/etc/fixup/fixup.cfg", False, (replace(warning, severity=Severity.ERROR),)))
     assert main(["--run-dir", str(run_dir), "reload"]) == 2
     out, err = capsys.readouterr()

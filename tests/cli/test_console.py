@@ -305,3 +305,11 @@ def test_clear_configure_may_be_shortened(box: Box, typed: tuple[Console, Say]) 
     _, say = typed
     assert say("en", "conf t", "cle conf access-g", "clear conf access-list", "end") == []
     assert box.configuration.running.access_lists == ()
+
+
+def test_connections_that_a_change_ended_are_counted(box: Box, typed: tuple[Console, Say]) -> None:
+    _, say = typed
+    box.ended = 1
+    assert say("en", "conf t", "hostname core", "end") == [
+        "INFO: 1 connection has ended: what their clients called leads elsewhere now"
+    ]

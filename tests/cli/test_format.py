@@ -13,11 +13,11 @@ from appliance import show
 from appliance.cli import format
 from appliance.config.config import Config
 from appliance.config.translations import translations
-from appliance.datapath.snapshot import HostUse, LogUse, QueueUse, Snapshot, StaticUse
+from appliance.datapath.snapshot import HostUse, LogUse, Machine, QueueUse, Snapshot, StaticUse
 from appliance.flow import Side
 from appliance.nat.connection import Connection, State
 from appliance.policy.maps import Banner, Deed, MailRelay, Parameters, Reaction
-from tests.appliances import NOW, PLAIN, SECOND, SEED, TWO_COUNTS, connection, under
+from tests.appliances import ETH0, HARDWARE, NOW, PLAIN, SECOND, SEED, TWO_COUNTS, connection, under
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "show"
 
@@ -76,7 +76,7 @@ CLIENT = frozenset({Side.CLIENT})
 
 def listing(*entries: Connection) -> list[show.ConnectionsReport]:
     """A listing in parts: the numbers, then one connection a part."""
-    found = [each for _, each in show.Reporter(PLAIN, NOW).wanted(entries, show.Wanted())]
+    found = [each for _, each in show.Reporter(PLAIN).wanted(entries, show.Wanted(), NOW)]
     parts = [(), *((each,) for each in found)]
     return [show.ConnectionsReport(len(found), 60, part) for part in parts]
 
@@ -108,8 +108,8 @@ def test_every_flag_is_in_the_legend() -> None:
     legend = printed(format.conn_detail(listing()))
     for state in (State.SYN, State.SYN_ACK, State.CLOSING):
         for inbound in (True, False):
-            entry = replace(connection(state, sent=BOTH, fin=BOTH), acknowledged=BOTH)
-            for letter in show.flags(entry, inbound, inspected=True):
+            entry = replace(connection(state, sent=BOTH, fin=BOTH, inspected=True), acknowledged=BOTH)
+            for letter in show.flags(entry, inbound):
                 assert f" {letter} - " in legend
 
 
@@ -125,7 +125,7 @@ HOSTS = replace(
 def behind() -> list[show.Behind]:
     entry = connection(State.ESTABLISHED, 40213, octets=1774, sent=BOTH)
     report = show.local_hosts(PLAIN, HOSTS)
-    return list(show.behind(report, [show.Reporter(PLAIN, NOW).report(entry)], show.HostsWanted()))
+    return list(show.behind(report, [show.Reporter(PLAIN).report(entry, NOW)], show.HostsWanted()))
 
 
 def test_local_hosts() -> None:
@@ -270,3 +270,58 @@ def test_asp_drop() -> None:
 
 def test_asp_queue() -> None:
     assert printed(format.asp_queue(asp())) == golden("asp-queue")
+
+
+INTERFACES = show.interfaces(HARDWARE, {"eth0": ETH0})
+
+
+def test_interfaces() -> None:
+    assert printed(format.interface(INTERFACES)) == golden("interface")
+    assert printed(format.interface_brief(INTERFACES)) == golden("interface-ip-brief")
+
+
+def test_a_device_that_tells_no_speed_has_none() -> None:
+    quiet = replace(ETH0, speed=None, duplex=None, address="")
+    lines = list(format.interface(show.interfaces(HARDWARE, {"eth0": quiet}, "outside")))
+    assert lines[1:3] == ["  Hardware is virtio_net, device eth0", "\tDescription: to the world"]
+    assert "\tMAC address none, MTU 1500" in lines
+
+
+VERSION = show.VersionReport(
+    "0.1.0",
+    "ASA Version 8.2(5)",
+    "/etc/fixup/fixup.cfg",
+    "edge",
+    (41 * 24 + 19) * 3600,
+    Machine("x86_64", "6.1.0-18-amd64", "Pentium II 1800 MHz", 2, 2048),
+    1,
+    INTERFACES.interfaces,
+    show.ClockReport("2017-04-05T18:56:48.410+00:00", "UTC"),
+)
+
+
+def test_the_version() -> None:
+    assert printed(format.version(VERSION)) == golden("version")
+    lines = list(format.version(replace(VERSION, goes_by="", modified=None)))
+    assert lines[:2] == ["Fixup Version 0.1.0", ""]
+    assert lines[-1] == "Configuration has not been modified since last system restart."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 secs"),
+        (1, "1 sec"),
+        (61, "1 min 1 sec"),
+        (7200, "2 hours 0 mins"),
+        (90_000, "1 day 1 hour"),
+        (400 * 86_400, "1 year 35 days"),
+    ],
+)
+def test_how_long_it_is_up(seconds: int, text: str) -> None:
+    assert f"edge up {text}" in list(format.version(replace(VERSION, uptime=seconds)))
+
+
+def test_the_clock() -> None:
+    report = show.ClockReport("2026-11-02T03:04:05.006-05:00", "EST")
+    assert list(format.clock(report)) == ["03:04:05.006 EST Mon Nov 2 2026"]

@@ -40,6 +40,9 @@ def test_show_prints_what_asa_prints(run_dir: Path, capsys: Out, line: str, gold
         ("write terminal", "!"),
         ("show startup-config", "hostname fw"),
         ("show logging", "Syslog logging: enabled"),
+        ("show interface", 'Interface GigabitEthernet0/0 "outside", is up, line protocol is up'),
+        ("show interface inside", 'Interface GigabitEthernet0/1 "inside", is down, line protocol is down'),
+        ("show version", "Fixup Version 0.1.0"),
         ("show asp drop", "Frame drop:"),
         ("show asp queue", "Queue    Worker   Length  Dropped, full  Dropped, buffer"),
     ],
@@ -51,7 +54,7 @@ def test_every_show_prints_its_report(run_dir: Path, capsys: Out, line: str, fir
 
 def test_every_show_speaks_json(run_dir: Path, capsys: Out) -> None:
     shows = [command.words for command in COMMANDS if command.words[0] == "show"]
-    assert len(shows) == 26
+    assert len(shows) == 30
     for words in shows:
         for json_words in (["--json"], ["|", "json"], ["| json"]):
             assert main(["--run-dir", str(run_dir), *words, *json_words]) == 0

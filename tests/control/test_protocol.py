@@ -25,9 +25,10 @@ from appliance.control.protocol import (
     request_frame,
     request_of,
 )
-from appliance.datapath.snapshot import LogUse
+from appliance.datapath.snapshot import LogUse, Machine
 from appliance.show import (
     ClassReport,
+    ClockReport,
     ConnectionsReport,
     InspectionReport,
     LoggingReport,
@@ -35,7 +36,10 @@ from appliance.show import (
     PolicyReport,
     RunningConfigReport,
     ServicePolicyReport,
+    VersionReport,
+    interfaces,
 )
+from tests.appliances import ETH0, HARDWARE
 
 REQUESTS = [
     ShowServicePolicy(),
@@ -45,6 +49,8 @@ REQUESTS = [
     ShowRunningConfig(everything=True),
     ShowLogging(),
     protocol.ShowAsp(),
+    protocol.ShowVersion(),
+    protocol.ShowInterfaces("outside"),
     protocol.Reload(),
     protocol.TracePacket("outside", "tcp", IPv4Address("203.0.113.10"), 1, IPv4Address("192.0.2.25"), 25),
     protocol.Configure(("hostname fw", "! caf\udce9")),
@@ -63,6 +69,8 @@ ANSWERS = [
     protocol.Applied("/etc/fixup/fixup.cfg", False, (Diagnostic(Severity.ERROR, Place(3, 7), INVALID, "host fw"),)),
     protocol.Written("/etc/fixup/fixup.cfg", 12, "0" * 32, 3),
     protocol.StartupConfigReport("/etc/fixup/fixup.cfg", ("hostname fw",)),
+    interfaces(HARDWARE, {"eth0": ETH0}),
+    VersionReport("0.1.0", "", "/f", "fw", 1, Machine("x86_64", "6.1", "", 2, 64), 1, (), ClockReport("2017", "UTC")),
     Refusal("no"),
 ]
 

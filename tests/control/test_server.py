@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,15 @@ from appliance.control.protocol import (
     ShowConnections,
     ShowRunningConfig,
     ShowServicePolicy,
+    Whole,
     answer_of,
     request_frame,
 )
-from appliance.control.server import CLIENTS, PATIENCE
+from appliance.control.server import CLIENTS, PATIENCE, READING
 from appliance.show import ConnectionsReport
 from tests.control.daemon import LARGE, Daemon
+
+SHORT = ShowServicePolicy()
 
 
 def received(connection: socket.socket) -> bytes:
@@ -118,14 +122,14 @@ def test_who_sends_nothing_for_five_seconds_is_closed(daemon: Daemon) -> None:
             assert not closed(young)
 
 
-def test_who_does_not_read_for_five_seconds_is_closed(daemon: Daemon) -> None:
+def test_who_does_not_read_for_ten_minutes_is_closed(daemon: Daemon) -> None:
     with daemon.connect() as connection:
         connection.sendall(request_frame(ShowRunningConfig()))
         daemon.turn()
-        daemon.now = PATIENCE - 1
+        daemon.now = READING - 1
         daemon.server.expire()
         assert daemon.server.deadline is not None
-        daemon.now = PATIENCE
+        daemon.now = READING
         daemon.server.expire()
         assert daemon.server.deadline is None
 
@@ -136,7 +140,7 @@ def test_who_reads_slowly_but_does_read_is_waited_for(daemon: Daemon) -> None:
         daemon.turn()
         octets = b""
         while daemon.server.deadline is not None:
-            daemon.now += PATIENCE - 1
+            daemon.now += READING - 1
             octets += connection.recv(1 << 20)
             daemon.turn()
             daemon.server.expire()
@@ -153,6 +157,40 @@ def test_who_hangs_up_costs_nothing(daemon: Daemon) -> None:
         daemon.turn()
     daemon.turn()
     assert daemon.server.deadline is None
+
+
+def endless(steps: list[int]) -> Iterator[Answer | None]:
+    """The way through a table of which nothing is wanted."""
+    while True:
+        steps.append(len(steps))
+        assert len(steps) < 1_000, "nobody waits for this answer any more"
+        yield None
+
+
+def test_between_two_steps_of_a_long_answer_others_have_their_turn(tmp_path: Path) -> None:
+    steps: list[int] = []
+    daemon = Daemon(tmp_path / "control.sock", lambda asked: Whole() if asked == SHORT else endless(steps))
+    with daemon.connect() as patient, daemon.connect() as other:
+        patient.sendall(request_frame(ShowConnections()))
+        other.sendall(request_frame(SHORT))
+        while daemon.server.deadline is None or len(steps) < 4:
+            for key, mask in daemon.selector.select(0):
+                key.data(mask)
+        assert answered(other) == Whole()
+    daemon.close()
+
+
+def test_who_hangs_up_ends_his_answer_also_where_it_has_nothing_for_him(tmp_path: Path) -> None:
+    steps: list[int] = []
+    daemon = Daemon(tmp_path / "control.sock", lambda _: endless(steps))
+    with daemon.connect() as connection:
+        connection.sendall(request_frame(ShowConnections()))
+        while not steps:
+            for key, mask in daemon.selector.select(0):
+                key.data(mask)
+    daemon.turn()
+    assert daemon.server.deadline is None
+    daemon.close()
 
 
 def test_the_thirty_third_client_waits_for_a_place(daemon: Daemon) -> None:

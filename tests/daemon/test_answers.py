@@ -12,18 +12,9 @@ from appliance.control.protocol import ClearConnections, Refusal, ShowConnection
 from appliance.daemon.answers import Operators
 from appliance.kernel import conntrack, netfilter
 from appliance.kernel.errors import KernelError
-from appliance.marks import CLASS, GENERATION
-from appliance.nat.connection import Connection, Key, State
+from appliance.nat.connection import Connection, State
 from appliance.show import ConnectionsReport, PortRange, Wanted
 from tests.appliances import PLAIN, connection
-
-
-@pytest.fixture(autouse=True)
-def marks(monkeypatch: pytest.MonkeyPatch) -> dict[Key, int]:
-    """What connection tracking knows."""
-    known: dict[Key, int] = {}
-    monkeypatch.setattr(conntrack, "marks", lambda keys: [(key, known[key]) for key in keys if key in known])
-    return known
 
 
 def operators(*chunks: list[Connection], read: list[int] | None = None) -> Operators:
@@ -38,7 +29,7 @@ def operators(*chunks: list[Connection], read: list[int] | None = None) -> Opera
     books: Any = SimpleNamespace(in_use=7, most_used=9, fetch=lambda: None)
     configuration: Any = SimpleNamespace(running=PLAIN)
     table: Any = SimpleNamespace(walk=walk)
-    return Operators(configuration, table, books, lambda: pytest.fail("no snapshot is needed"))
+    return Operators(configuration, table, books, 2, lambda: pytest.fail("no snapshot is needed"))
 
 
 def test_a_long_list_is_read_as_it_is_sent() -> None:
@@ -62,16 +53,6 @@ def test_what_the_kernel_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     made = operators()
     made.settle(PLAIN)
     assert made.answer(ShowNat()) == Refusal("there is no iptables-save: apt install iptables")
-
-
-def test_a_connection_is_of_the_class_it_carries_whatever_is_in_force(marks: dict[Key, int]) -> None:
-    chunk = [connection(State.ESTABLISHED, port) for port in (1, 2, 3)]
-    marks[chunk[0].key] = GENERATION.put(5) | CLASS.put(2)
-    marks[chunk[1].key] = GENERATION.put(5)
-    parts = operators(chunk).answer(ShowConnections())
-    assert isinstance(parts, Iterator)
-    [report] = [each for each in parts if isinstance(each, ConnectionsReport) and each.connections]
-    assert [each.flags for each in report.connections] == ["UBM", "UB", "UB"]
 
 
 def test_what_the_kernel_refuses_of_a_part_is_said_too(monkeypatch: pytest.MonkeyPatch) -> None:

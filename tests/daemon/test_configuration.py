@@ -33,6 +33,7 @@ class Box:
     file: Path
     enforced: list[Config] = field(default_factory=list)
     refusal: str = ""
+    ended: int = 0  # connections, by any change
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -45,10 +46,11 @@ class Box:
     def told(self, record: Record) -> None:
         self.log.append(f"{record.id} {record.sentence()}")
 
-    def enforce(self, config: Config) -> None:
+    def enforce(self, config: Config) -> int:
         if self.refusal:
             raise KernelError(self.refusal)
         self.enforced.append(config)
+        return self.ended
 
 
 @pytest.fixture
@@ -62,6 +64,23 @@ def test_a_reload_enforces_what_the_file_says(box: Box) -> None:
     assert outcome == Applied(str(box.file), True, ())
     assert [each.hostname for each in box.enforced] == ["core"]
     assert box.configuration.running is box.enforced[0]
+
+
+def test_it_is_known_when_something_else_came_into_force(box: Box) -> None:
+    assert box.configuration.modified is None
+    box.configuration.change(("nonsense",))
+    assert box.configuration.modified is None
+    box.configuration.reload()
+    first = box.configuration.modified
+    assert first is not None
+    box.configuration.change(("hostname core",))
+    assert box.configuration.modified is not None
+    assert box.configuration.modified > first
+
+
+def test_it_is_told_how_many_connections_a_change_ends(box: Box) -> None:
+    box.ended = 3
+    assert box.configuration.change(("hostname core",)) == Applied("", True, (), 3)
 
 
 def test_a_bad_file_is_enforced_by_nobody(box: Box) -> None:

@@ -69,8 +69,5 @@ def test_what_connections_carry_is_found_by_its_mark(routed: Ground) -> None:
         assert conntrack.carried(0x25, 0xFF)
         assert not conntrack.carried(4 << 26, 63 << 26)
         assert not conntrack.carried(0x24, 0xFF)
-        key = Key(SERVER, 2526, IPv4Address(client.getsockname()[0]), client.getsockname()[1])
-        nobody = [Key(SERVER, 2526, each, 1) for each in CLIENTS]  # more than fit in one datagram
-        assert list(conntrack.marks([*nobody, key, *nobody])) == [(key, 0x14000025)]
     client.close()
     listener.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address
 
 import pytest
@@ -21,15 +22,16 @@ from appliance.show import (
     Wanted,
     flags,
 )
-from tests.appliances import MAPPED, NOW, PLAIN, REAL, SECOND, connection
+from tests import appliances
+from tests.appliances import MAPPED, NOW, PLAIN, REAL, SECOND
 
 ANY = Wanted()
+connection = partial(appliances.connection, inspected=True)
 BOTH = frozenset(Side)
 
 
 def reports(*entries: Connection, wanted: Wanted = ANY, config: Config = PLAIN) -> list[ConnectionReport]:
-    inspected = {each.key for each in entries if each.key.port == 25}
-    return [report for _, report in Reporter(config, NOW).wanted(entries, wanted, inspected)]
+    return [report for _, report in Reporter(config).wanted(entries, wanted, NOW)]
 
 
 def states(*states: State, wanted: Wanted = ANY) -> list[ConnectionReport]:
@@ -84,7 +86,7 @@ def test_a_class_has_its_own_timeout() -> None:
 
 
 def test_a_clock_read_before_the_packet_gives_no_negative_time() -> None:
-    shown = Reporter(PLAIN, NOW - 100 * SECOND).report(connection(State.SYN))
+    shown = Reporter(PLAIN).report(connection(State.SYN), NOW - 100 * SECOND)
     assert (shown.idle, shown.uptime) == (0, 0)
 
 
@@ -107,7 +109,7 @@ CLIENT, SERVER = frozenset({Side.CLIENT}), frozenset({Side.SERVER})
     ],
 )
 def test_flags(state: State, sent: frozenset[Side], fin: frozenset[Side], inbound: str, outbound: str) -> None:
-    entry = connection(state, sent=sent, fin=fin)
+    entry = appliances.connection(state, sent=sent, fin=fin)
     assert flags(entry, inbound=True) == inbound
     assert flags(entry, inbound=False) == outbound
 
@@ -117,21 +119,21 @@ def test_flags(state: State, sent: frozenset[Side], fin: frozenset[Side], inboun
     [(NOBODY, "UfFIOB", "UfFIO"), (CLIENT, "UfFRIOB", "UfFrIO"), (SERVER, "UfFrIOB", "UfFRIO")],
 )
 def test_who_acknowledged_the_others_fin(acknowledged: frozenset[Side], inbound: str, outbound: str) -> None:
-    entry = replace(connection(State.CLOSING, sent=BOTH, fin=BOTH), acknowledged=acknowledged)
+    entry = replace(appliances.connection(State.CLOSING, sent=BOTH, fin=BOTH), acknowledged=acknowledged)
     assert flags(entry, inbound=True) == inbound
     assert flags(entry, inbound=False) == outbound
 
 
 def test_mail_that_is_inspected_has_its_letter_until_it_is_let_go() -> None:
     entry = connection(State.ESTABLISHED, sent=BOTH)
-    other = replace(entry, key=replace(entry.key, port=587))
+    other = replace(entry, inspected=False)
     shown = reports(entry, replace(entry, bypass=True), other, connection(State.SYN))
     assert [each.flags for each in shown] == ["UIOBM", "UIOB", "UIOB", "SaAB"]
 
 
 def test_what_inspection_has_closed_was_inspected() -> None:
-    entry = connection(State.DEAD, sent=BOTH)
-    assert Reporter(PLAIN, NOW).report(entry).flags == "UIOBM"
+    entry = appliances.connection(State.DEAD, sent=BOTH)
+    assert Reporter(PLAIN).report(entry, NOW).flags == "UIOBM"
 
 
 # --- which are wanted

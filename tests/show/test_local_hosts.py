@@ -29,7 +29,7 @@ ENTRIES = (
 
 
 def listed(wanted: HostsWanted = HostsWanted(), entries: Iterable[Connection] = ENTRIES) -> list[Behind]:  # noqa: B008  # it is frozen
-    return list(show.behind(REPORT, [show.Reporter(PLAIN, NOW).report(each) for each in entries], wanted))
+    return list(show.behind(REPORT, [show.Reporter(PLAIN).report(each, NOW) for each in entries], wanted))
 
 
 def test_interfaces_come_in_the_files_order_with_their_sums() -> None:

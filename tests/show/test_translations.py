@@ -60,7 +60,7 @@ def test_wanted_ones(wanted: TranslationsWanted, count: int) -> None:
 def test_connections_that_go_through_wanted_ones(wanted: TranslationsWanted, count: int) -> None:
     through = connection(State.ESTABLISHED)
     past = replace(through, key=replace(through.key, mapped=REAL))  # as where nothing is translated
-    found = show.Reporter(PLAIN, NOW).wanted([through, past], wanted)
+    found = show.Reporter(PLAIN).wanted([through, past], wanted, NOW)
     assert [each for each, _ in found] == ([through] if count else [])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from appliance.config.diagnostics import escaped
-from appliance.control.protocol import StartupConfigReport, Written
+from appliance.control.protocol import Applied, StartupConfigReport, Written
 from appliance.show import RunningConfigReport
 
 
@@ -49,6 +49,19 @@ def _blocks(lines: Iterable[str]) -> Iterator[list[str]]:
 def startup_config(report: StartupConfigReport) -> Iterator[str]:
     """``show startup-config``: the file, but nothing that could write to the terminal."""
     yield from (line if line.isprintable() else escaped(line) for line in report.lines)
+
+
+def applied(report: Applied) -> Iterator[str]:
+    """What a reload that was carried out says."""
+    yield f"{report.file} is in force: new connections go by it, living ones keep what they began with"
+    yield from ended(report)
+
+
+def ended(report: Applied) -> Iterator[str]:
+    """The connections that a change ended, if there were any."""
+    if report.ended:
+        many = "1 connection has" if report.ended == 1 else f"{report.ended} connections have"
+        yield f"{many} ended: what their clients called leads elsewhere now"
 
 
 def written(report: Written) -> Iterator[str]:
