@@ -401,7 +401,7 @@ _LOADER = (
         "_TO_SERVER, _FROM_CLIENT = 1, 0",
     ),
     _loader(
-        "who acknowledged a FIN is told", ENTRIES, "return bool(leaf.acked[own] == leaf.next[other])", "return True"
+        "who acknowledged a FIN is told", ENTRIES, " and leaf.acked[_INDEX[side]] == leaf.next[_INDEX[side.peer]]", ""
     ),
     _loader(
         "times are the kernel's",
@@ -550,8 +550,8 @@ _SHOWN = (
     _shown(
         "mapped addresses are asked too",
         CONNECTIONS,
-        "ends = (report.lower, report.upper, report.lower_mapped, report.upper_mapped)",
-        "ends = (report.lower, report.upper)",
+        "every = (ends.client, ends.server, ends.client_mapped, ends.server_mapped)",
+        "every = (ends.client, ends.server)",
     ),
     _shown(
         "a half-open connection's timeout",

@@ -1073,8 +1073,8 @@ MUTANTS = (
     Mutant(
         "show conn: each address is one end's",
         CONNECTIONS,
-        "and all(each.holds(ends) for each in self.addresses)",
-        "and (not self.addresses or any(each.holds(ends) for each in self.addresses))",
+        "and all(each.holds(every) for each in self.addresses)",
+        "and (not self.addresses or any(each.holds(every) for each in self.addresses))",
         OF_SHOW,
     ),
     Mutant(
@@ -1091,7 +1091,7 @@ MUTANTS = (
         "frozenset({State.CLOSED})",
         OF_SHOW,
     ),
-    Mutant("show conn: M", CONNECTIONS, "(inspected and not connection.bypass)", "True", OF_SHOW),
+    Mutant("show conn: M", CONNECTIONS, "(connection.inspected and not connection.bypass)", "True", OF_SHOW),
     Mutant(
         "show conn: r and R",
         CONNECTIONS,

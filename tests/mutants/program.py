@@ -34,6 +34,13 @@ def _mutant(rule: str, file: str, old: str, new: str) -> Mutant:
 
 
 _READING = (
+    _mutant("what is inspected says its mark", CONNLIMIT, "skb->mark & MARK_CLASS ? INSPECTED : 0", "INSPECTED"),
+    _mutant(
+        "it stays inspected",
+        CHANGES,
+        "conn->flags |= at->inspected;",
+        "conn->flags = (conn->flags & ~INSPECTED) | at->inspected;",
+    ),
     _mutant("a fragment at offset 1 is dropped", PARSING, "offset == 1 ? FORBIDDEN : OTHER", "OTHER"),
     _mutant(
         "a fragment without the whole header is dropped",
