@@ -147,7 +147,7 @@ class Reader:
         elif early:
             self._room.hold_early(connection, side, parcel)
             if side is _CLIENT and connection.sack and start < end and connection.waiting:
-                self._room.untold[connection] = start
+                self._room.is_untold(connection, start)
         else:
             self._read(connection, side, stream, parcel, now)
             if stream.early:
@@ -169,15 +169,16 @@ class Reader:
         """Clients hear of their early packets what the server would say, whom these do not reach yet (RFC 2018).
 
         Without it a loss before the firewall would be noticed by the client's timers alone. It acknowledges nothing,
-        so a packet that is given up comes again. Of one that waits already and comes again it has not heard.
+        so a packet that is given up comes again. Of one that waits already and comes again it has not heard. Each run
+        that grew is told of, or its sender would take its packets for lost; what came last is told last.
         """
         told = []
-        for connection, offset in self._room.untold.items():
+        for connection, offsets in self._room.untold.items():
             stream = connection.client
-            runs = stream.runs_around(offset)
-            if runs and stream.acked is not None:
+            if stream.acked is not None:
                 flow, seq = self._ends.flow(connection), connection.server.expected_seq
-                told.append(SendSack(flow, seq, stream.window, runs))
+                pieces = stream.runs_around(reversed(offsets))
+                told += [SendSack(flow, seq, stream.window, runs) for runs in reversed(pieces)]
         self._room.untold.clear()
         return told
 

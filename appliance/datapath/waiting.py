@@ -9,7 +9,7 @@ due next stands first in the order of arrival. Who holds most is known by counti
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import MutableSequence
 
 from appliance.datapath.counters import (
@@ -30,6 +30,9 @@ from appliance.tcp.stream import Parcel, Stream
 
 #: Packets of all connections that may wait (decision 20; the queue is 8,192 long).
 MAX_WAITING = 4_096
+
+#: Of so many packets of a connection its client is told at once, the last ones.
+MAX_UNTOLD = 64
 
 
 class Holders:
@@ -64,8 +67,8 @@ class WaitingRoom:
         self._arrivals: OrderedDict[Parcel, tuple[Inspected, Stream]] = OrderedDict()  # oldest first
         self._stalls: OrderedDict[Inspected, int] = OrderedDict()  # when the clock decides (ns), soonest first
         self._holders = Holders()
-        #: The connections whose clients do not know yet what waits, and the offset of what came last
-        self.untold: dict[Inspected, int] = {}
+        #: The connections whose clients do not know yet of the packets at these offsets, in the order they came
+        self.untold: dict[Inspected, deque[int]] = {}
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -89,6 +92,12 @@ class WaitingRoom:
         """A packet's octets have been read and are not decided: it waits."""
         connection.hold_undecided(side, parcel)
         self._enter(connection, connection.stream(side), parcel, UNDECIDED)
+
+    def is_untold(self, connection: Inspected, offset: int) -> None:
+        """The client does not know yet that what it sent at `offset` waits."""
+        if connection not in self.untold:
+            self.untold[connection] = deque(maxlen=MAX_UNTOLD)
+        self.untold[connection].append(offset)
 
     def take_ready(self, connection: Inspected, stream: Stream) -> Parcel | None:
         """The next packet of `stream` behind a gap that is filled."""

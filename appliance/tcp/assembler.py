@@ -9,6 +9,7 @@ Source: the idea is smoltcp's assembler (style.md §1.5).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 
 
 class Assembler:
@@ -42,13 +43,21 @@ class Assembler:
         at = bisect_right(self._starts, start) - 1
         return start >= end or (at >= 0 and end <= self._ends[at])
 
-    def around(self, offset: int, most: int) -> list[tuple[int, int]]:
-        """The span that holds `offset`, then those furthest ahead, `most` in all; none if it is not held."""
-        at = bisect_right(self._starts, offset) - 1
-        if at < 0 or self._ends[at] <= offset:
-            return []
-        others = [each for each in range(max(0, len(self._starts) - most), len(self._starts)) if each != at]
-        return [(self._starts[each], self._ends[each]) for each in (at, *others[:-most:-1])]
+    def around(self, offsets: Iterable[int], least: int) -> list[tuple[int, int]]:
+        """The spans that hold `offsets`, in that order, each once; of fewer than `least` those furthest ahead besides.
+
+        None if none of `offsets` is held.
+        """
+        found = dict[int, None]()
+        for offset in offsets:
+            at = bisect_right(self._starts, offset) - 1
+            if at >= 0 and offset < self._ends[at]:
+                found[at] = None
+        for at in reversed(range(len(self._starts))):
+            if not 0 < len(found) < least:
+                break
+            found[at] = None
+        return [(self._starts[at], self._ends[at]) for at in found]
 
     def remove(self, start: int, end: int) -> None:
         """Hold none of the offsets from `start` to before `end`."""

@@ -29,6 +29,7 @@ Sources: design §2, rows 16 and 21.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
 
@@ -201,10 +202,14 @@ class Stream:
                 self._held.add(each.start, each.behind)
         return self._held
 
-    def runs_around(self, offset: int) -> tuple[tuple[int, int], ...]:
-        """Runs of early octets by their sequence numbers, the one around `offset` first; none if that does not wait."""
-        runs = self._held.around(offset, SACK_BLOCKS) if self._held is not None else ()
-        return tuple((to_seq(start, self.first), to_seq(end, self.first)) for start, end in runs)
+    def runs_around(self, offsets: Iterable[int]) -> list[tuple[tuple[int, int], ...]]:
+        """Runs of early octets by their sequence numbers, those around `offsets` first, in pieces of SACK_BLOCKS.
+
+        None if none of `offsets` waits.
+        """
+        runs = self._held.around(offsets, SACK_BLOCKS) if self._held is not None else []
+        told = [(to_seq(start, self.first), to_seq(end, self.first)) for start, end in runs]
+        return [tuple(told[at : at + SACK_BLOCKS]) for at in range(0, len(told), SACK_BLOCKS)]
 
     def take_ready(self) -> Parcel | None:
         """The first early packet, if the gap before it is filled; it does not wait any more."""

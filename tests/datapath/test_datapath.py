@@ -456,6 +456,27 @@ class TestTellingWhatWaits:
         assert [each.runs for each in wire.told] == [((1_007, 1_009),)] * 2
         assert (verdict(wire), count(wire.datapath, "retransmitted")) == (Drop(5), 1)
 
+    def test_of_each_run_that_grew_since(self, wire: Wire) -> None:
+        """Four at most in one acknowledgment; what came last is told last."""
+        wire.send(CLIENT, 0, b"ab")
+        wire.send(SERVER, 0, b"220\n")
+        for at in (10, 20, 30, 40, 50, 11, 60):
+            wire.datapath.packet(at, wire.make(CLIENT, at, b"xy"), MARK, 2, 3, 0)
+        assert wire.datapath.untold
+        one, two = (each.runs for each in wire.datapath.tell())
+        assert [[run[0] - 1_001 for run in runs] for runs in (one, two)] == [[30, 20], [60, 10, 50, 40]]
+        assert not wire.datapath.untold
+
+    def test_not_of_what_waits_no_more(self, wire: Wire) -> None:
+        wire.send(CLIENT, 0, b"ab")
+        wire.send(SERVER, 0, b"220\n")
+        wire.datapath.packet("early", wire.make(CLIENT, 4, b"xy"), MARK, 2, 3, 0)
+        wire.datapath.packet("gap", wire.make(CLIENT, 2, b"cd"), MARK, 2, 3, 0)
+        assert not wire.datapath.untold
+        wire.datapath.packet("again", wire.make(CLIENT, 9, b"xy"), MARK, 2, 3, 0)
+        wire.datapath.packet("end", wire.make(CLIENT, 6, flags=RST | ACK), MARK, 2, 3, 0)
+        assert not wire.datapath.untold
+
     def test_the_packet_that_fills_the_gap_goes_last(self, wire: Wire) -> None:
         """So that the server acknowledges at once all that its client was told of."""
         wire.send(CLIENT, 4, b"ef")

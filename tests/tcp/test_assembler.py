@@ -67,11 +67,12 @@ def test_neighbours_become_one(added: list[tuple[int, int]], spans: list[tuple[i
     assert assembler.spans == spans
 
 
-def test_the_span_around_an_offset_comes_first_then_the_last_ones() -> None:
+def test_the_spans_around_offsets_come_first_then_the_last_ones() -> None:
     held = Assembler()
     for start, end in ((10, 12), (20, 25), (12, 14), (30, 31), (40, 41)):
         held.add(start, end)
-    assert held.around(13, 1) == [(10, 14)]
-    assert held.around(24, 3) == [(20, 25), (40, 41), (30, 31)]
-    assert held.around(40, 9) == [(40, 41), (30, 31), (20, 25), (10, 14)]
-    assert [held.around(offset, 9) for offset in (9, 14, 25, 41)] == [[], [], [], []]
+    assert held.around([13], 1) == [(10, 14)]
+    assert held.around([24], 3) == [(20, 25), (40, 41), (30, 31)]
+    assert held.around([40], 9) == [(40, 41), (30, 31), (20, 25), (10, 14)]
+    assert held.around([30, 9, 24, 12, 31, 11, 20], 1) == [(30, 31), (20, 25), (10, 14)]
+    assert [held.around([offset], 9) for offset in (9, 14, 25, 41)] == [[], [], [], []]
