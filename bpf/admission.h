@@ -41,16 +41,12 @@ static __always_inline void refuse(struct place *at, struct finding *found, u64 
 	}
 }
 
-/* A SYN to a static before the rules: it is only looked at. `allowed` is its mark. */
-static __always_inline int look(struct place *at, struct packet *packet, u64 now, u32 *allowed)
+/* A SYN to a static that would find a limit reached, before the rules: it is intercepted or dropped. `allowed` is its
+ * mark. */
+static __always_inline int stop(struct place *at, struct packet *packet, struct finding *found, u64 now, u32 *allowed)
 {
-	struct finding found = {};
-
-	survey(at, &found);
-	if (found.refusal == ADMITTED)
-		return PASS;
-	refuse(at, &found, now);
-	if (!half_open_limit(found.refusal) || !plain_syn(packet))
+	refuse(at, found, now);
+	if (!half_open_limit(found->refusal) || !plain_syn(packet))
 		return DROP;
 	u32 row = at->number;
 	struct count *count = counts.lookup(&row);
@@ -64,41 +60,56 @@ static __always_inline int look(struct place *at, struct packet *packet, u64 now
 static __always_inline int turn_away(struct place *at, struct packet *packet, struct finding *found, u64 now)
 {
 	refuse(at, found, now);
-	if (packet->proxied)
+	if (packet->proxied && found->refusal != OVERTAKEN)
 		emit_numbers(STRANDED, &at->key, opener(at), at->number, &at->beyond, packet->ack + 1, packet->seq + 1, now);
 	return DROP;
 }
 
-/* Takes the places of a new connection and makes it known; or neither. → flags, as of take(). */
-static __always_inline u16 enter(struct place *at, struct finding *found, u64 now)
+/* Makes the entry of a SYN that has its places: a new one, or of the one that waited for them. → 0, or what keeps it from
+ * that. */
+static __always_inline u32 enter(struct conn *waiting, struct place *at, struct packet *packet, struct conn *fresh, u32 now)
 {
-	u16 flags = take(at, found);
+	u32 refusal = introduce(at, now);
 
-	if (found->refusal != ADMITTED)
-		return 0;
-	found->refusal = introduce(at, now >> TICK_SHIFT);
-	if (found->refusal != ADMITTED) {
-		struct holding holding = taken(at, flags);
-		give_back(&holding, 1, 1);
-	}
-	return flags;
+	if (refusal != ADMITTED)
+		return refusal;
+	if (waiting)
+		return begin_again(waiting, WAITING, at, packet, fresh->flags, now) ? ADMITTED : OVERTAKEN;
+	begin(fresh, packet, fresh->flags, &at->beyond, now);
+	int error = conns.insert(&at->key, fresh);
+	if (!error)
+		return ADMITTED;
+	if (error == -EEXIST)
+		return OVERTAKEN;
+	forget_beyond(at);
+	return NO_ROOM;
 }
 
-/* A SYN that waited for a place takes it, or is dropped once more. */
-static __always_inline int admit_waiting(struct conn *conn, struct place *at, struct packet *packet, u64 now)
+/* A SYN takes its places, or is dropped. Over a limit of connections it leaves an uncounted entry, unless it has one
+ * already, which is `waiting`: conntrack knows the tuple now. */
+static __always_inline int admit(struct conn *waiting, struct place *at, struct packet *packet, u64 now)
 {
 	struct finding found = {};
-	u16 flags = enter(at, &found, now) | opener(at);
+	struct holding holding = {};
+	struct conn fresh = { .tag = at->hash, .number = at->number, .klass = at->klass };
 
-	if (found.refusal != ADMITTED)
-		return turn_away(at, packet, &found, now);
-	if (!begin_again(conn, WAITING, at, packet, flags, now >> TICK_SHIFT)) {
-		struct holding holding = taken(at, flags);
-		give_back(&holding, 1, 1);
-		return DROP; /* it comes again */
+	fresh.flags = take(at, &found, &holding) | opener(at);
+	if (found.refusal == ADMITTED)
+		found.refusal = enter(waiting, at, packet, &fresh, now >> TICK_SHIFT);
+	if (found.refusal == ADMITTED) {
+		emit_built(at, at->number, now);
+		return PASS;
 	}
-	emit_built(at, at->number, now);
-	return PASS;
+	give_back(&holding, 1, 1);
+	if (!waiting && !packet->proxied && found.refusal < NO_ROOM) {
+		struct end nowhere = {};
+
+		begin(&fresh, packet, opener(at), &nowhere, now >> TICK_SHIFT);
+		fresh.state = WAITING;
+		fresh.klass = 0;
+		conns.insert(&at->key, &fresh);
+	}
+	return turn_away(at, packet, &found, now);
 }
 
 /* A SYN on the tuple of a connection that is over but for its places: it takes those. */
@@ -123,39 +134,6 @@ static __always_inline int replace(struct conn *conn, u8 from, struct place *at,
 	if (from != DEAD) /* of which that was said when it died */
 		emit_torn_down(&at->key, &was, REPLACED, now);
 	emit_built(at, was.number, now);
-	return PASS;
-}
-
-/* A SYN without an entry takes its places. Over a limit it leaves an uncounted entry: conntrack knows the tuple now. */
-static __always_inline int admit(struct place *at, struct packet *packet, u64 now)
-{
-	struct finding found = {};
-	struct conn fresh = { .tag = at->hash, .number = at->number, .klass = at->klass };
-	u16 flags = enter(at, &found, now) | opener(at);
-
-	begin(&fresh, packet, flags, &at->beyond, now >> TICK_SHIFT);
-	if (found.refusal != ADMITTED) {
-		if (!packet->proxied && found.refusal < NO_ROOM) {
-			fresh.state = WAITING;
-			fresh.klass = 0;
-			fresh.flags &= ~TRANSLATED;
-			fresh.octets = 0;
-			conns.insert(&at->key, &fresh);
-		}
-		return turn_away(at, packet, &found, now);
-	}
-	int error = conns.insert(&at->key, &fresh);
-	if (error) {
-		struct holding holding = taken(at, flags);
-
-		give_back(&holding, 1, 1);
-		if (error == -EEXIST) /* another CPU has the same SYN */
-			return DROP;
-		forget_beyond(at);
-		found.refusal = NO_ROOM;
-		return turn_away(at, packet, &found, now);
-	}
-	emit_built(at, at->number, now);
 	return PASS;
 }
 

@@ -16,6 +16,17 @@ struct step {
 	u8 beyond; /* octets behind the FIN: nothing is booked */
 };
 
+/* What has to be known of an entry that will be another one, or none. */
+static __always_inline void remember(struct conn *was, struct conn *conn)
+{
+	was->flags = conn->flags;
+	was->number = conn->number;
+	was->klass = conn->klass;
+	was->started = conn->started;
+	was->octets = conn->octets;
+	was->delta = conn->delta;
+}
+
 /* Makes an entry seen in state `from` a new connection; 0 if it is not in that state any more. */
 static __always_inline int begin_again(struct conn *conn, u8 from, struct place *at, struct packet *packet, u16 kept,
 				       u32 now)
@@ -61,12 +72,7 @@ static __always_inline void advance(struct conn *conn, struct place *at, struct 
 			conn->flags |= at->inspected;
 			step->ending = book(conn, packet, side, now);
 			step->state = conn->state;
-			was->flags = conn->flags;
-			was->number = conn->number;
-			was->klass = conn->klass;
-			was->started = conn->started;
-			was->octets = conn->octets;
-			was->delta = conn->delta;
+			remember(was, conn);
 			if (step->ending)
 				conn->state = CLOSED;
 		}
@@ -74,37 +80,34 @@ static __always_inline void advance(struct conn *conn, struct place *at, struct 
 	bpf_spin_unlock(&conn->lock);
 }
 
-/* SYNPROXY's ACK to the server opens the connection, if it is that; → 1 if it did. `was` gets the flags. */
-static __always_inline int settle(struct conn *conn, struct place *at, struct packet *packet, u32 now, struct conn *was)
+/* SYNPROXY's ACK to the server opens the connection, if it is that: both numbers of the server are known then. */
+static __always_inline void settle(struct conn *conn, struct place *at, struct packet *packet, u32 now, struct step *step)
 {
-	int mine;
-
 	bpf_spin_lock(&conn->lock);
-	was->flags = conn->flags;
-	mine = conn->tag == (u8)at->hash && conn->flags & INTERCEPTED && embryonic(conn->state) &&
-	       packet->seq == conn->next[CLIENT];
-	if (mine) {
-		conn->state = ESTABLISHED;
+	if (conn->tag == (u8)at->hash && conn->flags & INTERCEPTED && embryonic(conn->state) &&
+	    packet->seq == conn->next[CLIENT]) {
+		step->was.state = conn->state;
+		remember(&step->was, conn);
+		step->state = conn->state = ESTABLISHED;
 		conn->last = now;
 		conn->next[SERVER] = packet->ack;
 		conn->acked[CLIENT] = packet->ack;
 		conn->delta -= packet->ack - 1;
 	}
 	bpf_spin_unlock(&conn->lock);
-	return mine;
 }
 
-/* → 1 if a DEAD entry is CLOSED by this. */
-static __always_inline int close_dead(struct conn *conn, struct place *at)
+/* The server lets go of a DEAD entry: it is CLOSED. */
+static __always_inline void close_dead(struct conn *conn, struct place *at, struct step *step)
 {
-	int mine;
-
+	step->was.state = DEAD;
 	bpf_spin_lock(&conn->lock);
-	mine = conn->tag == (u8)at->hash && conn->state == DEAD;
-	if (mine)
+	if (conn->tag == (u8)at->hash && conn->state == DEAD) {
+		remember(&step->was, conn);
+		step->ending = INSPECTION;
 		conn->state = CLOSED;
+	}
 	bpf_spin_unlock(&conn->lock);
-	return mine;
 }
 
 /* Notes that an entry, seen as `was`, holds a place among its client's; → its state, CLOSED if that is not to be. */
@@ -132,12 +135,7 @@ static __always_inline int carry_out(struct conn *conn, u8 tag, u16 order, u32 t
 	bpf_spin_lock(&conn->lock);
 	u8 state = conn->state;
 	was->state = state;
-	was->number = conn->number;
-	was->klass = conn->klass;
-	was->started = conn->started;
-	was->octets = conn->octets;
-	was->flags = conn->flags;
-	was->delta = conn->delta;
+	remember(was, conn);
 	was->next[CLIENT] = conn->next[CLIENT];
 	was->next[SERVER] = conn->next[SERVER];
 	if (conn->tag == tag && state != CLOSED) {

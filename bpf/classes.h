@@ -6,10 +6,14 @@
 #include "maps.h"
 #include "structs.h"
 
-/* 1 of anything but 0. Without a branch, as all that follows: the verifier walks every way through the rules. */
+/* 1 of anything but 0. Without a branch, as all that follows: the verifier walks every way through the rules. The compiler
+ * must not see what it is, or it makes one. */
 static __always_inline u32 any(u32 bits)
 {
-	return (bits | -bits) >> 31;
+	u32 minus = -bits;
+
+	asm volatile("" : "+r"(minus));
+	return (bits | minus) >> 31;
 }
 
 static __always_inline u32 outside(__be16 port, u16 ports[2], u8 but)
@@ -35,18 +39,15 @@ static __always_inline u16 classify(struct place *at, struct settings *set)
 	u32 row = set->first_rule;
 
 	for (int turn = 0; turn < RULES; turn++) {
-		if (row >= set->last_rule)
-			break;
-		struct rule *rule = rules.lookup(&row);
+		struct rule *rule = row < set->last_rule ? rules.lookup(&row) : 0;
 		if (!rule)
 			break;
-		if (misses(rule, at)) {
-			row++;
-			continue;
-		}
-		if (rule->klass)
+		u32 missed = -any(misses(rule, at)); /* every bit, or none */
+
+		asm volatile("" : "+r"(missed)); /* else the compiler makes a branch of it */
+		if (rule->klass & ~missed)
 			return rule->klass;
-		row = rule->otherwise;
+		row = ((row + 1) & missed) | (rule->otherwise & ~missed);
 	}
 	return 0;
 }

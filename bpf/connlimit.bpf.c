@@ -5,7 +5,7 @@
  * the SYN that finds a limit of connections reached, and marks what need not be inspected and what SYNPROXY has to
  * answer; it takes no place. Egress books what was really forwarded: the SYN takes its places there under their locks,
  * and every change of state is made there. So what rules, routing or a worker dropped has changed nothing. A third
- * program, reap, does user space's bidding on entries, and a fourth, join, counts them among their clients'.
+ * program, reap, does user space's bidding on entries.
  *
  * An entry is known by the real addresses of its ends, so that one look finds it on either side of a translation,
  * whichever end sends. Up to three counts are charged for it: its static's, and in the class that limits it its
@@ -75,10 +75,13 @@ int ingress(struct __sk_buff *skb)
 	arriving(at, packet, skb->ifindex);
 	struct conn *conn = find(at);
 	/* about to be deleted, or a client that calls its server by another address */
-	if (!conn || conn->state == CLOSED || (sender(conn, at) == CLIENT && conn->number != at->named))
-		verdict = unknown(skb, at, packet, set, &allowed);
+	if (conn && (conn->state == CLOSED || (sender(conn, at) == CLIENT && conn->number != at->named)))
+		conn = 0;
+	at->waits = conn && conn->state == WAITING && sender(conn, at) == CLIENT && opens(packet) && at->named;
+	if (conn && !at->waits)
+		verdict = known(conn, at, packet, sender(conn, at), set, &allowed);
 	else
-		verdict = known(skb, conn, at, packet, sender(conn, at), set, &allowed);
+		verdict = unknown(at, packet, set, &allowed);
 	if (verdict == DROP)
 		return DROP;
 	if (opens(packet))
@@ -121,48 +124,31 @@ int egress(struct __sk_buff *skb)
 	u8 state = conn ? conn->state : CLOSED;
 	if (state != CLOSED)
 		side = sender(conn, at);
-	if (side == SERVER && conn) {
-		if (conn->number != at->named) /* it leaves by another address than its client called */
-			return PASS;
-		return leaves_to_client(skb, conn, at, packet, clock(set));
-	}
-	if (opens(packet))
+	if (side == SERVER && conn && conn->number != at->named) /* it leaves by another address than its client called */
+		return PASS;
+	if (side == CLIENT && opens(packet))
 		return open_to_server(skb, conn, at, packet, set);
 	if (state != CLOSED && conn)
-		return leaves_to_server(skb, conn, at, packet, clock(set));
+		return leaves(skb, conn, at, packet, side, clock(set));
 	return skb->ingress_ifindex && uncounted(at, packet, set) ? DROP : PASS;
 }
 
-/* Run by user space alone, its packet an order and keys; → how many entries it changed, or the worker of one key. */
+/* Run by user space alone, its packet an order and keys; → how many entries it changed, or the worker of one key. It goes
+ * on with the next key by calling itself, for the verifier would walk every way through every turn of a loop; the context
+ * knows which key it is at and how many entries were changed. */
 int reap(struct __sk_buff *skb)
 {
 	struct conn_key key;
-	u32 zero = 0;
+	u32 zero = 0, turn = skb->cb[0], done = skb->cb[1];
 	u16 order;
-	int done = 0;
 	struct settings *set = settings.lookup(&zero);
 
-	if (!set || bpf_skb_load_bytes(skb, offsetof(struct orders, order), &order, sizeof(order)))
-		return 0;
-	for (int i = 0; i < ORDERS; i++) {
-		if (bpf_skb_load_bytes(skb, offsetof(struct orders, keys) + i * sizeof(key), &key, sizeof(key)))
-			break;
-		done += obey(order, &key, set, clock(set));
-	}
-	return done;
-}
-
-/* Run by user space as reap is, whatever the order: its entries join their client's; → how many did. A program of its
- * own, for the verifier walks every way through the turns of a loop. */
-int join(struct __sk_buff *skb)
-{
-	struct conn_key key;
-	int done = 0;
-
-	for (int i = 0; i < ORDERS; i++) {
-		if (bpf_skb_load_bytes(skb, offsetof(struct orders, keys) + i * sizeof(key), &key, sizeof(key)))
-			break;
-		done += enlist(&key);
-	}
+	if (!set || turn >= ORDERS || bpf_skb_load_bytes(skb, offsetof(struct orders, order), &order, sizeof(order)) ||
+	    bpf_skb_load_bytes(skb, offsetof(struct orders, keys) + turn * sizeof(key), &key, sizeof(key)))
+		return done;
+	done += obey(order, &key, set, clock(set));
+	skb->cb[0] = turn + 1;
+	skb->cb[1] = done;
+	again.call(skb, 0);
 	return done;
 }

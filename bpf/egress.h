@@ -17,14 +17,12 @@ static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *co
 		return PASS; /* the firewall's own */
 	if (!packet->proxied && (skb->mark & MARK_DISPOSITION) == MARK_INTERCEPT)
 		return DROP; /* nobody answered it: our rules are gone */
-	if (!conn)
-		return admit(at, packet, now);
-	u8 state = conn->state;
+	u8 state = conn ? conn->state : WAITING; /* for its first place, too */
 	switch (state) {
 	case CLOSED:
 		return DROP; /* about to be deleted: it comes again */
 	case WAITING:
-		return admit_waiting(conn, at, packet, now);
+		return admit(conn, at, packet, now);
 	case CLOSING:
 	case DEAD:
 		return replace(conn, state, at, packet, now);
@@ -32,40 +30,29 @@ static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *co
 	return book_syn(conn, at, packet, now >> TICK_SHIFT);
 }
 
-static __always_inline int leaves_to_server(struct __sk_buff *skb, struct conn *conn, struct place *at,
-					    struct packet *packet, u64 now)
+/* A packet of `side` leaves by an entry that is not CLOSED; it opens nothing, or is the server's. */
+static __always_inline int leaves(struct __sk_buff *skb, struct conn *conn, struct place *at, struct packet *packet, u32 side,
+				  u64 now)
 {
-	if (skb->ingress_ifindex)
-		return follow(conn, at, packet, CLIENT, now);
-	/* the firewall's own: SYNPROXY's, or an RST */
-	if (acknowledges(packet))
-		establish(conn, at, packet, now);
-	if (conn->state == DEAD && lets_go(packet))
-		bury(conn, at, now);
-	return PASS;
-}
+	int own = !skb->ingress_ifindex; /* the firewall's: SYNPROXY's, or an RST */
+	struct step step = {};
 
-static __always_inline int leaves_to_client(struct __sk_buff *skb, struct conn *conn, struct place *at,
-					    struct packet *packet, u64 now)
-{
-	if (conn->flags & INTERCEPTED) {
-		if (packet->flags & FLAG_RST) {
-			renumber(skb, conn, packet);
-			packet->seq = conn->next[SERVER];
-		} else {
-			packet->seq -= conn->delta;
-		}
+	if (side == SERVER) {
+		if (conn->flags & INTERCEPTED)
+			to_intercepted(skb, conn, packet);
+		if (own)
+			return PASS;
+		if (opens(packet))
+			return DROP;
 	}
-	if (skb->ingress_ifindex == 0) /* the firewall's own: SYNPROXY's, or an RST */
-		return PASS;
-	if (opens(packet))
-		return DROP;
-	if (conn->state == DEAD) {
-		if (lets_go(packet))
-			bury(conn, at, now);
-		return DROP;
-	}
-	return follow(conn, at, packet, SERVER, now);
+	if (conn->state == DEAD && lets_go(packet) && (own || side == SERVER))
+		close_dead(conn, at, &step);
+	else if (!own)
+		advance(conn, at, packet, side, now >> TICK_SHIFT, &step);
+	else if (acknowledges(packet))
+		settle(conn, at, packet, now >> TICK_SHIFT, &step);
+	conclude(at, &step, now);
+	return !own && (step.was.state == DEAD || step.beyond) ? DROP : PASS;
 }
 
 #endif

@@ -25,6 +25,7 @@ struct place {
 	u16 klass; /* and its class */
 	u16 inspected; /* INSPECTED, if the packet carries a class that inspects */
 	u8 sender_high;
+	u8 waits; /* of one that opens: it has an entry already, which is WAITING */
 	u8 noted; /* its first packet was seen to come in, and `number` is by what that called */
 };
 

@@ -21,7 +21,7 @@ static __always_inline struct face *face_of(u32 ifindex, struct end *end, u32 pe
 	return whole->number ? whole : 0;
 }
 
-/* The end that is called `address` at `ifindex`, by its real address. */
+/* The end that is called `end` at `ifindex`, by its real address. */
 static __always_inline void real_end(struct place *at, struct end *end, u32 ifindex)
 {
 	struct face *face = face_of(ifindex, end, 0);
@@ -31,44 +31,40 @@ static __always_inline void real_end(struct place *at, struct end *end, u32 ifin
 		if (face->port)
 			end->port = face->port;
 		at->named = face->number;
+		at->out = face->opposite;
 	}
+}
+
+static __always_inline void ends_of(struct place *at, struct packet *packet)
+{
+	*at = (struct place){};
+	at->sender.address = packet->saddr;
+	at->sender.port = packet->sport;
+	at->receiver.address = packet->daddr;
+	at->receiver.port = packet->dport;
 }
 
 /* Before the rules the receiver may be called by a mapped address; of a static it is known where it is. */
 static __always_inline void arriving(struct place *at, struct packet *packet, u32 ifindex)
 {
-	*at = (struct place){};
-	at->sender.address = packet->saddr;
-	at->sender.port = packet->sport;
-	at->receiver.address = packet->daddr;
-	at->receiver.port = packet->dport;
+	ends_of(at, packet);
 	real_end(at, &at->receiver, ifindex);
 	identify(at);
+	at->in = ifindex;
 }
 
 /* Behind the rules it is the sender that may be. */
 static __always_inline void leaving(struct place *at, struct packet *packet, u32 ifindex)
 {
-	*at = (struct place){};
-	at->sender.address = packet->saddr;
-	at->sender.port = packet->sport;
-	at->receiver.address = packet->daddr;
-	at->receiver.port = packet->dport;
+	ends_of(at, packet);
 	real_end(at, &at->sender, ifindex);
 	identify(at);
 }
 
-/* What opens a connection, before the rules: of what calls a static the way is known, and the class. */
-static __always_inline void opening(struct place *at, u32 ifindex, struct packet *packet, struct settings *set)
+/* The static and the class of what opens a connection by calling one, before the rules. */
+static __always_inline void opening(struct place *at, struct settings *set)
 {
-	struct end called = { packet->daddr, packet->dport };
-	struct face *face = at->named ? face_of(ifindex, &called, 0) : 0;
-
-	at->in = ifindex;
-	if (!face)
-		return;
 	at->number = at->named;
-	at->out = face->opposite;
 	at->klass = classify(at, set);
 }
 

@@ -10,36 +10,33 @@
 #include "notes.h"
 #include "verdicts.h"
 
-/* A SYN of an entry's client. One to a static that has waited takes its place here: conntrack knows it already. */
-static __always_inline int look_again(struct __sk_buff *skb, struct conn *conn, struct place *at, struct packet *packet,
-				      struct settings *set, u32 *allowed)
+/* A SYN of an entry's client. */
+static __always_inline int look_again(struct conn *conn, struct packet *packet, u32 *allowed)
 {
-	u8 state = conn->state;
-
 	if (plain_syn(packet))
 		*allowed = MARK_SKIP;
-	if (state == WAITING && at->named) {
-		opening(at, skb->ifindex, packet, set);
-		return admit_waiting(conn, at, packet, clock(set));
-	}
 	/* what SYNPROXY has begun, it ends: conntrack must not take this SYN for one of its own */
-	if (conn->flags & INTERCEPTED && embryonic(state) && plain_syn(packet))
+	if (conn->flags & INTERCEPTED && embryonic(conn->state) && plain_syn(packet))
 		*allowed = MARK_INTERCEPT;
 	return PASS;
 }
 
 /* A packet of an entry. `allowed` is its mark. */
-static __always_inline int known(struct __sk_buff *skb, struct conn *conn, struct place *at, struct packet *packet, u32 side,
-				 struct settings *set, u32 *allowed)
+static __always_inline int known(struct conn *conn, struct place *at, struct packet *packet, u32 side, struct settings *set,
+				 u32 *allowed)
 {
+	struct step step = {};
+
 	if (opens(packet)) {
 		if (side == SERVER) /* towards a client that has opened this very connection */
 			return DROP;
-		return look_again(skb, conn, at, packet, set, allowed);
+		return look_again(conn, packet, allowed);
 	}
 	if (conn->state == DEAD) {
-		if (side == SERVER && lets_go(packet))
-			bury(conn, at, clock(set));
+		if (side == SERVER && lets_go(packet)) {
+			close_dead(conn, at, &step);
+			conclude(at, &step, clock(set));
+		}
 		return DROP;
 	}
 	if (side == CLIENT)
@@ -48,23 +45,28 @@ static __always_inline int known(struct __sk_buff *skb, struct conn *conn, struc
 	return PASS;
 }
 
-/* A packet without an entry. */
-static __always_inline int unknown(struct __sk_buff *skb, struct place *at, struct packet *packet,
-				   struct settings *set, u32 *allowed)
+/* A packet without an entry, or a SYN whose entry waits. One that waits takes its place here: conntrack knows it already. */
+static __always_inline int unknown(struct place *at, struct packet *packet, struct settings *set, u32 *allowed)
 {
+	struct finding found = {};
+
 	if (plain_syn(packet))
 		*allowed = MARK_SKIP;
-	if (!at->named)
+	if (!at->named || !(opens(packet) || acknowledges(packet)))
 		return PASS;
-	if (opens(packet)) {
-		opening(at, skb->ifindex, packet, set);
-		return look(at, packet, clock(set), allowed);
+	opening(at, set);
+	if (at->waits) {
+		struct conn *waiting = conns.lookup(&at->key);
+
+		return waiting ? admit(waiting, at, packet, clock(set)) : DROP;
 	}
-	if (acknowledges(packet)) {
-		opening(at, skb->ifindex, packet, set);
-		if (full(at))
-			*allowed = MARK_FULL;
-	}
+	int intercepts = survey(at, &found);
+	if (found.refusal == ADMITTED)
+		return PASS;
+	if (opens(packet))
+		return stop(at, packet, &found, clock(set), allowed);
+	if (intercepts && !half_open_limit(found.refusal)) /* a cookie that comes back would find no place */
+		*allowed = MARK_FULL;
 	return PASS;
 }
 

@@ -9,21 +9,8 @@
 #ifndef FIXUP_INTERCEPT_H
 #define FIXUP_INTERCEPT_H
 
-#include "changes.h"
-#include "life.h"
 #include "parsing.h"
-#include "places.h"
-
-/* SYNPROXY's ACK to the server: the connection it opened is established, and both numbers of the server are known. */
-static __always_inline void establish(struct conn *conn, struct place *at, struct packet *packet, u64 now)
-{
-	struct conn was = { .number = conn->number, .klass = conn->klass };
-
-	if (settle(conn, at, packet, now >> TICK_SHIFT, &was)) {
-		struct holding holding = held(&at->key, &was);
-		give_back(&holding, 0, 1);
-	}
-}
+#include "structs.h"
 
 /*
  * An RST to the client of an intercepted connection, the server's or the firewall's own, gets the number its client
@@ -36,6 +23,17 @@ static __always_inline void renumber(struct __sk_buff *skb, struct conn *conn, s
 
 	bpf_l4_csum_replace(skb, packet->header + offsetof(struct tcp_header, checksum), was, is, sizeof(is));
 	bpf_skb_store_bytes(skb, packet->header + offsetof(struct tcp_header, seq), &is, sizeof(is), 0);
+}
+
+/* What leaves to such a client is seen here by the cookie's numbers, and booked by the server's own. */
+static __always_inline void to_intercepted(struct __sk_buff *skb, struct conn *conn, struct packet *packet)
+{
+	if (packet->flags & FLAG_RST) {
+		renumber(skb, conn, packet);
+		packet->seq = conn->next[SERVER];
+	} else {
+		packet->seq -= conn->delta;
+	}
 }
 
 #endif

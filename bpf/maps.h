@@ -51,6 +51,9 @@ BPF_TABLE("array", u32, struct totals, totals, 1);
 /* 0 → what a program knows of the packet at hand; never read by another run of it. */
 BPF_TABLE("percpu_array", u32, struct scratch, scratches, 1);
 
+/* 0 → reap, which goes on with the next key that way; written by user space. */
+BPF_PROG_ARRAY(again, 1);
+
 /* events for user space; never blocks: what finds it full is counted in totals. */
 BPF_RINGBUF_OUTPUT(events, RING_PAGES);
 

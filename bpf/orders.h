@@ -13,14 +13,8 @@
 
 /* Counts an entry among its client's, where its class has come to limit those since it was opened; → 1 if it was not. Who
  * gives back its places sees the flag under the lock. What is over but for its last packets stays as it is. */
-static __always_inline int enlist(struct conn_key *key)
+static __always_inline int enlist(struct conn_key *key, struct conn *conn, u8 tag)
 {
-	struct conn *conn = conns.lookup(key);
-	struct end low = { key->low, key->low_port }, high = { key->high, key->high_port };
-	u8 tag = hash(&low, &high);
-
-	if (!conn || conn->state == ALIAS)
-		return 0;
 	struct finding found = {};
 	struct conn was = { .klass = conn->klass, .flags = conn->flags };
 	__be32 client = client_end(key, was.flags).address;
@@ -57,6 +51,8 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 			tidy(key, conn, set, tick);
 		return 0;
 	}
+	if (order == JOIN)
+		return enlist(key, conn, tag);
 	u32 row = conn->klass, timeout = set->timeout[conn->state % STATES];
 	struct class *klass = row ? classes.lookup(&row) : 0;
 	if (klass) {

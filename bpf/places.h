@@ -8,10 +8,10 @@
 #include "maps.h"
 #include "structs.h"
 
-/* What take() finds but for a limit: no room in a table, or a count that another CPU is about to delete; then the SYN
- * comes again. */
-#define NO_ROOM REFUSALS
-#define BUSY (REFUSALS + 1)
+/* What a SYN finds but for a limit. Of all but the first it comes again. */
+#define NO_ROOM REFUSALS /* in a table */
+#define BUSY (REFUSALS + 1) /* a count that another CPU is about to delete, or an address that is somebody's own */
+#define OVERTAKEN (REFUSALS + 2) /* another CPU has made the entry */
 
 /* The places a limit counts, as a SYN found them. */
 struct finding {
@@ -35,15 +35,6 @@ static __always_inline struct holding held(struct conn_key *key, struct conn *co
 
 	holding.server = server_end(key, conn->flags).address;
 	holding.client = conn->flags & PER_CLIENT ? client_end(key, conn->flags).address : 0;
-	return holding;
-}
-
-/* What a SYN holds after take(). */
-static __always_inline struct holding taken(struct place *at, u16 flags)
-{
-	struct holding holding = { .number = at->number, .klass = at->klass, .server = at->receiver.address };
-
-	holding.client = flags & PER_CLIENT ? at->sender.address : 0;
 	return holding;
 }
 
@@ -164,31 +155,33 @@ static __always_inline void take_share(u16 klass, u16 scope, __be32 address, u32
 	bpf_spin_unlock(&share->lock);
 }
 
-/* Takes a place of each count that a SYN is charged to, or of none; the embryonic limits were asked at ingress. → what
- * the connection's flags say of it. */
-static __always_inline u16 take(struct place *at, struct finding *found)
+/* Takes a place of each count that a SYN is charged to, as far as there are any; the embryonic limits were asked at ingress.
+ * `holding` is what was taken. → what the connection's flags say of it. */
+static __always_inline u16 take(struct place *at, struct finding *found, struct holding *holding)
 {
-	struct holding so_far = { .number = at->number, .server = at->receiver.address };
 	u32 row = at->klass;
 
-	if (at->number)
+	if (at->number) {
 		take_static(at->number, found);
-	if (found->refusal != ADMITTED || !row)
-		return 0;
-	struct class *klass = classes.lookup(&row);
+		if (found->refusal != ADMITTED)
+			return 0;
+		holding->number = at->number;
+	}
+	struct class *klass = row ? classes.lookup(&row) : 0;
 	if (!klass)
 		return 0;
-	take_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, found);
-	if (found->refusal == ADMITTED) {
-		if (!(klass->client_max | klass->client_embryonic))
-			return 0;
-		take_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, found);
-		if (found->refusal == ADMITTED)
-			return PER_CLIENT;
-		so_far.klass = at->klass;
-	}
-	give_back(&so_far, 1, 1);
-	return 0;
+	take_share(row, TO_SERVER, at->receiver.address, klass->max_conns, found);
+	if (found->refusal != ADMITTED)
+		return 0;
+	holding->klass = row;
+	holding->server = at->receiver.address;
+	if (!(klass->client_max | klass->client_embryonic))
+		return 0;
+	take_share(row, FROM_CLIENT, at->sender.address, klass->client_max, found);
+	if (found->refusal != ADMITTED)
+		return 0;
+	holding->client = at->sender.address;
+	return PER_CLIENT;
 }
 
 /* The places of a class that are taken, as a SYN would find them. */
@@ -228,14 +221,6 @@ static __always_inline int survey(struct place *at, struct finding *found)
 		look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, of_client, found);
 	}
 	return intercepts != 0;
-}
-
-/* Whether a cookie that comes back now would find no place. */
-static __always_inline int full(struct place *at)
-{
-	struct finding found = {};
-
-	return survey(at, &found) && found.refusal != ADMITTED && !half_open_limit(found.refusal);
 }
 
 #endif

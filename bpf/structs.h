@@ -231,7 +231,7 @@ struct event {
 };
 
 /* What `reap` is asked to do with the keys behind this header. */
-enum order { SWEEP, KILL, RELEASE, CLEAR, WORKER };
+enum order { SWEEP, KILL, RELEASE, CLEAR, WORKER, JOIN };
 
 struct orders {
 	u8 ethernet[14]; /* a test run's packet must begin with one */

@@ -36,7 +36,7 @@ SOURCE = Path(__file__).parents[2] / "bpf" / "connlimit.bpf.c"
 CONNECTIONS = 131_072  # entries; 17 MiB
 RING_PAGES = 256  # 1 MiB: some 14,000 events
 EVENTS = 2_048  # taken from the ring at once; every 50 ms that is 40,000 a second
-ORDERS = 64  # keys in one order; the verifier walks every turn of the loop over them, and gives up at a million steps
+ORDERS = 32  # keys in one order; ``reap`` calls itself for each, and a program may 33 times
 
 
 class _Order(enum.IntEnum):
@@ -47,6 +47,7 @@ class _Order(enum.IntEnum):
     RELEASE = 2
     CLEAR = 3
     WORKER = 4
+    JOIN = 5
 
 
 class ConnectionTable:
@@ -82,7 +83,9 @@ class ConnectionTable:
         ]
         if pins is not None:
             macros.append(f'PINS="{bpf_pins.versioned(pins, _layout(source, size))}"')
-        self._module = Module(source, macros, (*clsact.PARENTS, "reap", "join"), cache)
+        self._module = Module(source, macros, (*clsact.PARENTS, "reap"), cache)
+        again = self._module.table("again")
+        again[again.Key(0)] = again.Leaf(self.programs["reap"].fd)
         self._limits = LimitMaps(self._module)
         self._entries = Entries(self._module.table("conns"), self._limits)
         self._settings = self._module.table("settings")
@@ -94,7 +97,7 @@ class ConnectionTable:
 
     @property
     def programs(self) -> Mapping[str, Program]:
-        """The programs by name: ingress, egress, reap, join."""
+        """The programs by name: ingress, egress, reap."""
         return self._module.programs
 
     # what it is told
@@ -116,7 +119,7 @@ class ConnectionTable:
         """Count among their clients' what was opened in a class before that limited them."""
         per_client = self._limits.per_client
         for some in self._entries.pairs() if per_client else ():
-            self._ask("join", 0, b"".join(bytes(key) for key, leaf in some if leaf.klass in per_client))
+            self._order(_Order.JOIN, b"".join(bytes(key) for key, leaf in some if leaf.klass in per_client))
 
     def _end_diverted(self) -> list[Key]:
         """End the connections whose client called what is another static's now; which."""
@@ -237,12 +240,9 @@ class ConnectionTable:
 
     def _order(self, order: _Order, keys: bytes) -> int:
         """Have `reap` carry out `order` on packed keys; how many entries it changed."""
-        return self._ask("reap", order, keys)
-
-    def _ask(self, program: str, order: int, keys: bytes) -> int:
         head, length = bytes(14) + struct.pack("=H", order), ORDERS * self._entries.key_size
         pieces = (keys[start : start + length] for start in range(0, len(keys), length))
-        return sum(self.programs[program].run(head + piece).value for piece in pieces)
+        return sum(self.programs["reap"].run(head + piece).value for piece in pieces)
 
     def _totals(self) -> Any:
         return self._module.table("totals")[0]

@@ -127,7 +127,7 @@ class Module:
         except ImportError as error:
             raise KernelError("bcc is missing: apt-get install python3-bpfcc (PyPI's bcc is another thing)") from error
         headers.provide(cache)
-        flags = ["-Wno-macro-redefined", *(f"-D{macro}" for macro in macros)]
+        flags = ["-Xclang", "-disable-llvm-passes", "-Wno-macro-redefined", *(f"-D{macro}" for macro in macros)]
         try:
             self._bpf: Any = bcc.BPF(text=whole(source).encode(), cflags=flags)
             self.programs = {

@@ -194,8 +194,8 @@ _HANDSHAKE = (
     _mutant(
         "a half-open place comes back with the handshake's end",
         LIFE,
-        "give_back(&holding, 0, 1);\n\t\twas->state = step.state;",
-        "was->state = step.state;",
+        " || (embryonic(step->was.state) && !embryonic(step->state)))",
+        ")",
     ),
     _mutant(
         "a connection of both ends' SYNs is refused",
@@ -204,16 +204,13 @@ _HANDSHAKE = (
         "if (side == SERVER)\n\t\t\treturn PASS;",
     ),
     _mutant(
-        "the server's SYN does not leave either",
-        EGRESS,
-        "\tif (opens(packet))\n\t\treturn DROP;\n\tif (conn->state == DEAD) {\n\t\tif (lets_go(packet))\n\t\t\tbury",
-        "\tif (conn->state == DEAD) {\n\t\tif (lets_go(packet))\n\t\t\tbury",
+        "the server's SYN does not leave either", EGRESS, "\t\tif (opens(packet))\n\t\t\treturn DROP;\n\t}\n", "\t}\n"
     ),
     _mutant(
         "the client's SYN again is skipped",
         INGRESS,
-        "\tif (plain_syn(packet))\n\t\t*allowed = MARK_SKIP;\n\tif (state == WAITING",
-        "\tif (state == WAITING",
+        "\tif (plain_syn(packet))\n\t\t*allowed = MARK_SKIP;\n\t/* what SYNPROXY",
+        "\t/* what SYNPROXY",
     ),
 )
 
@@ -241,10 +238,7 @@ _END = (
     ),
     _mutant("an overtaking ACK moves no number", MACHINE, "if (end != packet->seq && ahead", "if (ahead"),
     _mutant(
-        "octets behind a FIN are stopped",
-        LIFE,
-        "if (was->state == DEAD || step.beyond)",
-        "if (was->state == DEAD)",
+        "octets behind a FIN are stopped", EGRESS, "(step.was.state == DEAD || step.beyond)", "step.was.state == DEAD"
     ),
     _mutant(
         "octets before a FIN may come again",
@@ -290,8 +284,8 @@ _END = (
     _mutant(
         "a connection that ended gives its place back",
         LIFE,
-        "\tif (step.ending)\n\t\tfinish(&at->key, was, 1, step.ending, now);",
-        "\tif (step.ending)\n\t\tfinish(&at->key, was, 0, step.ending, now);",
+        "step->ending != GOES_ON, step->ending, now);",
+        "0, step->ending, now);",
     ),
     _mutant(
         "a SYN replaces a closing connection",
@@ -373,9 +367,9 @@ _LIMITS = (
     _mutant("egress counts half-open ones in the class", PLACES, "\t\tshare->embryonic++;\n", ""),
     _mutant(
         "ingress takes no place",
-        ADMISSION,
-        "\tsurvey(at, &found);\n\tif (found.refusal == ADMITTED)",
-        "\tsurvey(at, &found);\n\ttake_static(at->number, &found);\n\tif (found.refusal == ADMITTED)",
+        INGRESS,
+        "\tif (found.refusal == ADMITTED)\n\t\treturn PASS;\n",
+        "\ttake_static(at->number, &found);\n\tif (found.refusal == ADMITTED)\n\t\treturn PASS;\n",
     ),
     _mutant(
         "ingress asks the static",
@@ -398,8 +392,8 @@ _LIMITS = (
     _mutant(
         "each client has its own places",
         PLACES,
-        "take_share(at->klass, FROM_CLIENT, at->sender.address,",
-        "take_share(at->klass, FROM_CLIENT, at->receiver.address,",
+        "take_share(row, FROM_CLIENT, at->sender.address,",
+        "take_share(row, FROM_CLIENT, at->receiver.address,",
     ),
     _mutant(
         "clients are counted where a class asks",
@@ -419,8 +413,8 @@ _LIMITS = (
         "client, state == CLOSED, 1);",
         "client, state == CLOSED, 0);",
     ),
-    _mutant("a place of one limit goes back when another refuses", PLACES, "\tgive_back(&so_far, 1, 1);\n", ""),
-    _mutant("a server's place goes back when its client's is refused", PLACES, "\t\tso_far.klass = at->klass;\n", ""),
+    _mutant("a place of one limit goes back when another refuses", PLACES, "\t\tholding->number = at->number;\n", ""),
+    _mutant("a server's place goes back when its client's is refused", PLACES, "\tholding->klass = row;\n", ""),
     _mutant("a static's place goes back", PLACES, "\tcount->total -= total;\n", ""),
     _mutant("a static's half-open place goes back", PLACES, "\tcount->embryonic -= half_open;\n", ""),
     _mutant("a class's place goes back", PLACES, "\t\tshare->total -= total;\n", ""),
@@ -431,18 +425,8 @@ _LIMITS = (
         "\tif (0)\n\t\tgive_back_share",
     ),
     _mutant("who has no place is no row", PLACES, "\tif (last)\n\t\tshares.delete(&key);", ""),
-    _mutant(
-        "a full table takes no place",
-        ADMISSION,
-        "\t\tgive_back(&holding, 1, 1);\n\t\tif (error == -EEXIST)",
-        "\t\tif (error == -EEXIST)",
-    ),
-    _mutant(
-        "a full table refuses",
-        ADMISSION,
-        "\t\tfound.refusal = NO_ROOM;\n\t\treturn turn_away(at, packet, &found, now);\n\t}\n\temit_built",
-        "\t\treturn PASS;\n\t}\n\temit_built",
-    ),
+    _mutant("a full table takes no place", ADMISSION, "\tgive_back(&holding, 1, 1);\n\tif (!waiting", "\tif (!waiting"),
+    _mutant("a full table refuses", ADMISSION, "\treturn NO_ROOM;", "\treturn ADMITTED;"),
     _mutant("a full table is told of", ADMISSION, "__sync_fetch_and_add(&total->table_full, 1);", ";"),
     _mutant(
         "refusals are counted by limit",
@@ -468,12 +452,12 @@ _LIMITS = (
         "packet->ack + 1, packet->seq + 1, now);\n\treturn DROP;",
         "packet->ack + 1, packet->seq + 1, now);\n\treturn PASS;",
     ),
-    _mutant("a line that denies leads on", CLASSES, "row = rule->otherwise;", "row++;"),
+    _mutant("a line that denies leads on", CLASSES, "(rule->otherwise & ~missed)", "((row + 1) & ~missed)"),
     _mutant(
         "the first line met decides",
         CLASSES,
-        "\t\tif (rule->klass)\n\t\t\treturn rule->klass;\n",
-        "\t\tif (rule->klass && row + 1 >= set->last_rule)\n\t\t\treturn rule->klass;\n",
+        "\t\tif (rule->klass & ~missed)",
+        "\t\tif (rule->klass & ~missed && row + 1 >= set->last_rule)",
     ),
     _mutant("a line asks for the source", CLASSES, "((at->sender.address & rule->source_mask) ^ rule->source) |\n", ""),
     _mutant(
@@ -523,20 +507,20 @@ _INTERCEPT = (
     _mutant(
         "at the embryonic limit SYNs are intercepted",
         ADMISSION,
-        "if (!half_open_limit(found.refusal) || !plain_syn(packet))\n\t\treturn DROP;",
-        "if (found.refusal)\n\t\treturn DROP;",
+        "if (!half_open_limit(found->refusal) || !plain_syn(packet))\n\t\treturn DROP;",
+        "if (found->refusal)\n\t\treturn DROP;",
     ),
     _mutant(
         "at max_conns SYNs are not intercepted",
         ADMISSION,
-        "if (!half_open_limit(found.refusal) || !plain_syn(packet))",
+        "if (!half_open_limit(found->refusal) || !plain_syn(packet))",
         "if (!plain_syn(packet))",
     ),
     _mutant(
         "only a plain SYN is intercepted",
         ADMISSION,
-        "if (!half_open_limit(found.refusal) || !plain_syn(packet))",
-        "if (!half_open_limit(found.refusal))",
+        "if (!half_open_limit(found->refusal) || !plain_syn(packet))",
+        "if (!half_open_limit(found->refusal))",
     ),
     _mutant(
         "a SYN that nobody answered goes no further",
@@ -547,20 +531,20 @@ _INTERCEPT = (
     _mutant(
         "what SYNPROXY has begun, it ends",
         INGRESS,
-        "conn->flags & INTERCEPTED && embryonic(state) && plain_syn(packet))",
+        "conn->flags & INTERCEPTED && embryonic(conn->state) && plain_syn(packet))",
         "0)",
     ),
     _mutant(
         "only what SYNPROXY has begun is its own",
         CHANGES,
-        "mine = conn->tag == (u8)at->hash && conn->flags & INTERCEPTED &&",
-        "mine = conn->tag == (u8)at->hash &&",
+        "(u8)at->hash && conn->flags & INTERCEPTED && embryonic(conn->state) &&",
+        "(u8)at->hash && embryonic(conn->state) &&",
     ),
     _mutant(
         "SYNPROXY's ACK has the client's number",
         CHANGES,
-        "embryonic(conn->state) &&\n\t       packet->seq == conn->next[CLIENT];",
-        "embryonic(conn->state);",
+        "embryonic(conn->state) &&\n\t    packet->seq == conn->next[CLIENT]) {",
+        "embryonic(conn->state)) {",
     ),
     _mutant(
         "the server's number makes the difference",
@@ -570,49 +554,41 @@ _INTERCEPT = (
     ),
     _mutant(
         "SYNPROXY's ACK gives the half-open place back",
-        INTERCEPT,
-        "\t\tgive_back(&holding, 0, 1);\n\t}\n}",
-        "\t}\n}",
+        CHANGES,
+        "step->state = conn->state = ESTABLISHED;",
+        "step->state = SYN, conn->state = ESTABLISHED;",
     ),
     _mutant("a client's acknowledgments at ingress are the cookie's", INGRESS, "packet->ack -= shift(conn);", ";"),
-    _mutant("the server's numbers at egress are the cookie's", EGRESS, "packet->seq -= conn->delta;", ";"),
-    _mutant("a reset to an intercepted client is renumbered", EGRESS, "\t\t\trenumber(skb, conn, packet);\n", ""),
+    _mutant("the server's numbers at egress are the cookie's", INTERCEPT, "packet->seq -= conn->delta;", ";"),
+    _mutant("a reset to an intercepted client is renumbered", INTERCEPT, "\t\trenumber(skb, conn, packet);\n", ""),
     _mutant(
         "a renumbered reset has its checksum",
         INTERCEPT,
         "\tbpf_l4_csum_replace(skb, packet->header + offsetof(struct tcp_header, checksum), was, is, sizeof(is));\n",
         "",
     ),
-    _mutant("a renumbered reset ends its connection", EGRESS, "\t\t\tpacket->seq = conn->next[SERVER];\n", ""),
+    _mutant("a renumbered reset ends its connection", INTERCEPT, "\t\tpacket->seq = conn->next[SERVER];\n", ""),
     _mutant(
-        "a client without a place is told",
-        ADMISSION,
-        "\tif (packet->proxied)\n\t\temit_numbers(STRANDED",
-        "\tif (0)\n\t\temit_numbers(STRANDED",
+        "a client without a place is told", ADMISSION, "if (packet->proxied && found->refusal != OVERTAKEN)", "if (0)"
     ),
     _mutant(
         "SYNPROXY's SYN does not wait",
         ADMISSION,
-        "if (!packet->proxied && found.refusal < NO_ROOM) {",
-        "if (found.refusal < NO_ROOM) {",
+        "if (!waiting && !packet->proxied && found.refusal",
+        "if (!waiting && found.refusal",
     ),
-    _mutant(
-        "a cookie that comes back to no place is marked",
-        INGRESS,
-        "\t\tif (full(at))\n\t\t\t*allowed = MARK_FULL;",
-        "",
-    ),
+    _mutant("a cookie that comes back to no place is marked", INGRESS, "\t\t*allowed = MARK_FULL;", "\t\t;"),
     _mutant(
         "nobody is full where nobody is intercepted",
-        PLACES,
-        "return survey(at, &found) && found.refusal",
-        "survey(at, &found);\n\treturn found.refusal",
+        INGRESS,
+        "if (intercepts && !half_open_limit",
+        "if (!half_open_limit",
     ),
     _mutant(
         "an embryonic limit is no reason to be full",
-        PLACES,
-        "found.refusal != ADMITTED && !half_open_limit(found.refusal);\n",
-        "found.refusal != ADMITTED;\n",
+        INGRESS,
+        "if (intercepts && !half_open_limit(found.refusal))",
+        "if (intercepts)",
     ),
     _mutant(
         "the server's answer in vain is told to the client",
@@ -623,13 +599,13 @@ _INTERCEPT = (
 )
 
 _WAITING = (
-    _mutant("who finds no place at egress waits", ADMISSION, "\t\t\tfresh.state = WAITING;\n", ""),
-    _mutant("a waiting SYN takes its place at ingress", INGRESS, "if (state == WAITING && at->named) {", "if (0) {"),
+    _mutant("who finds no place at egress waits", ADMISSION, "\t\tfresh.state = WAITING;\n", ""),
+    _mutant("a waiting SYN takes its place at ingress", CONNLIMIT, "at->waits = conn &&", "at->waits = 0 && conn &&"),
     _mutant(
         "a waiting SYN takes its place at egress",
         EGRESS,
-        "\tcase WAITING:\n\t\treturn admit_waiting(conn, at, packet, now);\n",
-        "\tcase WAITING:\n\t\treturn DROP;\n",
+        "\tcase WAITING:\n\t\treturn admit(conn, at, packet, now);\n",
+        "\tcase WAITING:\n\t\treturn conn ? DROP : admit(0, at, packet, now);\n",
     ),
     _mutant(
         "a waiting SYN takes a place by its static",
@@ -647,8 +623,8 @@ _WAITING = (
     _mutant(
         "what waited is no connection that ends",
         LIFE,
-        "if (was->state != WAITING && was->state != DEAD)",
-        "if (was->state != DEAD)",
+        "if (ending && was->state != WAITING && was->state != DEAD)",
+        "if (ending && was->state != DEAD)",
     ),
     _mutant("what waits cannot be dead", CHANGES, "done = state != DEAD && state != WAITING;", "done = state != DEAD;"),
 )
@@ -664,8 +640,8 @@ _DEAD = (
     _mutant(
         "nothing of a dead connection arrives",
         INGRESS,
-        "bury(conn, at, clock(set));\n\t\treturn DROP;",
-        "bury(conn, at, clock(set));\n\t\treturn PASS;",
+        "clock(set));\n\t\t}\n\t\treturn DROP;",
+        "clock(set));\n\t\t}\n\t\treturn PASS;",
     ),
     _mutant(
         "the client does not give a dead place back",
@@ -689,14 +665,14 @@ _DEAD = (
     _mutant(
         "our own reset to the server gives a dead place back",
         EGRESS,
-        "\tif (conn->state == DEAD && lets_go(packet))\n\t\tbury(conn, at, now);\n\treturn PASS;",
-        "\treturn PASS;",
+        "lets_go(packet) && (own || side == SERVER))",
+        "lets_go(packet) && side == SERVER)",
     ),
     _mutant(
         "what is dead was told of",
         LIFE,
-        "if (was->state != WAITING && was->state != DEAD)",
-        "if (was->state != WAITING)",
+        "if (ending && was->state != WAITING && was->state != DEAD)",
+        "if (ending && was->state != WAITING)",
     ),
     _mutant("killed once", CHANGES, "done = state != DEAD && state != WAITING;", "done = state != WAITING;"),
 )
