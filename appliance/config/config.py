@@ -184,6 +184,8 @@ class Config:
     inter_interface: bool = False  # `same-security-traffic permit …`
     intra_interface: bool = False
     tcpmss: int = 1380  # `sysopt connection tcpmss`, ASA's default; 0 clamps nothing
+    deny_flow_max: int = 4096  # `access-list deny-flow-max`: denied flows that are known at once, ASA's default
+    alert_interval: int = 300  # `access-list alert-interval`: s between two records that there are so many
     nat_control: bool | None = None  # None: as the version has it
     no_proxy_arp: frozenset[str] = frozenset()  # `sysopt noproxyarp NAMEIF`
     reverse_path: frozenset[str] = frozenset()  # `ip verify reverse-path interface NAMEIF`

@@ -125,6 +125,11 @@ def _objects(printed: _Printed) -> Iterator[str]:
 def _access_lists(printed: _Printed) -> Iterator[str]:
     for access_list in printed.config.access_lists:
         yield from access_list_lines(access_list, printed.spelling)
+    config, default = printed.config, Config()
+    if printed.everything or config.deny_flow_max != default.deny_flow_max:
+        yield f"access-list deny-flow-max {config.deny_flow_max}"
+    if printed.everything or config.alert_interval != default.alert_interval:
+        yield f"access-list alert-interval {config.alert_interval}"
 
 
 def _logging(printed: _Printed) -> Iterator[str]:

@@ -38,6 +38,7 @@ from appliance.control.server import Answers
 from appliance.daemon import clock
 from appliance.daemon.books import Books
 from appliance.daemon.configuration import Configuration
+from appliance.daemon.flows import LoggedFlows
 from appliance.daemon.hits import Hits
 from appliance.daemon.release import release
 from appliance.datapath.snapshot import Snapshot
@@ -57,6 +58,7 @@ class Operators:
         configuration: Configuration,
         table: ConnectionTable,
         books: Books,
+        flows: LoggedFlows,
         workers: int,
         snapshot: Callable[[], Snapshot],
     ) -> None:
@@ -66,6 +68,7 @@ class Operators:
         self._configuration = configuration
         self._table = table
         self._books = books
+        self._flows = flows
         self._snapshot = snapshot
         self._hits = Hits(netfilter.counters)
 
@@ -136,7 +139,7 @@ class Operators:
         config = self._config
         if name is not None and config.access_list(name) is None:
             return Refusal(f"there is no access list {name}")
-        return show.access_lists(config, self._hits.entries(name), name)
+        return show.access_lists(config, self._hits.entries(name), name, self._flows.counts)
 
     def _version(self) -> Answer:
         modified = self._configuration.modified

@@ -27,6 +27,7 @@ from appliance.daemon.crew import Crew, Hand
 from appliance.daemon.denials import Denials
 from appliance.daemon.errands import Errands
 from appliance.daemon.firewall import Firewall
+from appliance.daemon.flows import LoggedFlows
 from appliance.daemon.generations import Generations
 from appliance.daemon.notify import Notifier
 from appliance.daemon.policy import Policy
@@ -70,6 +71,7 @@ class Daemon:
         self._configuration = Configuration(config, startup, self._change, self._sinks.write)
         self._directory = directory
         self._pages = [pages.Page() for _ in range(_workers(config))]
+        self._flows = LoggedFlows()
         self._generations = Generations(self._pages, _carried)
         self._generation = self._generations.of(inspections(config))
         self._worker = Worker(self._policy(config))
@@ -108,7 +110,7 @@ class Daemon:
         undo.callback(self._books.close)
         self._errands = Errands(self._config.all_statics, self._firewall.table, self._sinks, self._resetter)
         self._operators = Operators(
-            self._configuration, self._firewall.table, self._books, len(self._pages), self._snapshot
+            self._configuration, self._firewall.table, self._books, self._flows, len(self._pages), self._snapshot
         )
         undo.callback(self._close_metrics)
         self._enforce(self._config, self._generation)
@@ -266,7 +268,7 @@ class Daemon:
         self._resetter.configure(config.all_statics)
         self._books.configure(config)
         self._errands.configure(config.all_statics)
-        self._denials = Denials(config, links.indices(config))
+        self._denials = Denials(config, links.indices(config), self._flows)
         self._sinks.configure(config.logging, config.hostname)
         self._generation = generation
         return ended

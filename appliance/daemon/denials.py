@@ -1,4 +1,5 @@
-"""What the rules dropped, and what entries with ``log`` matched: 106001, 106015, 106021, 106023, 106100.
+"""What the rules dropped, and what entries with ``log`` matched: 106001, 106015, 106021, 106023, 106100,
+106101.
 
 The rules hand out copies of packets, so many a second at most; which record one becomes its prefix says. What cannot
 be read is passed over: the packet is dropped either way. The address a packet was sent to, or the real one behind it:
@@ -36,20 +37,21 @@ _End = tuple[str, IPv4Address, str, int]
 
 
 class Denials:
-    """Makes records under one configuration; `interfaces` has the nameif of each index."""
+    """Makes records under one configuration; `interfaces` has the nameif of each index. `flows` outlives it."""
 
-    def __init__(self, config: Config, interfaces: Mapping[int, str]) -> None:
+    def __init__(self, config: Config, interfaces: Mapping[int, str], flows: LoggedFlows) -> None:
         self._interfaces = interfaces
         mapped = config.defaults.addresses is Addresses.MAPPED
         self._real = {(each.mapped_interface, each.mapped): each for each in config.statics if not mapped}
         self._mapped = dict(_sent_to(config)) if mapped else {}
-        self._hits = LoggedFlows(config)
+        self._flows = flows
+        flows.configure(config)
         self._deniers = dict(_deniers(config))
         self._groups = {each.interface: each.access_list for each in config.access_groups if each.direction == "in"}
 
     def due(self, now: int) -> Iterator[Record]:
         """What entries with ``log`` matched in the intervals that are over."""
-        return self._hits.due(now)
+        return self._flows.due(now)
 
     def record(self, copy: Copy, now: int = 0) -> Record | None:
         """The record of a packet; None for one that is no IPv4 packet, of no kind we know, or of a known flow."""
@@ -79,7 +81,7 @@ class Denials:
         if protocol == _ICMP:
             kind, code = divmod(sender.port, 256)
             sender, receiver = replace(sender, port=kind), replace(receiver, port=code)
-        return self._hits.hit(tag, _NAMES.get(protocol, str(protocol)), sender, receiver, now)
+        return self._flows.hit(tag, _NAMES.get(protocol, str(protocol)), sender, receiver, now)
 
     def _known(self, protocol: int, sender: Endpoint, receiver: Endpoint) -> Endpoint:
         """The receiver by the address that the version's records have.

@@ -50,17 +50,27 @@ class AccessListReport:
 
 @dataclass(frozen=True, slots=True)
 class AccessListsReport:
-    """Every access list that was asked for, in the file's order."""
+    """Every access list that was asked for, in the file's order; and the flows that entries with ``log`` have at the
+    moment, the denied ones among them, how many of those there may be, and s between two records that there are."""
 
     access_lists: tuple[AccessListReport, ...]
+    flows: int
+    denied_flows: int
+    deny_flow_max: int
+    alert_interval: int
 
 
 def access_lists(
-    config: Config, counts: Mapping[str, Sequence[Sequence[Counted]]], name: str | None = None
+    config: Config,
+    counts: Mapping[str, Sequence[Sequence[Counted]]],
+    name: str | None = None,
+    flows: tuple[int, int] = (0, 0),
 ) -> AccessListsReport:
-    """All of them, or the one called `name`; `counts` has, by list, the elements of each entry that matches packets."""
+    """All of them, or the one called `name`; `counts` has, by list, the elements of each entry that matches packets,
+    `flows` how many are known, and how many of them are denied."""
     wanted = [each for each in config.access_lists if name in (None, each.name)]
-    return AccessListsReport(tuple(_access_list(each, counts.get(each.name, ())) for each in wanted))
+    lists = tuple(_access_list(each, counts.get(each.name, ())) for each in wanted)
+    return AccessListsReport(lists, *flows, config.deny_flow_max, config.alert_interval)
 
 
 def _access_list(access_list: AccessList, counts: Sequence[Sequence[Counted]]) -> AccessListReport:

@@ -33,7 +33,7 @@ from appliance.syslog.connections import (
     Reason,
     clock,
 )
-from appliance.syslog.denied import AccessDenied, EntryHit, InboundDenied, NoConnection, SpoofedSource
+from appliance.syslog.denied import AccessDenied, DenyFlowsFull, EntryHit, InboundDenied, NoConnection, SpoofedSource
 from appliance.syslog.mail import (
     ActionClass,
     ActionTaken,
@@ -91,6 +91,7 @@ __all__ = [
     "ConnectionBuilt",
     "ConnectionLimitExceeded",
     "ConnectionTornDown",
+    "DenyFlowsFull",
     "Direction",
     "EmbryonicLimitExceeded",
     "EngineFault",
@@ -168,6 +169,7 @@ CATALOGUE: Mapping[int, type[Record]] = {
         NoConnection,
         AccessDenied,
         EntryHit,
+        DenyFlowsFull,
         SpoofedSource,
         FlowTerminated,
         AverageRateExceeded,

@@ -122,3 +122,16 @@ class EntryHit(Record):
         when = f"{self.interval}-second interval" if self.interval else "first hit"
         head = f"access-list {self.access_list} {did} {self.protocol} {ends}"
         return f"{head} hit-cnt {self.count} {when} [{self.hash}, 0x0]"
+
+
+@dataclass(frozen=True, slots=True)
+class DenyFlowsFull(Record):
+    """One more denied flow of an entry with ``log`` than may be known at once (``access-list deny-flow-max``)."""
+
+    id = 106101
+    severity = 1
+
+    limit: int
+
+    def sentence(self) -> str:
+        return f"Number of cached deny-flows for ACL log has reached limit ({self.limit})"

@@ -186,7 +186,7 @@ def test_access_lists() -> None:
         ),
         show.EntryReport(4, "extended deny ip any any inactive", 0, "0x20db5032", inactive=True),
     )
-    report = show.AccessListsReport((show.AccessListReport("outside_in", 4, "0xcb4257a3", first),))
+    report = show.AccessListsReport((show.AccessListReport("outside_in", 4, "0xcb4257a3", first),), 7, 3, 4096, 300)
     assert printed(format.access_lists(report)) == golden("access-list")
     assert printed(format.access_list(report)).splitlines() == golden("access-list").splitlines()[2:]
 

@@ -10,6 +10,7 @@ import pytest
 
 from appliance.control.protocol import ClearConnections, Refusal, ShowConnections, ShowNat
 from appliance.daemon.answers import Operators
+from appliance.daemon.flows import LoggedFlows
 from appliance.kernel import conntrack, netfilter
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import Connection, State
@@ -29,7 +30,7 @@ def operators(*chunks: list[Connection], read: list[int] | None = None) -> Opera
     books: Any = SimpleNamespace(in_use=7, most_used=9, fetch=lambda: None)
     configuration: Any = SimpleNamespace(running=PLAIN)
     table: Any = SimpleNamespace(walk=walk)
-    return Operators(configuration, table, books, 2, lambda: pytest.fail("no snapshot is needed"))
+    return Operators(configuration, table, books, LoggedFlows(), 2, lambda: pytest.fail("no snapshot is needed"))
 
 
 def test_a_long_list_is_read_as_it_is_sent() -> None:

@@ -10,13 +10,14 @@ from appliance import show
 from appliance.config.config import Config
 from appliance.config.load import load
 from appliance.daemon.denials import Denials
+from appliance.daemon.flows import LoggedFlows
 from appliance.iptables import hits
 from appliance.iptables.hits import Counters
 from appliance.iptables.match import denier
 from appliance.kernel.nflog import Copy
 from tests.appliances import EXAMPLE, PLAIN, configured
 
-DENIALS = Denials(PLAIN, {1: "outside", 2: "inside"})
+DENIALS = Denials(PLAIN, {1: "outside", 2: "inside"}, LoggedFlows())
 CLIENT, SERVER, MAPPED = "203.0.113.10", "192.0.2.25", "203.0.113.125"
 
 
@@ -134,7 +135,7 @@ static (inside,outside) tcp 203.0.113.126 smtp 192.0.2.26 2525
 )
 def test_up_to_8_2_the_receiver_is_the_address_that_the_packet_had(sent_to: str, port: int, words: str) -> None:
     assert OLD is not None
-    denials = Denials(OLD, {1: "outside", 2: "inside"})
+    denials = Denials(OLD, {1: "outside", 2: "inside"}, LoggedFlows())
     packet = bytes(IP(src=CLIENT, dst=sent_to) / TCP(sport=40000, dport=port, flags="S"))
     for prefix in ("106001", "106023"):
         record = denials.record(Copy(prefix, 1, 2, packet))
@@ -160,7 +161,7 @@ def shown(config: Config) -> list[show.EntryReport]:
 
 def test_the_hashes_are_those_that_show_access_list_has() -> None:
     config = configured(EXAMPLE + DENYING)
-    denials = Denials(config, {1: "outside", 2: "inside"})
+    denials = Denials(config, {1: "outside", 2: "inside"}, LoggedFlows())
     host, group = shown(config)
     syn = bytes(IP(src=CLIENT, dst=SERVER) / TCP(sport=40000, dport=26, flags="S"))
 

@@ -7,11 +7,12 @@ from ipaddress import IPv4Address
 import pytest
 
 from appliance.config.elements import Elements
-from appliance.config.load import load
-from appliance.daemon import clock, flows
+from appliance.daemon import clock
 from appliance.daemon.flows import LoggedFlows
 from appliance.flow import Endpoint
 from appliance.iptables.match import tag
+from appliance.syslog import DenyFlowsFull, EntryHit
+from tests.appliances import configured
 
 LIST = """interface E0
  nameif outside
@@ -29,17 +30,16 @@ SECOND = clock.SECOND
 
 @pytest.fixture
 def tags() -> list[str]:
-    config = load(LIST).config
-    assert config is not None
+    config = configured(LIST)
     (access_list,) = config.access_lists
     return [tag(access_list, ace, each) for ace in access_list.aces for each in Elements(config).of(ace)]
 
 
 @pytest.fixture
 def known() -> LoggedFlows:
-    config = load(LIST).config
-    assert config is not None
-    return LoggedFlows(config)
+    found = LoggedFlows()
+    found.configure(configured(LIST))
+    return found
 
 
 def test_a_flow_is_told_at_once_and_then_by_intervals(known: LoggedFlows, tags: list[str]) -> None:
@@ -67,11 +67,42 @@ def test_an_entry_says_its_severity_and_whether_it_is_told(known: LoggedFlows, t
     assert known.hit("0xdeadbeef", "tcp", CLIENT, SERVER, 0) is None
 
 
-def test_flows_beyond_what_is_kept_are_told_hit_by_hit(
-    known: LoggedFlows, tags: list[str], monkeypatch: pytest.MonkeyPatch
+OTHER = Endpoint("outside", IPv4Address("203.0.113.11"), 40000)
+
+
+def test_denied_flows_beyond_what_is_kept_are_told_hit_by_hit_and_that_there_are(
+    known: LoggedFlows, tags: list[str]
 ) -> None:
-    monkeypatch.setattr(flows, "FLOWS", 1)
-    other = Endpoint("outside", IPv4Address("203.0.113.11"), 40000)
-    assert known.hit(tags[0], "tcp", CLIENT, SERVER, 0) is not None
-    assert known.hit(tags[0], "tcp", CLIENT, SERVER, 0) is None
-    assert None not in [known.hit(tags[0], "tcp", other, SERVER, 0) for _ in range(2)]
+    known.configure(configured(f"{LIST}access-list deny-flow-max 1\naccess-list alert-interval 60\n"))
+    assert known.hit(tags[2], "tcp", CLIENT, SERVER, 0) is not None
+    assert known.hit(tags[2], "tcp", CLIENT, SERVER, 0) is None
+    assert list(known.due(SECOND)) == []
+    assert None not in [known.hit(tags[2], "tcp", OTHER, SERVER, 0) for _ in range(2)]
+    assert known.hit(tags[0], "tcp", OTHER, SERVER, 0) is not None, "a permitted one has room"
+    assert known.hit(tags[0], "tcp", OTHER, SERVER, 0) is None
+    assert known.counts == (2, 1)
+    assert [each.text() for each in known.due(SECOND)] == [
+        "Number of cached deny-flows for ACL log has reached limit (1)"
+    ]
+    known.hit(tags[2], "tcp", OTHER, SERVER, SECOND)
+    assert DenyFlowsFull(1) not in list(known.due(60 * SECOND))
+    assert list(known.due(61 * SECOND)) == [DenyFlowsFull(1)]
+
+
+def test_a_flow_that_is_forgotten_makes_room(known: LoggedFlows, tags: list[str]) -> None:
+    known.configure(configured(f"{LIST}access-list deny-flow-max 1\n"))
+    known.hit(tags[2], "tcp", CLIENT, SERVER, 0)
+    assert list(known.due(300 * SECOND)) == []
+    assert known.counts == (0, 0)
+    known.hit(tags[2], "tcp", OTHER, SERVER, 300 * SECOND)
+    assert known.hit(tags[2], "tcp", OTHER, SERVER, 300 * SECOND) is None
+
+
+def test_a_reload_keeps_the_flows_of_entries_that_it_leaves_as_they_were(known: LoggedFlows, tags: list[str]) -> None:
+    for at in (0, 2):
+        known.hit(tags[at], "tcp", CLIENT, SERVER, 0)
+        known.hit(tags[at], "tcp", CLIENT, SERVER, 0)
+    known.configure(configured(LIST.replace("notifications interval 10", "notifications interval 20")))
+    assert known.counts == (1, 1), "the other entry says something else now"
+    assert known.hit(tags[2], "tcp", CLIENT, SERVER, SECOND) is None
+    assert [each.count for each in known.due(300 * SECOND) if isinstance(each, EntryHit) and not each.permitted] == [2]

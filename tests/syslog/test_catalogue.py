@@ -139,6 +139,10 @@ SENTENCES = [
         "hit-cnt 144 300-second interval [0x71a87d94, 0x0]",
     ),
     (
+        syslog.DenyFlowsFull(4096),
+        "%ASA-1-106101: Number of cached deny-flows for ACL log has reached limit (4096)",
+    ),
+    (
         syslog.SpoofedSource("TCP", CLIENT, SERVER),
         "%ASA-1-106021: Deny TCP reverse path check from 203.0.113.10 to 192.0.2.25 on interface outside",
     ),

@@ -6,16 +6,12 @@ from collections.abc import Iterator
 
 from appliance.show import AccessListReport, AccessListsReport
 
-#: What ASA says first of all its lists: no entry here has ``log``, so no flow is cached.
-_CACHED = (
-    "access-list cached ACL log flows: total 0, denied 0 (deny-flow-max 4096)",
-    "            alert-interval 300",
-)
-
 
 def access_lists(report: AccessListsReport) -> Iterator[str]:
     """``show access-list``"""
-    yield from _CACHED
+    flows = f"total {report.flows}, denied {report.denied_flows} (deny-flow-max {report.deny_flow_max})"
+    yield f"access-list cached ACL log flows: {flows}"
+    yield f"            alert-interval {report.alert_interval}"
     yield from access_list(report)
 
 

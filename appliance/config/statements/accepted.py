@@ -49,7 +49,7 @@ HEADS: dict[Section, tuple[str, ...]] = {
         f"fixup protocol <_={'|'.join(_FIXUPS)}>",
     ),
     Section.ACCESS_LISTS: (
-        *("access-list alert-interval", "access-list deny-flow-max", "arp", "arp-inspection", "asdm"),
+        *("arp", "arp-inspection", "asdm"),
         *("asp load-balance", "asp rule-engine", "capture", "failover", "floodguard", "flow-export", "icmp"),
         *("ip local pool", "ipv6", "logging asdm", "logging asdm-buffer-size", "logging class", "logging debug-trace"),
         *("logging emblem", "logging flash-bufferwrap", "logging flash-maximum-allocation"),

@@ -73,6 +73,18 @@ class Box(AcceptedStatements):
     def no_tcpmss(self) -> None:
         self.tcpmss(Config().tcpmss)
 
+    def deny_flow_max(self, flows: int) -> None:
+        self.box = replace(self.box, deny_flow_max=flows)
+
+    def no_deny_flow_max(self) -> None:
+        self.deny_flow_max(Config().deny_flow_max)
+
+    def alert_interval(self, seconds: int) -> None:
+        self.box = replace(self.box, alert_interval=seconds)
+
+    def no_alert_interval(self) -> None:
+        self.alert_interval(Config().alert_interval)
+
     def no_proxy_arp(self, interface: str) -> None:
         self.said("noproxyarp", interface)
         self.box = replace(self.box, no_proxy_arp=self.box.no_proxy_arp | {interface})
@@ -159,6 +171,20 @@ STATEMENTS = {
             Box.no_timeout,
             short="no timeout <timeouts:timeout-names>",
             says="when a connection that is silent ends; those of other protocols are accepted, not acted on",
+        ),
+        *both(
+            "access-list deny-flow-max <flows:1-4096>",
+            Box.deny_flow_max,
+            Box.no_deny_flow_max,
+            short="no access-list deny-flow-max [<_:1-4096>]",
+            says="so many denied flows of entries with log are known at once; one more is told hit by hit, with 106101",
+        ),
+        *both(
+            "access-list alert-interval <seconds:1-3600>",
+            Box.alert_interval,
+            Box.no_alert_interval,
+            short="no access-list alert-interval [<_:1-3600>]",
+            says="seconds between two 106101",
         ),
         *both(
             "sysopt connection tcpmss <octets:0-65535>",
