@@ -31,7 +31,7 @@ class Endpoint:
 
     def __str__(self) -> str:
         """As ASA's messages write it: ``outside:203.0.113.10/40000``."""
-        return f"{self.interface}:{self.place}"
+        return f"{self.interface}:{_written(self.address)}/{self.port}"
 
     @property
     def place(self) -> str:

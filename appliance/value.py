@@ -1,7 +1,7 @@
 """Values of which every mail makes some: frozen to whoever reads the code or checks its types, cheap to make.
 
 What makes an instance immutable at run time as well costs 1,200 machine instructions a field, which is most of what
-such a value costs; that nothing is assigned to one mypy says before anything runs (decision 20).
+such a value costs; that nothing is assigned to one mypy says before anything runs (decision 21).
 """
 
 from __future__ import annotations

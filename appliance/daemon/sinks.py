@@ -40,8 +40,8 @@ class Sinks:
         self._room.register(console, select.POLLOUT)
         self._now = now
         self._logged = {"console": 0, "buffered": 0, "trap": 0}
-        self._lines: deque[str] = deque()
-        self._octets = 0  # of the lines, each with its LF
+        self._lines: deque[bytes] = deque()  # each with its LF
+        self._octets = 0  # of them
         self._hosts: dict[LoggingHost, _Counts] = {}
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
@@ -64,12 +64,12 @@ class Sinks:
         if not logging.enabled:
             return
         when = self._now() if logging.timestamp else None
-        shown: list[str] = []
+        shown: list[bytes] = []
         for record in records:
             if record.id in logging.disabled:
                 continue
             # The device id goes to hosts alone: the buffer and the console are the device's own.
-            line, severity = render(record, when=when), record.logged_at
+            line, severity = f"{render(record, when=when)}\n".encode(), record.logged_at
             if _takes(logging.buffered, severity):
                 self._buffer(line)
             if _takes(logging.console, severity):
@@ -94,19 +94,19 @@ class Sinks:
 
     def lines(self) -> tuple[str, ...]:
         """The memory buffer, oldest first."""
-        return tuple(self._lines)
+        return tuple(line[:-1].decode() for line in self._lines)
 
-    def _buffer(self, line: str) -> None:
+    def _buffer(self, line: bytes) -> None:
         self._logged["buffered"] += 1
         self._lines.append(line)
-        self._octets += _size(line)
+        self._octets += len(line)
         self._trim()
 
     def _trim(self) -> None:
         while self._octets > self._logging.buffer_size:
-            self._octets -= _size(self._lines.popleft())
+            self._octets -= len(self._lines.popleft())
 
-    def _print(self, lines: Iterable[str]) -> None:
+    def _print(self, lines: Iterable[bytes]) -> None:
         """To stderr what it has room for now. Its descriptor is not made non-blocking: others share the terminal."""
         try:
             for octets, number in _pieces(lines):
@@ -134,11 +134,11 @@ def _takes(level: int | None, severity: int) -> bool:
     return level is not None and severity <= level
 
 
-def _pieces(lines: Iterable[str]) -> Iterator[tuple[bytes, int]]:
+def _pieces(lines: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
     """The lines in pieces that one write takes whole, each with how many they are; of a longer one its beginning."""
     piece, number = b"", 0
     for line in lines:
-        octets = line.encode()[: _WHOLE - 1] + b"\n"
+        octets = line if len(line) <= _WHOLE else line[: _WHOLE - 1] + b"\n"
         if len(piece) + len(octets) > _WHOLE:
             yield piece, number
             piece, number = b"", 0
@@ -146,8 +146,3 @@ def _pieces(lines: Iterable[str]) -> Iterator[tuple[bytes, int]]:
         number += 1
     if number:
         yield piece, number
-
-
-def _size(line: str) -> int:
-    """Octets of a line in the buffer, with its LF."""
-    return len(line.encode()) + 1

@@ -39,6 +39,13 @@ class Kept:
         self.keeping: OrderedDict[Inspected, None] = OrderedDict()  # all that keep octets, or did
         self._lingering: dict[Inspected, None] = {}  # over by their FINs, their last octets not acknowledged
 
+    def keep(self, connection: Inspected, octets: int) -> None:
+        """The connection keeps so many more."""
+        if not connection.kept:
+            self.keeping[connection] = None
+        connection.kept += octets
+        self.octets += octets
+
     def has_room(self, connection: Inspected, octets: int, promised: bool = False) -> bool:
         """Whether the connection may keep so many more, as far as it goes by what that one keeps."""
         most = MAX_KEPT if promised or self.octets < PLENTY else SHARE

@@ -89,20 +89,25 @@ class Reader:
         connection, side, stream, peer = found
         kept = self._kept
         _, _, start, end, seq, ack, flags, window = headers
-        if seq != stream.straight_at or flags & _TELLING != ACK or start == end:
+        new, gone = end - start, 0
+        if seq != stream.straight_at or flags & _TELLING != ACK or not new:
             return None
         if ack != peer.acked:
             gone = peer.acknowledge(ack)
             if gone == BEYOND:
                 return None
             peer.window = window
-            connection.kept -= gone
+        rest, all_of_it = connection.kept - gone, kept.octets - gone + new
+        if rest + new > SHARE or all_of_it > MAX_KEPT_IN_ALL:
+            connection.kept = rest
             kept.octets -= gone
-        new, offset = end - start, stream.next
-        if connection.kept + new > SHARE or kept.octets + new > MAX_KEPT_IN_ALL:
             return None
-        octets = packet[start:end]
-        actions = self._inspect(connection, side, stream, octets, now)
+        if not rest:
+            kept.keeping[connection] = None
+        connection.kept = rest + new
+        kept.octets = all_of_it
+        offset = stream.next
+        actions = self._inspect(connection, side, stream, packet[start:end], now)
         if not actions:
             stream.decided = offset + new
             stream.straight_at = (seq + new) & 0xFFFFFFFF
@@ -207,6 +212,7 @@ class Reader:
             return
         actions: Sequence[Action] = ()
         if new > 0:
+            self._kept.keep(connection, new)
             actions = self._inspect(connection, side, stream, segment.packet[segment.end - new : segment.end], now)
             if not actions and settled:
                 stream.decided = end
@@ -220,17 +226,12 @@ class Reader:
         self._let_go_on(connection, side, stream, parcel)
 
     def _inspect(self, connection: Inspected, side: Side, stream: Stream, octets: bytes, now: int) -> Sequence[Action]:
-        """The octets at `stream.next` are at hand."""
-        offset, new = stream.next, len(octets)
+        """The octets at `stream.next` are at hand, and counted as kept."""
+        offset = stream.next
         if not offset and side is _CLIENT:
             self._table.heard(connection)
         stream.append(octets)
-        kept = self._kept
-        if not connection.kept:
-            kept.keeping[connection] = None
-        connection.kept += new
-        kept.octets += new
-        self._count[OCTETS_INSPECTED] += new
+        self._count[OCTETS_INSPECTED] += len(octets)
         connection.block[_PACKET] += 1
         return connection.inspector.inspect(side, offset, octets, now)
 

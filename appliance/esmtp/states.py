@@ -162,16 +162,14 @@ class Dialogue:
 
         Returns whether it refused a recipient.
         """
-        if not self._queue:  # a 421 out of the blue
+        queue = self._queue
+        if not queue:  # a 421 out of the blue
             return False
-        entry, recipients, declared = self._queue[0]
-        phase = BEHIND.get((entry, code), _COMMAND)
-        if phase is not _SASL:
-            del self._queue[0]
-        if self.phase is _SASL:
-            self.began(code)
-        if self.phase is _WAITING and (phase is _SASL or not self._queue):
-            self.phase = phase
+        entry, recipients, declared = queue[0]
+        if self.phase is _COMMAND:  # the client waits for nothing
+            del queue[0]
+        else:
+            self._go_on(entry, code)
         accepted = 200 <= code < 300
         if entry == "RCPT":
             self.refused += not accepted
@@ -187,6 +185,16 @@ class Dialogue:
         elif entry == "MAIL" and accepted and not self._open:
             self._begin_transaction(recipients, declared, True)
         return False
+
+    def _go_on(self, entry: str, code: int) -> None:
+        """The oldest command, `entry`, got its reply, and the client waits for one: perhaps for this."""
+        phase = BEHIND.get((entry, code), _COMMAND)
+        if phase is not _SASL:
+            del self._queue[0]
+        if self.phase is _SASL:
+            self.began(code)
+        if self.phase is _WAITING and (phase is _SASL or not self._queue):
+            self.phase = phase
 
     def _begin_transaction(self, counted_from: int, declared: int, begun: bool) -> None:
         """Nothing is left of the last transaction; `begun`: a MAIL has begun the next."""

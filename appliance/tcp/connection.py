@@ -15,6 +15,7 @@ Rules:
 from __future__ import annotations
 
 import enum
+import struct
 
 from appliance.flow import Side
 from appliance.tcp.segment import ACK, FIN, RST, SYN, Segment
@@ -25,6 +26,10 @@ from appliance.tcp.stream import MAX_WINDOW, NOWHERE, Parcel, Stream
 MAX_WAITING = 3_072
 MAX_WAITING_OCTETS = 4 << 20
 MAX_WAIT = 5_000_000_000
+
+
+#: Both addresses, both ports.
+_ENDS = struct.Struct("4s4s2s2s")
 
 
 class State(enum.Enum):
@@ -174,4 +179,5 @@ class Connection:
 
 def reverse(key: bytes) -> bytes:
     """The same tuple as the other side writes it."""
-    return key[4:8] + key[:4] + key[10:12] + key[8:10]
+    source, target, port, target_port = _ENDS.unpack(key)
+    return _ENDS.pack(target, source, target_port, port)
