@@ -29,12 +29,11 @@ from appliance.lab.postfix import Postfix
 from appliance.marks import DISPOSITION, Disposition
 from bench import report
 from bench.loads import retransmitted
-from tests.e2e.box import SUBMISSION, eventually, workspace
-from tests.e2e.firewall import serving
+from tests.e2e.box import SUBMISSION
 from tests.e2e.flooding import flooding
 from tests.e2e.postman import client, letter, postman
 from tests.e2e.wall import wall
-from tests.ground import Ground, router
+from tests.ground import Ground, eventually, router, workspace
 
 ROUNDS = 3
 BACKLOG = 64
@@ -184,7 +183,7 @@ def _alone(flooder: int) -> float:
 def _round(way: Way, flooder: int) -> Round:
     with way.open() as ground, ExitStack() as undo:
         _weaken(ground)
-        serving(ground, postman(4 * MAILS, backlog=BACKLOG))
+        ground.serve(postman(4 * MAILS, backlog=BACKLOG))
         send = _queue(ground, undo) if way.postfix else _clients(ground, way)
         calm = send(CALM)
         if calm.delivered < MAILS:

@@ -3,9 +3,12 @@
 import os
 import pickle
 import select
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,12 +33,61 @@ ROUTER = Config(
 )
 
 
+#: s to wait for what will happen; no test measures time.
+PATIENCE = 60.0
+
+
+def eventually(so: Callable[[], Any], patience: float = PATIENCE) -> bool:
+    """Whether it becomes so."""
+    deadline = time.monotonic() + patience
+    while not so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A directory that every user may enter: Postfix's is not root."""
+    home = Path(tempfile.mkdtemp(prefix="fixup-"))
+    home.chmod(0o755)
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class Moment:
+    """Something that processes begun after it was made wait for, or say: once it has come, it has for all of them."""
+
+    def __init__(self) -> None:
+        self._event = os.eventfd(0)
+
+    def come(self) -> None:
+        """It is now, and from now on."""
+        os.eventfd_write(self._event, 1)
+
+    def has_come(self, within: float = 0.0) -> bool:
+        """It has, or does `within` s."""
+        return bool(select.select([self._event], [], [], within)[0])  # it is never read, so it stays
+
+    def wait(self) -> None:
+        """Until it has come."""
+        assert self.has_come(PATIENCE), "the moment did not come"
+
+    def close(self) -> None:
+        """Nobody waits for it any more."""
+        os.close(self._event)
+
+
 class Child:
-    """A function that runs in another process, and what it returned."""
+    """A function that runs in another process, and what it returned; processes of its own end with it."""
 
     def __init__(self, namespace: str, work: Callable[[], Any]) -> None:
         self._answer, theirs = os.pipe()
         self.pid = os.fork()
+        os.setpgid(self.pid, 0)  # on either side of the fork: whoever comes first
         if self.pid == 0:
             try:
                 namespaces.enter(namespace)
@@ -54,9 +106,7 @@ class Child:
         data = b""
         while piece := os.read(self._answer, 1 << 16):
             data += piece
-        os.close(self._answer)
-        os.waitpid(self.pid, 0)
-        self.pid = 0
+        self._end()
         ok, answer = pickle.loads(data) if data else (False, "the child was killed")
         assert ok, answer
         return answer
@@ -68,10 +118,13 @@ class Child:
     def kill(self) -> None:
         """End it, if it has not ended."""
         if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-            os.close(self._answer)
-            self.pid = 0
+            self._end()
+
+    def _end(self) -> None:
+        os.killpg(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self._answer)
+        self.pid = 0
 
 
 class Ground:
@@ -81,12 +134,24 @@ class Ground:
         self.network = network
         self.record = record or Path("/nonexistent")
         self._children: list[Child] = []
+        self._moments: list[Moment] = []
 
     def beside(self, host: str, work: Callable[[], Any]) -> Child:
         """Start `work` in a host, in a process of its own."""
         child = Child(self.network.namespace(host), work)
         self._children.append(child)
         return child
+
+    def moment(self) -> Moment:
+        """One for the children to come; it is over with them."""
+        self._moments.append(Moment())
+        return self._moments[-1]
+
+    def serve(self, serve: Callable[[], Any], ports: int = 1) -> Child:
+        """A server inside that is listening, at so many ports, when this returns."""
+        server = self.beside("inside", serve)
+        assert eventually(lambda: len(self.run("inside", "ss", "-tlnH").splitlines()) >= ports)
+        return server
 
     def within(self, host: str) -> Any:
         """`with ground.within(host)`: this process is in that host."""
@@ -116,9 +181,12 @@ class Ground:
         return done.stdout
 
     def end(self) -> None:
-        """End the children."""
-        for child in self._children:
-            child.kill()
+        """End the children, and what they wait for."""
+        for each in self._children:
+            each.kill()
+        for moment in self._moments:
+            moment.close()
+        self._children, self._moments = [], []
 
 
 @contextmanager

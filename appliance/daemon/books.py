@@ -79,6 +79,7 @@ class Books:
         if config.tcp_intercept != self._statistics:
             self._statistics = config.tcp_intercept
             self._attacks = _attacks(config.tcp_intercept)
+        self._count_attacks()  # from here on: what a static had until now is of no attack
 
     def close(self) -> None:
         """Nothing is translated any more."""

@@ -49,7 +49,7 @@ class Adversary:
         clock = 5_000_000 if old else 10_000_000 + int(time.monotonic() * 1000) % 1_000_000
         stamps = [("Timestamp", (clock, self._echo))]
         return (
-            IP(src=str(CLIENTS[0]), dst=str(MAPPED_SERVER), ttl=ttl)
+            IP(src=str(CLIENTS[0]), dst=str(MAPPED_SERVER), ttl=ttl, id=self.port)
             / TCP(
                 sport=self.port,
                 dport=25,

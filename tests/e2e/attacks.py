@@ -434,7 +434,6 @@ def _two_minds(it: Adversary, *ends: bytes) -> list[bytes]:
     head = b"NOOP xxxx\r\nSTA"
     packets = [IP(bytes(it.segment(it.next, head + end))) for end in ends]
     for each in packets:
-        each.id = 4_711
         each.flags = 0
         del each.chksum
     cut = 32 + len(head) - (32 + len(head)) % 8

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 
-from appliance.control.protocol import ShowConnections, ShowServicePolicy
+from appliance.control.protocol import ShowServicePolicy
 from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER
-from appliance.show import ConnectionReport
-from tests.e2e.box import fixup
-from tests.e2e.firewall import Firewall, firewall
+from tests.e2e.firewall import Firewall, under
 from tests.ground import Ground
 
 CONFIGURATION = f"""\
@@ -104,15 +102,11 @@ class Exchanged(Firewall):
     def reload(self, text: str) -> tuple[int, str]:
         """The exit code of `fixup reload` with another text in the file, and what it said on stderr."""
         self.file.write_text(text, encoding="utf-8")
-        done = fixup(self.lab, "--run-dir", str(self.lab.directory), "reload")
+        done = self.run("reload")
         return done.returncode, done.stderr
 
     def client(self, server: IPv4Address, port: int = 25) -> Client:
         return Client(self.ground, server, port)
-
-    def connections(self) -> list[ConnectionReport]:
-        """What `show conn` lists."""
-        return [each for part in self.parts(ShowConnections()) for each in part.connections]
 
     def packets(self) -> dict[tuple[str, str], int]:
         """By class and inspect map, the packets that were inspected."""
@@ -125,8 +119,8 @@ class Exchanged(Firewall):
 
 
 @contextmanager
-def running(prefix: str) -> Iterator[Exchanged]:
-    """The firewall up, its servers listening, and nothing of them afterwards."""
-    with firewall(prefix, CONFIGURATION, Exchanged) as made:
-        made.ground.beside("inside", echo)
+def exchanged(standing: Firewall) -> Iterator[Exchanged]:
+    """The firewall under that rule file, its servers listening, and nothing of them afterwards."""
+    with under(standing, CONFIGURATION, Exchanged) as made:
+        made.serve(echo, ports=3)
         yield made

@@ -18,8 +18,8 @@ from appliance.control.protocol import (
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.show import AddressRange, PortRange, Progress, TranslationsWanted, Wanted
 from tests.appliances import EXAMPLE
-from tests.e2e.box import eventually
 from tests.e2e.firewall import Firewall, firewall
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -74,7 +74,7 @@ def silent(near: socket.socket, far: socket.socket) -> None:
     near.sendall(b"NOOP\r\n")
     far.sendall(b"250 ok\r\n")
     for end in (near, far):
-        end.settimeout(2)
+        end.settimeout(0.5)
         with pytest.raises(TimeoutError):
             end.recv(99)
 

@@ -12,8 +12,8 @@ import pytest
 
 from appliance.kernel import namespaces
 from appliance.lab.network import MAPPED_SERVER
-from tests.e2e.box import FIXUP
-from tests.e2e.exchange import CONFIGURATION, Exchanged, running
+from tests.e2e.exchange import CONFIGURATION, Exchanged, exchanged
+from tests.e2e.firewall import FIXUP, Firewall
 
 pytestmark = pytest.mark.root
 
@@ -36,8 +36,8 @@ write memory
 
 
 @pytest.fixture(scope="module")
-def firewall() -> Iterator[Exchanged]:
-    with running("fxc") as made:
+def firewall(standing: Firewall) -> Iterator[Exchanged]:
+    with exchanged(standing) as made:
         yield made
 
 
@@ -48,7 +48,7 @@ def console(firewall: Exchanged, script: str) -> subprocess.CompletedProcess[str
 
 
 def test_a_script_changes_what_new_connections_meet_and_keeps_it(firewall: Exchanged) -> None:
-    assert firewall.reload(CONFIGURATION)[0] == 0
+    firewall.put(CONFIGURATION)
     living = firewall.client(MAPPED_SERVER)
     done = console(firewall, SCRIPT)
     assert done.returncode == 0, done.stdout
@@ -63,7 +63,7 @@ def test_a_script_changes_what_new_connections_meet_and_keeps_it(firewall: Excha
 
 
 def test_a_script_with_a_mistake_changes_nothing(firewall: Exchanged) -> None:
-    assert firewall.reload(CONFIGURATION)[0] == 0
+    firewall.put(CONFIGURATION)
     done = console(firewall, SCRIPT.replace("match cmd verb HELP", "match cmd verb HULP"))
     assert done.returncode == 2
     assert "ERROR: % Invalid input detected at '^' marker." in done.stdout
@@ -101,7 +101,7 @@ class Terminal:
 
 
 def test_somebody_at_a_terminal(firewall: Exchanged) -> None:
-    assert firewall.reload(CONFIGURATION)[0] == 0
+    firewall.put(CONFIGURATION)
     terminal = Terminal(firewall.lab.directory)
     try:
         terminal.until("ciscoasa> ")

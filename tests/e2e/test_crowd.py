@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from appliance.lab.network import MAPPED_SERVER
-from tests.e2e.box import eventually
 from tests.e2e.postman import client, letter, postman
 from tests.e2e.wall import wall
+from tests.ground import Moment, eventually
 
 pytestmark = pytest.mark.root
 
@@ -38,8 +38,8 @@ def serve(connections: int) -> Callable[[], None]:
     return run
 
 
-def linger(count: int, here: Path) -> Callable[[], int]:
-    """So many clients that have said EHLO and heard the masked answer, until `here` is gone; how many there were."""
+def linger(count: int, here: Moment, over: Moment) -> Callable[[], int]:
+    """So many clients that have said EHLO and heard the masked answer, from `here` until `over`; how many."""
 
     def run() -> int:
         may_open(count + 100)
@@ -52,8 +52,8 @@ def linger(count: int, here: Path) -> Callable[[], int]:
                 while heard.count(b"\n") < 4:
                     heard += each.recv(1000)
                 greeted += heard.startswith(b"220 ****") and b"\r\n250-XXXXXXXA\r\n" in heard
-            here.touch()
-            eventually(lambda: not here.exists(), 600)
+            here.come()
+            over.has_come(within=600)
             return greeted
 
     return run
@@ -67,17 +67,17 @@ def resident(pid: int) -> int:
 
 def test_mail_flows_while_a_crowd_holds_its_connections_open() -> None:
     with wall("tcp 0 0") as box:
-        here = box.lab.directory.parent / "here"
+        here, over = box.ground.moment(), box.ground.moment()
         box.serve(serve(CROWD + 2 * MAILS))
         (worker,) = box.workers()
         assert box.outside(client(MAILS, letter(4_000))).result(120) == []  # what a worker needs at all
         alone = resident(worker)
-        crowd = box.outside(linger(CROWD, here))
-        assert eventually(here.exists, 600)
+        crowd = box.outside(linger(CROWD, here, over))
+        assert here.has_come(within=600)
         assert box.in_use() == CROWD
         crowded = resident(worker)
         assert box.outside(client(MAILS, letter(4_000))).result(120) == []
-        here.unlink()
+        over.come()
         assert crowd.result(60) == CROWD
         assert eventually(lambda: box.in_use() == 0)
         assert box.workers() == {worker}, "the same one all the time"

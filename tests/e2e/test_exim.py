@@ -5,9 +5,10 @@ import socket
 import pytest
 
 from appliance.lab.network import LIMITED, MAPPED_LIMITED
-from tests.e2e.box import Box, eventually
+from tests.e2e.box import Box
 from tests.e2e.exim import Exim
 from tests.e2e.test_mail import mails
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -40,7 +41,7 @@ def test_exim_gets_its_mail_and_its_banner_and_extensions_are_masked(mail: Box, 
     assert eventually(lambda: all(exim.delivered(recipient) for recipient in sent))
     for recipient, octets in sent.items():
         assert exim.delivered(recipient) == [octets], recipient
-    assert eventually(lambda: mail.connections() == 0)
+    assert eventually(lambda: mail.in_use() == 0)
     after = mail.engine()
     assert (
         after["octets_inspected"] - before["octets_inspected"] == after["octets_released"] - before["octets_released"]

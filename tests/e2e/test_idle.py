@@ -3,18 +3,18 @@
 ``timeout conn`` ends one in silence, ``set connection timeout idle … reset`` tells both its ends (asa.md §5.3, §5.5).
 """
 
-import os
 import socket
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import IPv4Address
 
 import pytest
 
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER, Network
-from tests.e2e.box import eventually, workspace
+from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER
+from tests.appliances import EXAMPLE
 from tests.e2e.bpf_clock import put_forward
-from tests.ground import Child, Ground
+from tests.e2e.firewall import Firewall, under
+from tests.ground import Child, eventually
 
 pytestmark = pytest.mark.root
 
@@ -22,14 +22,13 @@ IDLE = 300  # s, the least there is
 DEAF = 2500  # a port where the server's host drops what comes
 
 
-class Idle:
+class Idle(Firewall):
     """A firewall with its servers."""
 
-    def __init__(self, lab: Lab, pid: int) -> None:
-        self.lab, self.pid, self.ground = lab, pid, Ground(lab.network)
-        self.servers = {each: self.ground.beside("inside", lambda at=each: _fate(at)) for each in (SERVER, EXEMPT)}
-        for each in self.servers:
-            assert eventually(lambda at=each: f"{at}:25" in self.ground.run("inside", "ss", "-tlnH"))
+    def __post_init__(self) -> None:
+        self.servers = {
+            each: self.serve(partial(_fate, each), ports) for ports, each in enumerate((SERVER, EXEMPT), start=1)
+        }
 
     def connect(self, server: IPv4Address, port: int = 25) -> socket.socket:
         with self.ground.within("outside"):
@@ -37,7 +36,7 @@ class Idle:
 
     def said(self, *words: str) -> bool:
         """Whether a line of the log has them all."""
-        return any(all(word in line for word in words) for line in self.lab.log.read_text().splitlines())
+        return any(all(word in line for word in words) for line in self.log())
 
     def grows_old(self, server: IPv4Address) -> bool:
         """Time passes until the connection to `server` is over; an acknowledgment may still be under way at first."""
@@ -69,21 +68,13 @@ def _fate(address: IPv4Address) -> str:
 
 
 @pytest.fixture
-def idle() -> Iterator[Idle]:
+def idle(standing: Firewall) -> Iterator[Idle]:
     """What goes to the mail server is reset, the exempt host's connections are not."""
-    text = EXAMPLE.read_text().replace("eq smtp\naccess-group", f"eq smtp\n{_DEAF}access-group")
+    text = EXAMPLE.replace("eq smtp\naccess-group", f"eq smtp\n{_DEAF}access-group")
     text = text.replace("class-map ironport_esa", "class-map mail\n match access-list mail\nclass-map ironport_esa")
     text = text.replace("policy-map global_policy\n", _CLASS).replace("tcp 50 100", "tcp 0 1")
-    with workspace() as home:
-        config = home / "idle.cfg"
-        config.write_text(text + "timeout conn 0:05:00\n")
-        lab = Lab(Network(f"fxi{os.getpid()}"), home / "run")
-        made = Idle(lab, lab.up(config))
-        try:
-            yield made
-        finally:
-            made.ground.end()
-            lab.down()
+    with under(standing, f"{text}timeout conn 0:05:00\nlogging buffer-size 65536\n", Idle) as made:
+        yield made
 
 
 _DEAF = f"""access-list outside_in extended permit tcp any host {MAPPED_SERVER} eq {DEAF}

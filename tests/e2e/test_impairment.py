@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import MAPPED_SERVER, Network
-from tests.e2e.box import Box, eventually, smtp, workspace
+from appliance.lab.network import MAPPED_SERVER
+from tests.appliances import EXAMPLE
+from tests.e2e.box import Box, smtp
+from tests.e2e.firewall import hosts, started
 from tests.e2e.impairment import Impairment, line
 from tests.e2e.test_mail import as_stored, mails
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -19,19 +21,9 @@ MAILS = 200 if os.environ.get("FIXUP_LONG") else 40  # `make soak`
 @pytest.fixture(scope="module")
 def far() -> Iterator[Box]:
     """A box whose clients are 50 ms away, behind a line that loses 1 %, doubles 1 % and reorders 5 %."""
-    with workspace() as home:
-        lab = Lab(Network(f"fxw{os.getpid()}", offloads=False), home / "run")
-        lab.network.build()
-        try:
-            with line(lab.network, Impairment()):
-                lab.start(EXAMPLE)
-                made = Box(lab, home)
-                made.start()
-                yield made
-                made.ground.end()
-                lab.down()
-        finally:
-            lab.down()
+    with hosts("fxw", offloads=False) as lab, line(lab.network, Impairment()), started(lab, EXAMPLE, Box) as made:
+        made.start()
+        yield made
 
 
 @pytest.mark.parametrize("domain", ["pix.inside.example", "esmtp.inside.example"])

@@ -4,16 +4,14 @@ import contextlib
 import os
 import re
 import select
-import signal
 import socket
 import struct
 import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,11 +21,12 @@ from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.lab.wire import Seen, Tap
 from appliance.tcp.segment import ACK, RST, SYN
 from tests.appliances import EXAMPLE
-from tests.e2e.box import PATIENCE, eventually
-from tests.e2e.firewall import firewall
+from tests.e2e.bpf_clock import put_forward
+from tests.e2e.firewall import Firewall, under
 from tests.e2e.flooding import flooding
 from tests.e2e.postman import client, letter, postman
-from tests.e2e.wall import Wall, wall
+from tests.e2e.wall import Wall, limited
+from tests.ground import PATIENCE, eventually
 
 pytestmark = pytest.mark.root
 
@@ -38,12 +37,21 @@ QUEUE = 9
 SYN_ACKS = ["-p", "tcp", "--sport", "25", "--tcp-flags", "SYN,ACK", "SYN,ACK"]
 
 
+Walled = Callable[..., AbstractContextManager[Wall]]
+
+
+@pytest.fixture
+def wall(standing: Firewall) -> Walled:
+    """The firewall under the example's rules with other limits."""
+    return lambda *limits: under(standing, limited(*limits), Wall)
+
+
 @contextmanager
-def half_open(count: int) -> Iterator[None]:
+def half_open(box: Firewall, count: int) -> Iterator[None]:
     """For a child outside: so many of the embryonic limit's places are taken."""
     with burst.unanswered():
         burst.send(MAPPED_SERVER, CLIENTS[-count:])
-        time.sleep(0.3)
+        assert eventually(lambda: box.in_use() >= count)
         try:
             yield
         finally:
@@ -67,12 +75,12 @@ def delayed() -> None:
             waiting.popleft()[1].accept()
 
 
-def test_mail_through_intercepted_connections_is_masked_and_whole() -> None:
+def test_mail_through_intercepted_connections_is_masked_and_whole(wall: Walled) -> None:
     with wall("tcp 0 3") as box:
         box.serve(postman(5))
 
         def send() -> list[str]:
-            with half_open(3):
+            with half_open(box, 3):
                 return [wrong for size in (0, 100, 5000, 300_000, 5_000_000) for wrong in client(1, letter(size))()]
 
         assert box.outside(send).result(60) == []
@@ -82,12 +90,12 @@ def test_mail_through_intercepted_connections_is_masked_and_whole() -> None:
         assert "-6-201010: Embryonic connection limit exceeded 3/3 for input packet from 203.0.113.10/" in box.text()
 
 
-def test_at_the_embryonic_limit_of_a_class_clients_are_served_by_cookies_too() -> None:
+def test_at_the_embryonic_limit_of_a_class_clients_are_served_by_cookies_too(wall: Walled) -> None:
     with wall("", "embryonic-conn-max 3", "timeout embryonic 0:00:20") as box:
         box.serve(postman(2))
 
         def send() -> list[str]:
-            with half_open(3):
+            with half_open(box, 3):
                 return client(2, letter(5000))()
 
         assert box.outside(send).result(60) == []
@@ -96,21 +104,21 @@ def test_at_the_embryonic_limit_of_a_class_clients_are_served_by_cookies_too() -
         assert "-6-201010: Embryonic connection limit exceeded 3/3 for input packet from 203.0.113.10/" in box.text()
 
 
-def test_a_client_gets_so_many_connections_as_its_class_says() -> None:
+def test_a_client_gets_so_many_connections_as_its_class_says(wall: Walled) -> None:
     def serve() -> None:
         with socket.create_server((str(SERVER), 25)) as listener:
             held = [listener.accept()[0] for _ in range(3)]
             for each in held:
                 each.recv(1)
 
-    def call(source: IPv4Address) -> socket.socket:
-        return socket.create_connection((str(MAPPED_SERVER), 25), 0.8, (str(source), 0))
+    def call(source: IPv4Address, patience: float = 10.0) -> socket.socket:
+        return socket.create_connection((str(MAPPED_SERVER), 25), patience, (str(source), 0))
 
     def clients() -> int:
         one, other = CLIENTS[:2]
         with call(one), call(one):
             with pytest.raises(TimeoutError):
-                call(one)
+                call(one, 0.5)
             call(other).close()
             return 1
 
@@ -123,7 +131,7 @@ def test_a_client_gets_so_many_connections_as_its_class_says() -> None:
         assert eventually(lambda: box.in_use() == 0)
 
 
-def test_a_connection_from_inside_is_outbound_from_its_first_record_to_its_last() -> None:
+def test_a_connection_from_inside_is_outbound_from_its_first_record_to_its_last(wall: Walled) -> None:
     def listen() -> bytes:
         with socket.create_server((str(CLIENTS[0]), 2525)) as listener, listener.accept()[0] as peer:
             return peer.recv(100)
@@ -143,11 +151,11 @@ def test_a_connection_from_inside_is_outbound_from_its_first_record_to_its_last(
         assert eventually(lambda: box.in_use() == 0)
 
 
-def dialogue(*lines: bytes) -> Callable[[], bytes]:
+def dialogue(box: Firewall, *lines: bytes) -> Callable[[], bytes]:
     """In a connection that is intercepted: what is heard, and what ends it."""
 
     def talk() -> bytes:
-        with half_open(3), socket.create_connection((str(MAPPED_SERVER), 25), 5) as connection:
+        with half_open(box, 3), socket.create_connection((str(MAPPED_SERVER), 25), 5) as connection:
             heard = b""
             try:
                 for line in (b"", *lines):
@@ -174,14 +182,14 @@ def polite() -> None:
             connection.sendall(b"221 bye\r\n")
 
 
-def test_a_port_of_a_host_has_an_embryonic_limit_of_its_own() -> None:
+def test_a_port_of_a_host_has_an_embryonic_limit_of_its_own(standing: Firewall) -> None:
     """The access list names it as it is called outside; the cookie is answered for that port alone."""
     whole = f"static (inside,outside) {MAPPED_SERVER} {SERVER} netmask 255.255.255.255 tcp 50 100"
     of_a_port = f"static (inside,outside) tcp {MAPPED_SERVER} smtp {SERVER} 2525 netmask 255.255.255.255 tcp 0 3"
     assert whole in EXAMPLE
-    with firewall("fxi", EXAMPLE.replace(whole, of_a_port), Wall) as box:
+    with under(standing, EXAMPLE.replace(whole, of_a_port), Wall) as box:
         server = box.serve(polite)
-        assert box.outside(dialogue(b"EHLO a\r\n")).result(30) == b"220 polite\r\n221 bye\r\n"
+        assert box.outside(dialogue(box, b"EHLO a\r\n")).result(30) == b"220 polite\r\n221 bye\r\n"
         server.result(30)
         assert box.proxied() >= 2  # SYN and ACK
         assert eventually(lambda: box.in_use() == 0)
@@ -198,16 +206,16 @@ def abrupt() -> None:
         connection.close()
 
 
-def test_the_servers_own_reset_reaches_an_intercepted_client() -> None:
+def test_the_servers_own_reset_reaches_an_intercepted_client(wall: Walled) -> None:
     with wall("tcp 0 3") as box:
         box.serve(abrupt)
-        assert box.outside(dialogue(b"EHLO a\r\n")).result().endswith(b"RESET")
+        assert box.outside(dialogue(box, b"EHLO a\r\n")).result().endswith(b"RESET")
         assert box.proxied() > 0
         assert eventually(lambda: box.in_use() == 0)
         assert eventually(lambda: "TCP Reset-I" in box.text())
 
 
-def test_our_reset_reaches_both_sides_of_an_intercepted_connection() -> None:
+def test_our_reset_reaches_both_sides_of_an_intercepted_connection(wall: Walled) -> None:
     """Here of a connection whose stream a new worker doesn't know (row 20)."""
 
     def hold() -> str:
@@ -223,11 +231,10 @@ def test_our_reset_reaches_both_sides_of_an_intercepted_connection() -> None:
             return "FIN"
 
     def talk() -> bytes:
-        with half_open(3), socket.create_connection((str(MAPPED_SERVER), 25), 5) as connection:
+        with half_open(box, 3), socket.create_connection((str(MAPPED_SERVER), 25), 5) as connection:
             connection.recv(100)
-            ready.touch()
-            while ready.exists():
-                time.sleep(0.05)
+            greeted.come()
+            replaced.wait()
             connection.settimeout(PATIENCE)
             connection.sendall(b"EHLO a\r\n")
             try:
@@ -236,14 +243,11 @@ def test_our_reset_reaches_both_sides_of_an_intercepted_connection() -> None:
                 return b"RESET"
 
     with wall("tcp 0 3") as box:
-        ready = box.lab.directory.parent / "ready"
+        greeted, replaced = box.ground.moment(), box.ground.moment()
         server, talker = box.serve(hold), box.outside(talk)
-        assert eventually(ready.exists)
-        killed = box.workers()
-        for each in killed:
-            os.kill(each, signal.SIGKILL)
-        assert eventually(lambda: len(box.workers()) == len(killed) and not killed & box.workers())
-        ready.unlink()
+        greeted.wait()
+        box.kill_workers()
+        replaced.come()
         assert talker.result(60) == b"RESET"
         assert server.result(60) == "RESET"
         assert box.proxied() > 0
@@ -272,7 +276,7 @@ def answer_to(tap: Tap, flags: int) -> Seen:
     return found[0]
 
 
-def test_a_server_that_has_no_room_at_first_is_asked_again() -> None:
+def test_a_server_that_has_no_room_at_first_is_asked_again(wall: Walled) -> None:
     """SYNPROXY sends it one SYN; its backlog may be full of what the limit let through."""
     deaf = ["INPUT", "-p", "tcp", "--dport", "25", "--syn", "-j", "DROP"]
     with wall("tcp 0 3") as box:
@@ -280,7 +284,7 @@ def test_a_server_that_has_no_room_at_first_is_asked_again() -> None:
         box.ground.run("inside", "iptables", "-A", *deaf)
 
         def send() -> list[str]:
-            with half_open(3):
+            with half_open(box, 3):
                 return client(2, letter(5000))()
 
         def unheard() -> int:
@@ -290,14 +294,15 @@ def test_a_server_that_has_no_room_at_first_is_asked_again() -> None:
         assert eventually(lambda: unheard() >= 3 + 2)
         box.ground.run("inside", "iptables", "-D", *deaf)
         assert sending.result(60) == []
+        put_forward(box.pid, 31)  # what was half-open has been heard by nobody
         assert eventually(lambda: box.in_use() == 0)
 
 
-def test_with_every_place_taken_a_returning_cookie_is_reset_at_once() -> None:
+def test_with_every_place_taken_a_returning_cookie_is_reset_at_once(wall: Walled) -> None:
     """It is handed out while there are places, and comes back when there are none."""
 
     def late() -> tuple[int, int]:
-        with half_open(3), contextlib.closing(Tap(outside)) as tap:
+        with half_open(box, 3), contextlib.closing(Tap(outside)) as tap:
             cookie = cookie_of(tap)
             with contextlib.ExitStack() as taken:
                 for _ in range(3):
@@ -314,54 +319,56 @@ def test_with_every_place_taken_a_returning_cookie_is_reset_at_once() -> None:
         assert eventually(lambda: box.in_use() == 0)
 
 
-def test_no_spoofed_acknowledgment_takes_a_place() -> None:
+def test_no_spoofed_acknowledgment_takes_a_place(wall: Walled) -> None:
     def spoof() -> None:
-        with half_open(3), contextlib.closing(Tap(outside)) as tap:
+        with half_open(box, 3), contextlib.closing(Tap(outside)) as tap:
             cookie = cookie_of(tap)
             for wrong in (0x100, 0x1000, 0x7FFFFFFF):  # its lowest bits are the MSS's
                 burst.acknowledge(MAPPED_SERVER, CLIENTS[0], cookie.seq + 1 + wrong)
                 burst.acknowledge(MAPPED_SERVER, CLIENTS[1], cookie.seq + 1)  # another's cookie
-            time.sleep(0.3)
-            spoofed.touch()
-            while spoofed.exists():
-                time.sleep(0.05)
+            spoofed.come()
+            seen.wait()
 
     with wall("tcp 6 3") as box:
-        outside, spoofed = box.lab.network.namespace("outside"), box.lab.directory.parent / "spoofed"
+        outside = box.lab.network.namespace("outside")
+        spoofed, seen = box.ground.moment(), box.ground.moment()
         box.serve(postman(1))
         child = box.outside(spoof)
-        assert eventually(spoofed.exists)
-        assert box.proxied() > 3
+        spoofed.wait()
+        assert eventually(lambda: box.proxied() == 1 + 6)  # the SYN, and what is spoofed
         assert box.in_use() == 3
-        spoofed.unlink()
+        seen.come()
         child.result()
         assert box.text().count("Built inbound") == 3
 
 
-def test_who_was_intercepted_for_a_server_that_does_not_answer_is_reset_in_the_end() -> None:
+def test_who_was_intercepted_for_a_server_that_does_not_answer_is_reset_in_the_end(wall: Walled) -> None:
     """It waits for a greeting and would wait for ever: SYNPROXY sends its SYN to the server once."""
 
     def wait() -> str:
-        with half_open(3), socket.create_connection((str(MAPPED_SERVER), 25), 5) as connection:
+        with half_open(box, 3), socket.create_connection((str(MAPPED_SERVER), 25), 5) as connection:
             connection.settimeout(PATIENCE)
             try:
                 return repr(connection.recv(100))
             except ConnectionResetError:
                 return "RESET"
 
-    with wall("tcp 0 3\ntimeout embryonic 0:0:5") as box:
+    with wall("tcp 0 3") as box:
         box.ground.run("inside", "iptables", "-A", "INPUT", "-p", "tcp", "--dport", "25", "-j", "DROP")
-        assert box.outside(wait).result(60) == "RESET"
+        waiting = box.outside(wait)
+        assert eventually(lambda: box.in_use() == 3 + 1)
+        put_forward(box.pid, 31)
+        assert waiting.result(60) == "RESET"
         assert eventually(lambda: box.in_use() == 0)
 
 
-def test_a_port_that_the_access_list_denies_is_not_answered_with_a_cookie() -> None:
+def test_a_port_that_the_access_list_denies_is_not_answered_with_a_cookie(wall: Walled) -> None:
     def knock() -> list[str]:
-        with half_open(3):
+        with half_open(box, 3):
             told = []
-            for port in (25, 26):
+            for port, patience in ((25, 10.0), (26, 0.5)):
                 with socket.socket() as door:
-                    door.settimeout(1.5)
+                    door.settimeout(patience)
                     told.append(os.strerror(door.connect_ex((str(MAPPED_SERVER), port))))
             return told
 
@@ -371,7 +378,7 @@ def test_a_port_that_the_access_list_denies_is_not_answered_with_a_cookie() -> N
 
 
 @pytest.mark.parametrize("limits", ["tcp 0 1", "tcp 0 5", "tcp 0 20"])
-def test_all_are_served_while_the_embryonic_limit_is_crossed(limits: str) -> None:
+def test_all_are_served_while_the_embryonic_limit_is_crossed(wall: Walled, limits: str) -> None:
     with wall(limits) as box:
         box.serve(postman(CONNECTIONS))
         box.ground.beside("inside", delayed)
@@ -381,13 +388,24 @@ def test_all_are_served_while_the_embryonic_limit_is_crossed(limits: str) -> Non
         assert eventually(lambda: box.in_use() == 0)
 
 
-def test_mail_is_delivered_during_a_flood() -> None:
-    """The server is a weak one: no cookies of its own, a backlog little above the embryonic limit."""
+@contextmanager
+def weak_server(box: Firewall) -> Iterator[None]:
+    """Inside it has no cookies of its own, and a backlog little above the embryonic limit."""
+
+    def settle(cookies: int, backlog: int) -> None:
+        settings = (f"net.ipv4.tcp_syncookies={cookies}", f"net.ipv4.tcp_max_syn_backlog={backlog}")
+        box.ground.run("inside", "sysctl", "-qw", *settings)
+
+    settle(0, 512)
+    try:
+        yield
+    finally:
+        settle(1, 1024)
+
+
+def test_mail_is_delivered_during_a_flood(wall: Walled) -> None:
     seconds, rate, mails = (20, 200_000, 1000) if LONG else (10, 10_000, 100)
-    with wall("tcp 1000 100") as box:
-        with box.ground.within("inside"):
-            Path("/proc/sys/net/ipv4/tcp_syncookies").write_text("0")
-            Path("/proc/sys/net/ipv4/tcp_max_syn_backlog").write_text("512")
+    with wall("tcp 1000 100") as box, weak_server(box):
         box.serve(postman(mails, backlog=256))
         with flooding(box.ground, seconds=seconds, most=seconds * rate, rate=rate) as flood:
             assert eventually(lambda: box.proxied() > 1000)

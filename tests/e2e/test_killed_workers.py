@@ -12,14 +12,15 @@ import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from hashlib import sha256
+from types import MappingProxyType
 
 import pytest
 
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import Network
 from appliance.lab.postfix import without_trace
-from tests.e2e.box import Box, eventually, workspace
+from tests.e2e.box import Box
+from tests.e2e.box import box as mail_system
 from tests.e2e.test_mail import as_stored, message
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -27,28 +28,26 @@ LONG = bool(os.environ.get("FIXUP_LONG"))  # `make soak`
 MAILS, BETWEEN = (2_000, 25) if LONG else (60, 6)  # deliveries, and how many of them between two cuts
 #: What a Postfix that has to try again says; the second only if the server may have the mail.
 CUT, UNKNOWN = "lost connection with", "message may be sent more than once"
-IMPATIENT = {
-    "queue_run_delay": "1s",
-    "minimal_backoff_time": "1s",
-    "maximal_backoff_time": "2s",
-    "default_destination_concurrency_failed_cohort_limit": "0",  # a server is not given up,
-    "default_destination_concurrency_negative_feedback": "0",  # nor trusted with fewer mails at once
-}
+
+
+class Impatient(Box):
+    """One whose client tries again soon."""
+
+    of_client = MappingProxyType(
+        {
+            "queue_run_delay": "1s",
+            "minimal_backoff_time": "1s",
+            "maximal_backoff_time": "2s",
+            "default_destination_concurrency_failed_cohort_limit": "0",  # a server is not given up,
+            "default_destination_concurrency_negative_feedback": "0",  # nor trusted with fewer mails at once
+        }
+    )
 
 
 @pytest.fixture
 def box() -> Iterator[Box]:
-    """One whose client tries again soon."""
-    with workspace() as home:
-        lab = Lab(Network(f"fxk{os.getpid()}"), home / "run")
-        lab.up(EXAMPLE)
-        try:
-            made = Box(lab, home, IMPATIENT)
-            made.start()
-            yield made
-            made.ground.end()
-        finally:
-            lab.down()
+    with mail_system("fxk", kind=Impatient) as made:
+        yield made
 
 
 def mails() -> dict[str, bytes]:

@@ -11,7 +11,8 @@ import pytest
 
 from appliance.kernel import namespaces
 from appliance.lab.network import HOSTS
-from tests.e2e.box import FIXUP, eventually
+from tests.e2e.firewall import FIXUP
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance.kernel import queues
 from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import Network
-from tests.e2e.box import FIXUP, Box, eventually, fixup, workspace
+from tests.e2e.box import Box
+from tests.e2e.firewall import FIXUP, fixup, hosts
 from tests.e2e.test_mail import mails
-from tests.ground import Ground
+from tests.ground import Ground, eventually
 
 pytestmark = pytest.mark.root
 
@@ -21,13 +20,8 @@ pytestmark = pytest.mark.root
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """Three hosts without a running firewall."""
-    with workspace() as home:
-        made = Lab(Network(f"fxl{os.getpid()}"), home / "run")
-        made.network.build()
-        try:
-            yield made
-        finally:
-            made.down()
+    with hosts("fxl") as made:
+        yield made
 
 
 def state(lab: Lab) -> dict[str, str]:
@@ -93,7 +87,7 @@ def test_after_kill_9_the_door_stays_shut_and_cleanup_opens_nothing(lab: Lab) ->
     assert {what: after[what] for what in ("iptables-save", "qdiscs")} == {
         what: during[what] for what in ("iptables-save", "qdiscs")
     }
-    assert fixup(lab, "--run-dir", str(lab.directory), "cleanup").returncode == 0
+    assert fixup(lab, "cleanup").returncode == 0
     assert state(lab) == before
 
 
@@ -114,7 +108,7 @@ def test_a_bad_file_changes_nothing(lab: Lab) -> None:
         EXAMPLE.read_text().replace("service-policy global_policy global", "service-polic global_policy globe")
     )
     before = state(lab)
-    done = fixup(lab, "--run-dir", str(lab.directory), "run", str(bad))
+    done = fixup(lab, "run", str(bad))
     assert done.returncode == 2
     assert "bad.cfg:" in done.stderr
     assert state(lab) == before
@@ -123,11 +117,11 @@ def test_a_bad_file_changes_nothing(lab: Lab) -> None:
 def test_a_second_instance_is_refused_and_the_first_goes_on(lab: Lab) -> None:
     pid = lab.start(EXAMPLE)
     during = state(lab)
-    done = fixup(lab, "--run-dir", str(lab.directory), "run", str(EXAMPLE))
+    done = fixup(lab, "run", str(EXAMPLE))
     assert done.returncode == 1
     assert f"another instance (process {pid}) runs in {lab.directory}" in done.stderr.strip().splitlines()[-1]
     assert state(lab) == during
-    assert fixup(lab, "--run-dir", str(lab.directory), "show", "conn").returncode == 0
+    assert fixup(lab, "show", "conn").returncode == 0
 
 
 def test_a_second_instance_with_a_run_directory_of_its_own_is_refused_too(lab: Lab) -> None:
@@ -137,7 +131,7 @@ def test_a_second_instance_with_a_run_directory_of_its_own_is_refused_too(lab: L
     quiet = lab.directory.parent / "quiet.cfg"
     quiet.write_text(EXAMPLE.read_text().replace("metrics listen", "! metrics listen"))
     for command in (["run", str(quiet)], ["cleanup"]):
-        done = fixup(lab, "--run-dir", str(elsewhere), *command)
+        done = fixup(lab, "--run-dir", str(elsewhere), *command)  # the latter counts
         assert done.returncode == 1
         assert f"is served by process {worker(pid)}: another instance runs" in done.stderr.strip().splitlines()[-1]
     assert state(lab) == during
@@ -154,7 +148,7 @@ def test_cleanup_in_another_namespace_is_refused_and_the_record_kept(lab: Lab) -
         "outside", lambda: subprocess.run(command, capture_output=True, text=True, check=False)
     )
     assert "of another network namespace" in done.result().stderr
-    assert fixup(lab, "--run-dir", str(lab.directory), "cleanup").returncode == 0
+    assert fixup(lab, "cleanup").returncode == 0
     assert state(lab) == before
 
 
@@ -180,7 +174,7 @@ def test_a_missing_device_is_refused_at_its_line_and_changes_nothing(lab: Lab) -
     other = lab.directory.parent / "other.cfg"
     other.write_text(EXAMPLE.read_text().replace("hardware inside0", "hardware nosuch0"))
     before = state(lab)
-    done = fixup(lab, "--run-dir", str(lab.directory), "run", str(other))
+    done = fixup(lab, "run", str(other))
     assert done.returncode == 1, "not 2, which systemd takes for good: the device may come"
     line = next(number for number, line in enumerate(other.read_text().splitlines(), 1) if "nosuch0" in line)
     assert f"other.cfg:{line}:11: ERROR: no such device: nosuch0 (see ip link)\n   hardware nosuch0\n" in done.stderr
@@ -196,17 +190,7 @@ def deliver(mail: Box, name: str) -> None:
 
 def test_a_killed_worker_is_replaced_and_mail_flows_again(mail: Box) -> None:
     deliver(mail, "first")
-    with mail.ground.within("firewall"):
-        killed = {each.worker_pid for each in queues.uses()}
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-
-    def replaced() -> bool:
-        with mail.ground.within("firewall"):
-            now = {each.worker_pid for each in queues.uses()}
-        return len(now) == len(killed) and not now & killed
-
-    assert eventually(replaced)
+    mail.kill_workers()
     before = mail.inspected()
     deliver(mail, "again")
     assert mail.inspected()["packet"] > before["packet"] > 0  # counters outlive a worker

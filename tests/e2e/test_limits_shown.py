@@ -9,8 +9,8 @@ from appliance.control.protocol import ShowLocalHosts, ShowServicePolicy
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.show import LimitsReport
 from tests.appliances import EXAMPLE
-from tests.e2e.box import eventually
-from tests.e2e.firewall import Firewall, firewall
+from tests.e2e.firewall import Firewall, under
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 CLASS = """policy-map global_policy
@@ -21,10 +21,10 @@ CLASS = """policy-map global_policy
 
 
 @pytest.fixture
-def box() -> Iterator[Firewall]:
+def box(standing: Firewall) -> Iterator[Firewall]:
     mail = "class-map smtp_limits\n match port tcp eq smtp\nclass-map ironport_esa"
     text = EXAMPLE.replace("class-map ironport_esa", mail).replace("policy-map global_policy\n", CLASS)
-    with firewall("fxs", text.replace("tcp 50 100", "tcp 0 0")) as made:
+    with under(standing, text.replace("tcp 50 100", "tcp 0 0")) as made:
         yield made
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER
 from appliance.lab.wire import Tap, dialogue, stream
-from tests.e2e.box import Box, eventually, smtp
+from tests.e2e.box import Box, smtp
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -58,7 +59,7 @@ def test_a_hundred_mails_arrive_octet_by_octet(mail: Box, domain: str) -> None:
     assert eventually(lambda: all(mail.server.delivered(recipient) for recipient in sent))
     for recipient, octets in sent.items():
         assert mail.server.delivered(recipient) == [as_stored(octets)], recipient
-    assert eventually(lambda: mail.connections() == 0)
+    assert eventually(lambda: mail.in_use() == 0)
     after = mail.engine()
     delta = {name: after[name] - before[name] for name in after}
     assert delta["octets_inspected"] == delta["octets_released"]

@@ -4,15 +4,14 @@ import os
 import signal
 import socket
 import threading
-import time
 from ipaddress import IPv4Address
 
 import pytest
 
 from appliance.lab.network import CLIENTS, EXEMPT, MAPPED_SERVER, SERVER
 from tests.appliances import EXAMPLE
-from tests.e2e.box import eventually
-from tests.e2e.firewall import firewall
+from tests.e2e.firewall import Firewall, under
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -54,7 +53,9 @@ def serve() -> None:
     ],
     ids=["host", "port"],
 )
-def test_its_connections_end_and_the_next_go_where_it_leads(before: str, after: str, first: str, then: str) -> None:
+def test_its_connections_end_and_the_next_go_where_it_leads(
+    standing: Firewall, before: str, after: str, first: str, then: str
+) -> None:
     def call() -> socket.socket:
         return socket.create_connection((str(MAPPED_SERVER), 25), 10, (str(CLIENTS[0]), 0))
 
@@ -64,15 +65,14 @@ def test_its_connections_end_and_the_next_go_where_it_leads(before: str, after: 
     def talk() -> tuple[str, str, str]:
         with call() as old:
             heard = greeting(old)
-            held.touch()
-            while held.exists():
-                time.sleep(0.05)
+            greeted.come()
+            moved.wait()
             with call() as new:
                 return heard, greeting(new), last(old)
 
     def last(of: socket.socket) -> str:
         """What becomes of one more line."""
-        of.settimeout(1.5)
+        of.settimeout(0.5)
         of.sendall(b"NOOP\r\n")
         try:
             return repr(of.recv(100))
@@ -82,16 +82,16 @@ def test_its_connections_end_and_the_next_go_where_it_leads(before: str, after: 
             return "RESET"
 
     assert before != after
-    with firewall("fxv", before) as box:
-        held = box.file.parent / "held"
-        box.serve(serve, ports=3)  # of this host
+    with under(standing, before) as box:
+        greeted, moved = box.ground.moment(), box.ground.moment()
+        box.serve(serve, ports=4)
         talking = box.outside(talk)
-        assert eventually(held.exists)
+        greeted.wait()
         assert box.in_use() == 1
         box.file.write_text(after, encoding="utf-8")
         os.kill(box.pid, signal.SIGHUP)
         assert eventually(lambda: box.in_use() == 0)
         ended = f"inside:{SERVER}/{first.split()[1]} "
         assert any("302014" in line and "Xlate Clear" in line and ended in line for line in box.log())
-        held.unlink()
+        moved.come()
         assert talking.result(30) == (first, then, "SILENCE")

@@ -1,19 +1,17 @@
 """A map of one's own before a real server: a rate that TCP itself keeps, relay refused, senders by expression."""
 
-import os
 import smtplib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from appliance.lab.lab import EXAMPLE
 from appliance.lab.network import MAPPED_SERVER
-from tests.e2e.box import Box, box, smtp, workspace
+from tests.appliances import EXAMPLE
+from tests.e2e.box import Box, box, smtp
 
 pytestmark = pytest.mark.root
 
-CONFIGURATION = EXAMPLE.read_text(encoding="utf-8").replace(
+CONFIGURATION = EXAMPLE.replace(
     """\
 policy-map global_policy
  class inspection_default
@@ -44,11 +42,8 @@ policy-map global_policy
 @pytest.fixture(scope="module")
 def own() -> Iterator[Box]:
     assert "inspect esmtp own" in CONFIGURATION
-    with workspace() as home:
-        config = Path(home / "own.cfg")
-        config.write_text(CONFIGURATION, encoding="utf-8")
-        with box(f"fxp{os.getpid()}", config) as made:
-            yield made
+    with box("fxp", CONFIGURATION) as made:
+        yield made
 
 
 def test_over_the_rate_every_command_is_answered_and_none_twice(own: Box) -> None:

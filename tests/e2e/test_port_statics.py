@@ -8,8 +8,8 @@ import pytest
 
 from appliance.lab.network import CLIENTS, EXEMPT, MAPPED_SERVER, SERVER
 from tests.appliances import EXAMPLE
-from tests.e2e.box import eventually
-from tests.e2e.firewall import Firewall, firewall
+from tests.e2e.firewall import Firewall, under
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -58,8 +58,8 @@ def serve() -> None:
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Firewall]:
-    with firewall("fxq", text()) as made:
+def box(standing: Firewall) -> Iterator[Firewall]:
+    with under(standing, text()) as made:
         made.serve(serve)
         yield made
 

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.lab.network import MAPPED_SERVER, SERVER
 from tests.appliances import EXAMPLE
-from tests.e2e.firewall import Firewall, firewall
+from tests.e2e.firewall import Firewall, under
 
 pytestmark = pytest.mark.root
 
@@ -45,9 +45,9 @@ def serve() -> None:
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Firewall]:
+def box(standing: Firewall) -> Iterator[Firewall]:
     text = EXAMPLE.replace(PERMITTED, PERMITTED + OTHER_PORTS).replace("policy-map global_policy\n", CLASSES)
-    with firewall("fxn", text) as made:
+    with under(standing, text) as made:
         made.serve(serve, len(PORTS))
         yield made
 

@@ -1,16 +1,16 @@
 """Mails to 150 recipients, pipelined in batches that the wire cuts anywhere: every RCPT arrives, the 101st trips."""
 
-import os
 import re
 import smtplib
 from collections.abc import Iterator
+from types import MappingProxyType
 
 import pytest
 
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import MAPPED_SERVER, Network
+from appliance.lab.network import MAPPED_SERVER
 from appliance.lab.wire import Tap
-from tests.e2e.box import SUBMISSION, Box, eventually, workspace
+from tests.e2e.box import PLAIN, SUBMISSION, Box, box
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -22,41 +22,35 @@ ROUTES = f"""\
 inline:{{
  {{within.inside.example = within:[{MAPPED_SERVER}]}}
  {{beyond.inside.example = beyond:[{MAPPED_SERVER}]}} }}"""
-IMPATIENT = "-o smtp_pix_workarounds= -o smtp_rcpt_timeout=2s -o smtp_mail_timeout=2s -o smtp_data_init_timeout=2s"
+IMPATIENT = "-o smtp_rcpt_timeout=2s -o smtp_mail_timeout=2s -o smtp_data_init_timeout=2s"
 
 #: Match lines that count in any session with this server: its STARTTLS, CHUNKING and SMTPUTF8 are masked.
 OF_EVERY_SESSION = {"ehlo-reply-parameter others"}
 
 
-@pytest.fixture(scope="module", params=[576, 1500], ids=lambda mtu: f"MTU {mtu}")
-def many(request: pytest.FixtureRequest) -> Iterator[Box]:
+class Many(Box):
     """A box whose client sends to many at once, and whose server keeps none of it."""
-    with workspace() as home:
-        lab = Lab(Network(f"fxr{os.getpid()}", request.param, offloads=False), home / "run")
-        lab.up(EXAMPLE)
-        try:
-            box = Box(lab, home)
-            settings = {
-                "client": {
-                    "transport_maps": ROUTES,
-                    "within_destination_recipient_limit": str(WITHIN),
-                    "beyond_destination_recipient_limit": str(BEYOND),
-                },
-                "server": {
-                    "virtual_mailbox_domains": "within.inside.example beyond.inside.example",
-                    "virtual_transport": "discard:",
-                },
-            }
-            for who, lines in settings.items():
-                with (home / who / "config" / "main.cf").open("a", encoding="ascii") as file:
-                    file.writelines(f"{name} = {value}\n" for name, value in lines.items())
-            with (home / "client" / "config" / "master.cf").open("a", encoding="ascii") as file:
-                file.writelines(f"{name} unix - - n - - smtp {IMPATIENT}\n" for name in ("within", "beyond"))
-            box.start()
-            yield box
-            box.ground.end()
-        finally:
-            lab.down()
+
+    of_server = MappingProxyType(
+        {
+            "virtual_mailbox_domains": "within.inside.example beyond.inside.example",
+            "virtual_transport": "discard:",
+        }
+    )
+    of_client = MappingProxyType(
+        {
+            "transport_maps": ROUTES,
+            "within_destination_recipient_limit": str(WITHIN),
+            "beyond_destination_recipient_limit": str(BEYOND),
+        }
+    )
+    services = "".join(f"{name} {PLAIN} {IMPATIENT}\n" for name in ("within", "beyond"))
+
+
+@pytest.fixture(scope="module", params=[576, 1500], ids=lambda mtu: f"MTU {mtu}")
+def many(request: pytest.FixtureRequest) -> Iterator[Many]:
+    with box("fxr", kind=Many, mtu=request.param, offloads=False) as made:
+        yield made
 
 
 def submit(box: Box, mails: int, domain: str) -> None:
@@ -88,7 +82,7 @@ def test_every_rcpt_arrives_and_every_mail_is_delivered(many: Box) -> None:
     assert any(b"RCPT" in each.payload and not each.payload.endswith(b"\r\n") for each in segments)  # a batch was cut
     assert max(len(each.payload) for each in segments) <= many.lab.network.mtu - 40
     assert not said(many, "(?:deferred|bounced)", "within.inside.example")
-    assert eventually(lambda: many.connections() == 0)
+    assert eventually(lambda: many.in_use() == 0)
     after = many.inspected()
     assert {name for name in after if after[name] != before[name]} <= {"packet", "mask-banner", *OF_EVERY_SESSION}
     # What the server counted of each session: no command it did not know, no RCPT it refused.

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from appliance.lab.lab import Lab
-from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, Network
-from tests.e2e.box import eventually
-from tests.e2e.exchange import CONFIGURATION, SWAPPED, Client, Exchanged, running
+from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER
+from tests.e2e.exchange import CONFIGURATION, SWAPPED, Client, Exchanged, exchanged
+from tests.e2e.firewall import Firewall, hosts
 from tests.e2e.test_life import state
-from tests.ground import Ground
+from tests.ground import Ground, eventually
 
 pytestmark = pytest.mark.root
 
@@ -22,15 +21,14 @@ REFUSED = SWAPPED + "route outside 198.51.100.0 255.255.255.0 192.0.2.77\n"
 
 
 @pytest.fixture(scope="module")
-def firewall() -> Iterator[Exchanged]:
-    with running("fxr") as made:
+def firewall(standing: Firewall) -> Iterator[Exchanged]:
+    with exchanged(standing) as made:
         yield made
 
 
 @pytest.fixture(autouse=True)
 def _as_at_first(firewall: Exchanged) -> None:
-    assert firewall.reload(CONFIGURATION)[0] == 0
-    assert eventually(lambda: firewall.client(MAPPED_SERVER).banner)
+    firewall.put(CONFIGURATION)
 
 
 def test_each_connection_is_under_its_own_map_also_when_a_reload_swaps_them(firewall: Exchanged) -> None:
@@ -87,12 +85,13 @@ def test_an_error_is_said_with_its_place(firewall: Exchanged) -> None:
 
 
 def test_a_signal_reloads_too(firewall: Exchanged) -> None:
+    said = firewall.lab.log.stat().st_size
     firewall.file.write_text(SWAPPED, encoding="utf-8")
     os.kill(firewall.pid, signal.SIGHUP)
     assert eventually(lambda: firewall.client(MAPPED_SERVER).masked == {b"VRFY"})
     firewall.file.write_text(BAD, encoding="utf-8")
     os.kill(firewall.pid, signal.SIGHUP)
-    assert eventually(lambda: f"fixup: {firewall.file} is refused" in firewall.lab.log.read_text())
+    assert eventually(lambda: f"fixup: {firewall.file} is refused" in firewall.lab.log.read_text()[said:])
     assert firewall.client(MAPPED_SERVER).masked == {b"VRFY"}
 
 
@@ -150,17 +149,12 @@ def test_addresses_statics_and_access_lists_follow(firewall: Exchanged) -> None:
 
 
 def test_a_stop_after_reloads_puts_back_what_was_found(firewall: Exchanged) -> None:
-    network = Network(f"fxs{os.getpid()}")
-    lab = Lab(network, firewall.file.parent / "other")
-    network.build()
-    try:
+    with hosts("fxs") as lab:
         before = state(lab)
         pid = lab.start(firewall.file)
-        other = Exchanged(lab, Ground(network), firewall.file, pid)
+        other = Exchanged(lab, Ground(lab.network), firewall.file, pid)
         assert other.reload(CONFIGURATION + "route inside 198.51.100.0 255.255.255.0 192.0.2.77\n")[0] == 0
         assert other.reload(CONFIGURATION.replace("203.0.113.1 ", "203.0.113.2 "))[0] == 0
         os.kill(pid, signal.SIGTERM)
         assert eventually(lambda: not (lab.directory / "control.sock").exists())
         assert eventually(lambda: state(lab) == before)
-    finally:
-        lab.down()

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from appliance.lab.lab import Lab
-from appliance.lab.network import MAPPED_SERVER, SERVER, Network
-from tests.e2e.box import fixup, workspace
-from tests.e2e.exchange import CONFIGURATION, SWAPPED
+from appliance.lab.network import MAPPED_SERVER, SERVER
+from tests.e2e.exchange import CONFIGURATION, SWAPPED, Exchanged
+from tests.e2e.firewall import Firewall, under
 from tests.e2e.test_reload import BAD
-from tests.ground import Ground
 
 pytestmark = pytest.mark.root
 
@@ -38,9 +36,6 @@ def room_for_sockets() -> None:
 class Mailbox:
     """A server that keeps what it is sent until every client has said QUIT."""
 
-    def __init__(self, ready: int) -> None:
-        self._ready = ready
-
     def __call__(self) -> list[bytes]:
         room_for_sockets()
         return asyncio.run(self._serve())
@@ -49,7 +44,6 @@ class Mailbox:
         self._kept: list[bytes] = []
         self._quits = asyncio.Semaphore(0)
         async with await asyncio.start_server(self._converse, str(SERVER), 25, backlog=1_024):
-            os.write(self._ready, b"!")
             for _ in range(MAILS):
                 await self._quits.acquire()
         return self._kept
@@ -120,26 +114,14 @@ class Clients:
         writer.close()
 
 
-def test_no_mail_is_lost_and_a_bad_file_in_between_changes_nothing() -> None:
-    with workspace() as home:
-        file = home / "box.cfg"
-        file.write_text(CONFIGURATION, encoding="utf-8")
-        lab = Lab(Network(f"fxm{os.getpid()}"), home / "run")
-        lab.up(file)
-        ground = Ground(lab.network)
-        try:
-            listening, ready = os.pipe()
-            over, count = os.pipe()
-            mailbox = ground.beside("inside", Mailbox(ready))
-            os.read(listening, 1)
-            clients = ground.beside("outside", Clients(over))
-            for number in range(RELOADS):
-                for text, code in ((BAD, 2), ((CONFIGURATION, SWAPPED)[number % 2 == 0], 0)):
-                    file.write_text(text, encoding="utf-8")
-                    assert fixup(lab, "--run-dir", str(lab.directory), "reload").returncode == code
-                os.write(count, b"!")
-            assert clients.result(PATIENCE) == []
-            assert sorted(mailbox.result(PATIENCE)) == sorted(map(message, range(MAILS)))
-        finally:
-            ground.end()
-            lab.down()
+def test_no_mail_is_lost_and_a_bad_file_in_between_changes_nothing(standing: Firewall) -> None:
+    with under(standing, CONFIGURATION, Exchanged) as firewall:
+        over, count = os.pipe()
+        mailbox = firewall.serve(Mailbox())
+        clients = firewall.outside(Clients(over))
+        for number in range(RELOADS):
+            for text, code in ((BAD, 2), ((CONFIGURATION, SWAPPED)[number % 2 == 0], 0)):
+                assert firewall.reload(text)[0] == code
+            os.write(count, b"!")
+        assert clients.result(PATIENCE) == []
+        assert sorted(mailbox.result(PATIENCE)) == sorted(map(message, range(MAILS)))

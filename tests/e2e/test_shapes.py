@@ -4,20 +4,21 @@ Super-packets with the checksum not yet computed are the first wire of every end
 TCP options of every length are the adversary's.
 """
 
-import os
 import random
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from appliance.lab.lab import EXAMPLE
 from appliance.lab.network import CLIENTS, MAPPED_SERVER
 from appliance.lab.wire import Tap
-from tests.e2e.box import Box, box, eventually, smtp, workspace
+from tests.appliances import EXAMPLE
+from tests.e2e.box import Box, box, smtp
+from tests.e2e.firewall import Firewall, under
 from tests.e2e.postman import client, letter, postman
 from tests.e2e.test_mail import as_stored, message
-from tests.e2e.wall import wall
+from tests.e2e.wall import limited
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -28,11 +29,8 @@ LIBRARYS = 4_016  # octets of a packet that NetfilterQueue alone would copy
 @pytest.fixture(scope="module")
 def jumbo() -> Iterator[Box]:
     """Wires that carry them, and no smaller segments agreed on than those have room for."""
-    with workspace() as home:
-        config = home / "jumbo.cfg"
-        config.write_text(EXAMPLE.read_text(encoding="ascii") + "sysopt connection tcpmss 0\n", encoding="ascii")
-        with box(f"fxj{os.getpid()}", config, mtu=JUMBO, offloads=False) as made:
-            yield made
+    with box("fxj", EXAMPLE + "sysopt connection tcpmss 0\n", mtu=JUMBO, offloads=False) as made:
+        yield made
 
 
 def test_jumbo_frames_are_inspected_whole(jumbo: Box) -> None:
@@ -75,7 +73,7 @@ def test_ip_options_hide_nothing(jumbo: Box, words: int) -> None:
     assert (b"XXXXXXXA" in reply, b"STARTTLS" in reply, code) == (True, False, 500)
 
 
-def test_a_connection_that_is_held_up_holds_up_nobody() -> None:
+def test_a_connection_that_is_held_up_holds_up_nobody(standing: Firewall) -> None:
     """Of one a segment does not arrive, however it is sent again, and what follows waits."""
     mails, first, rest, port = 30, 700, 40, 51_999
 
@@ -91,19 +89,19 @@ def test_a_connection_that_is_held_up_holds_up_nobody() -> None:
             one.sendall(lines * 2 + b"NOOP" + b" " * (first - 2 * len(lines) - 6) + b"\r\n")
             for _ in range(rest):
                 one.sendall(b"NOOP\r\n")
-            ready.touch()
+            ready.come()
             replies = b""
             while replies.count(b"\n") < rest + 3:
                 replies += one.recv(1000)
             return replies
 
-    with wall("tcp 0 0") as held:
-        ready = held.lab.directory.parent / "ready"
+    with under(standing, limited("tcp 0 0")) as held:
+        ready = held.ground.moment()
         rule = ["OUTPUT", "-p", "tcp", "--sport", f"{port}", "-m", "length", "--length", f"{first}:", "-j", "DROP"]
         held.ground.run("outside", "iptables", "-A", *rule)
         held.serve(postman(mails + 1))
         slow = held.outside(stuck)
-        assert eventually(ready.exists)
+        ready.wait()
         assert held.outside(client(mails, letter(5_000))).result(60) == []
         assert not slow.done(), "it waits all the time"
         held.ground.run("outside", "iptables", "-D", *rule)

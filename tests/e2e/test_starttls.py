@@ -1,22 +1,21 @@
 """TLS where the map allows it: real servers use it, and nothing is smuggled in beside it (row 11)."""
 
 import contextlib
-import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from appliance.lab.lab import EXAMPLE
 from appliance.lab.network import LIMITED, MAPPED_LIMITED
-from tests.e2e.box import Box, box, eventually, workspace
+from tests.appliances import EXAMPLE
+from tests.e2e.box import Box, box
 from tests.e2e.conftest import WIRES
 from tests.e2e.test_mail import mails
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
-CONFIGURATION = EXAMPLE.read_text(encoding="utf-8").replace(
+CONFIGURATION = EXAMPLE.replace(
     """\
 policy-map global_policy
  class inspection_default
@@ -42,11 +41,8 @@ PATIENCE, SILENCE = 1.5, 0.3
 def tls(request: pytest.FixtureRequest) -> Iterator[Box]:
     """A box whose map allows TLS, on each kind of wire."""
     assert "with_tls" in CONFIGURATION
-    with workspace() as home:
-        config = Path(home / "tls.cfg")
-        config.write_text(CONFIGURATION, encoding="utf-8")
-        with box(f"fxt{os.getpid()}", config, **WIRES[request.param]) as made:
-            yield made
+    with box("fxt", CONFIGURATION, **WIRES[request.param]) as made:
+        yield made
 
 
 def hear(wire: socket.socket, until: bytes = b"") -> bytes:

@@ -9,16 +9,16 @@ from appliance.lab import burst
 from appliance.lab.network import CLIENTS, MAPPED_LIMITED, MAPPED_SERVER, SERVER
 from appliance.show import AttacksReport
 from tests.appliances import EXAMPLE
-from tests.e2e.box import eventually
-from tests.e2e.firewall import Firewall, firewall
+from tests.e2e.firewall import Firewall, under
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 ASKED = "threat-detection statistics tcp-intercept rate-interval 1 burst-rate 25 average-rate 1000\n"
 
 
 @pytest.fixture
-def box() -> Iterator[Firewall]:
-    with firewall("fxt", EXAMPLE.replace("tcp 50 100", "tcp 0 5") + ASKED) as made:
+def box(standing: Firewall) -> Iterator[Firewall]:
+    with under(standing, EXAMPLE.replace("tcp 50 100", "tcp 0 5") + ASKED) as made:
         yield made
 
 

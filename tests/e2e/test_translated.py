@@ -1,19 +1,17 @@
 """What is translated by its port, or as it connects: in the table, limited, inspected, shown and logged as all else."""
 
-import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from appliance.control.client import ask, ask_for_parts
-from appliance.control.protocol import ClearConnections, ShowConnections, ShowLogging
+from appliance.control.protocol import ClearConnections
 from appliance.flow import Endpoint
-from appliance.lab.lab import EXAMPLE, Lab
-from appliance.lab.network import CLIENTS, EXEMPT, LIMITED, OUTSIDE, SERVER, Network
-from appliance.show import ClearedReport, ConnectionReport, ConnectionsReport, LoggingReport, Wanted
-from tests.e2e.box import eventually, workspace
-from tests.ground import Ground
+from appliance.lab.network import CLIENTS, EXEMPT, LIMITED, OUTSIDE, SERVER
+from appliance.show import ClearedReport, Wanted
+from tests.appliances import EXAMPLE
+from tests.e2e.firewall import Firewall, under
+from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
@@ -27,26 +25,10 @@ access-list outside_in extended permit tcp any host {SERVER} eq smtp
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    lines = [line for line in EXAMPLE.read_text(encoding="ascii").splitlines() if not line.startswith("static ")]
-    with workspace() as home:
-        config = home / "translated.cfg"
-        config.write_text("\n".join([*lines, STATEMENTS]), encoding="ascii")
-        made = Lab(Network(f"fxt{os.getpid()}"), home / "run")
-        made.up(config)
+def box(standing: Firewall) -> Iterator[Firewall]:
+    lines = [line for line in EXAMPLE.splitlines() if not line.startswith("static ")]
+    with under(standing, "\n".join([*lines, STATEMENTS])) as made:
         yield made
-        made.down()
-
-
-def shown(lab: Lab) -> tuple[ConnectionReport, ...]:
-    parts = ask_for_parts(lab.directory / "control.sock", ShowConnections())
-    return tuple(each for part in parts if isinstance(part, ConnectionsReport) for each in part.connections)
-
-
-def logged(lab: Lab) -> str:
-    report = ask(lab.directory / "control.sock", ShowLogging())
-    assert isinstance(report, LoggingReport)
-    return "\n".join(report.lines)
 
 
 def greeted(listener: socket.socket, client: socket.socket) -> tuple[socket.socket, bytes]:
@@ -57,11 +39,10 @@ def greeted(listener: socket.socket, client: socket.socket) -> tuple[socket.sock
     return server, client.recv(100)
 
 
-def test_a_pools_connections_are_told_apart_shown_and_cleared(lab: Lab) -> None:
-    ground = Ground(lab.network)
-    with ground.within("outside"):
+def test_a_pools_connections_are_told_apart_shown_and_cleared(box: Firewall) -> None:
+    with box.ground.within("outside"):
         listener = socket.create_server((str(CLIENTS[0]), 25))
-    with ground.within("inside"):
+    with box.ground.within("inside"):
         clients = [socket.create_connection((str(CLIENTS[0]), 25), 10, (str(each), PORT)) for each in (EXEMPT, LIMITED)]
     servers = []
     for client in clients:
@@ -71,64 +52,62 @@ def test_a_pools_connections_are_told_apart_shown_and_cleared(lab: Lab) -> None:
     known = [server.getpeername() for server in servers]
     assert {address for address, _ in known} == {str(OUTSIDE.ip)}
     assert len(set(known)) == 2
-    assert eventually(lambda: {each.flags for each in shown(lab)} == {"UIM"})
-    found = {each.upper: each.upper_mapped for each in shown(lab)}
+    assert eventually(lambda: {each.flags for each in box.connections()} == {"UIM"})
+    found = {each.upper: each.upper_mapped for each in box.connections()}
     assert set(found) == {Endpoint("inside", each, PORT) for each in (EXEMPT, LIMITED)}
     assert {(str(each.address), each.port) for each in found.values()} == set(known)
     mapped = next(each for each in found.values() if each.port == known[0][1])
     built = f"Built dynamic TCP translation from inside:{EXEMPT}/{PORT} to outside:{OUTSIDE.ip}/{mapped.port}"
-    assert eventually(lambda: f"%ASA-6-305011: {built}" in logged(lab))
-    assert f"to inside:{EXEMPT}/{PORT} ({OUTSIDE.ip}/{mapped.port})" in logged(lab)
+    assert eventually(lambda: f"%ASA-6-305011: {built}" in box.text())
+    assert f"to inside:{EXEMPT}/{PORT} ({OUTSIDE.ip}/{mapped.port})" in box.text()
 
     clients[0].sendall(b"EHLO inside\r\n")
     servers[0].settimeout(10)
     assert servers[0].recv(100) == b"EHLO inside\r\n"
     clients[0].close()
     servers[0].close()
-    assert eventually(lambda: len(shown(lab)) == 1)
-    assert eventually(lambda: f"Teardown dynamic TCP translation from inside:{EXEMPT}/{PORT}" in logged(lab))
-    assert ask(lab.directory / "control.sock", ClearConnections(Wanted())) == ClearedReport(1)
+    assert eventually(lambda: len(box.connections()) == 1)
+    assert eventually(lambda: f"Teardown dynamic TCP translation from inside:{EXEMPT}/{PORT}" in box.text())
+    assert box.answer(ClearConnections(Wanted())) == ClearedReport(1)
     clients[1].sendall(b"EHLO inside\r\n")
     servers[1].settimeout(0.5)
     with pytest.raises(TimeoutError):
         servers[1].recv(100)
-    assert shown(lab) == ()
+    assert box.connections() == []
     for each in (*clients, *servers, listener):
         each.close()
 
 
-def test_what_inspection_closes_is_closed_beyond_a_pool(lab: Lab) -> None:
-    ground = Ground(lab.network)
-    with ground.within("outside"):
+def test_what_inspection_closes_is_closed_beyond_a_pool(box: Firewall) -> None:
+    with box.ground.within("outside"):
         listener = socket.create_server((str(CLIENTS[0]), 25))
-    with ground.within("inside"):
+    with box.ground.within("inside"):
         client = socket.create_connection((str(CLIENTS[0]), 25), 10, (str(LIMITED), PORT + 1))
     server, _ = greeted(listener, client)
     client.sendall(b"MAIL FROM:<a|b@example>\r\n")
-    assert eventually(lambda: "Flow closed by inspection" in logged(lab) and shown(lab) == ())
+    assert eventually(lambda: "Flow closed by inspection" in box.text() and box.connections() == [])
     for each in (client, server, listener):
         each.close()
 
 
-def test_a_static_of_a_port_is_limited(lab: Lab) -> None:
-    ground = Ground(lab.network)
-    with ground.within("inside"):
+def test_a_static_of_a_port_is_limited(box: Firewall) -> None:
+    with box.ground.within("inside"):
         listener = socket.create_server((str(SERVER), 25))
-    with ground.within("outside"):
+    with box.ground.within("outside"):
         client = socket.create_connection((OTHER, 2525), 10, (str(CLIENTS[0]), PORT))
         server, greeting = greeted(listener, client)
         assert greeting.startswith(b"220 ****")
         with pytest.raises(TimeoutError):
             socket.create_connection((OTHER, 2525), 0.5)
-    assert eventually(lambda: {each.flags for each in shown(lab)} == {"UOBM"})
-    [found] = shown(lab)
+    assert eventually(lambda: {each.flags for each in box.connections()} == {"UOBM"})
+    [found] = box.connections()
     assert (str(found.upper), str(found.upper_mapped)) == (f"inside:{SERVER}/25", f"outside:{OTHER}/2525")
-    assert eventually(lambda: "%ASA-3-201011: Connection limit exceeded 1/1" in logged(lab))
-    assert f"Built static TCP translation from inside:{SERVER}/25 to outside:{OTHER}/2525" in logged(lab)
+    assert eventually(lambda: "%ASA-3-201011: Connection limit exceeded 1/1" in box.text())
+    assert f"Built static TCP translation from inside:{SERVER}/25 to outside:{OTHER}/2525" in box.text()
     client.sendall(b"MAIL FROM:<a|b@example>\r\n")
-    assert eventually(lambda: shown(lab) == ())
+    assert eventually(lambda: box.connections() == [])
     server.close()  # which gives the place back
-    with ground.within("outside"):
+    with box.ground.within("outside"):
         again = socket.create_connection((OTHER, 2525), 10)
     for each in (client, again, listener):
         each.close()

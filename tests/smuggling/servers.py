@@ -24,9 +24,8 @@ from pathlib import Path
 from appliance.lab.lab import Lab
 from appliance.lab.network import EXEMPT, LIMITED, SERVER, Network
 from appliance.lab.postfix import Postfix
-from tests.e2e.box import eventually, workspace
 from tests.e2e.exim import Exim
-from tests.ground import Ground
+from tests.ground import Ground, eventually, workspace
 from tests.smuggling.sequences import LEADING, OUTSIDE
 
 AFTER = b"QUIT\r\n" + b"\r\n.\r\n" + b"RSET\r\n" + b"QUIT\r\n"
