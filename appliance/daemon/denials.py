@@ -1,5 +1,5 @@
 """What the rules dropped, and what entries with ``log`` matched: 106001, 106015, 106021, 106023, 106100,
-106101.
+106101, 305013.
 
 The rules hand out copies of packets, so many a second at most; which record one becomes its prefix says. What cannot
 be read is passed over: the packet is dropped either way. The address a packet was sent to, or the real one behind it:
@@ -24,7 +24,7 @@ from appliance.iptables.hits import Counters
 from appliance.iptables.match import denier
 from appliance.kernel.nflog import Copy
 from appliance.marks import OURS
-from appliance.syslog import AccessDenied, InboundDenied, NoConnection, Record, SpoofedSource
+from appliance.syslog import AccessDenied, InboundDenied, NatMismatch, NoConnection, Record, SpoofedSource
 
 _ICMP, _TCP, _UDP = 1, 6, 17
 _NAMES = {_ICMP: "icmp", _TCP: "tcp", _UDP: "udp"}
@@ -69,6 +69,8 @@ class Denials:
                 return NoConnection(sender, receiver, flags)
             case "106021":
                 return SpoofedSource(_NAMES.get(protocol, f"protocol {protocol}").upper(), sender, receiver)
+            case "305013":
+                return _mismatched(protocol, sender, receiver)
             case "106023":
                 return self._denied(protocol, sender, self._known(protocol, sender, receiver), copy.mark)
             case prefix if prefix.startswith(LOGGED):
@@ -103,6 +105,12 @@ class Denials:
         if protocol == _ICMP:  # its type and code stand where ports would
             return replace(denied, kind=sender.port // 256, code=sender.port % 256)
         return denied
+
+
+def _mismatched(protocol: int, sender: Endpoint, receiver: Endpoint) -> Record:
+    name = _NAMES.get(protocol, f"protocol {protocol}")
+    kind, code = divmod(sender.port, 256) if protocol == _ICMP else (0, 0)
+    return NatMismatch(name, sender, receiver, kind, code)
 
 
 def _deniers(config: Config) -> Iterator[tuple[int, tuple[str, int, int]]]:

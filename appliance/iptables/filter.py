@@ -17,7 +17,7 @@ from appliance.marks import CLASS, DISPOSITION, GENERATION, OURS, WORKER, Dispos
 from appliance.nat.static import Static
 from appliance.nat.translation import Kind, Pool, Translation
 from appliance.policy.acl import ANY, AccessList, Ace, Element
-from appliance.syslog import AccessDenied, EntryHit, InboundDenied, NoConnection, Record
+from appliance.syslog import AccessDenied, EntryHit, InboundDenied, NatMismatch, NoConnection, Record
 
 #: What SYNPROXY tells clients to send at most (octets): the MSS of Ethernet, unless `sysopt connection tcpmss` is less.
 #: Other options need timestamps, of which its own to the server would be wrong ones (bpf-notes §4, trap 5).
@@ -206,7 +206,7 @@ def _untranslated(scene: Scene) -> Iterator[Rule]:
         if each.ports is not None:
             way += ["-p", each.ports.protocol, "--dport", str(each.ports.real)]
         known = each.mapped.network_address if each.mapped.prefixlen == 32 else each.mapped
-        yield [*way, "-m", "conntrack", "!", "--ctorigdst", str(known), *DROP]
+        yield from _mismatched(scene.config, [*way, "-m", "conntrack", "!", "--ctorigdst", str(known)])
 
 
 def _reverse(scene: Scene) -> Iterator[Rule]:
@@ -220,11 +220,22 @@ def _reverse(scene: Scene) -> Iterator[Rule]:
         if each.kind is Kind.STATIC:
             continue
         ends = [*far_end(each.far, "-s", "--sport"), *address("-d", each.real)]
-        untouched = ["-m", "conntrack", "!", "--ctstate", "DNAT", *DROP]
         for way in scene.among(each.mapped_interface):
             for inside in scene.among(each.real_interface):
-                if way != inside:
-                    yield ["-i", way, "-o", inside, *ends, *(RETURN if each.kind is Kind.NONE else untouched)]
+                crosses = ["-i", way, "-o", inside, *ends]
+                if way == inside:
+                    continue
+                if each.kind is Kind.NONE:
+                    yield [*crosses, *RETURN]
+                else:
+                    untouched = ["-m", "conntrack", "!", "--ctstate", "DNAT"]
+                    yield from _mismatched(scene.config, [*crosses, *untouched])
+
+
+def _mismatched(config: Config, words: Rule) -> Iterator[Rule]:
+    """What matches `words` is dropped, for its answers would be translated otherwise, and told of (305013)."""
+    yield from ([*words, *copy] for copy in copied(config, NatMismatch))
+    yield [*words, *DROP]
 
 
 def _nat_control(scene: Scene) -> Iterator[Rule]:

@@ -33,7 +33,15 @@ from appliance.syslog.connections import (
     Reason,
     clock,
 )
-from appliance.syslog.denied import AccessDenied, DenyFlowsFull, EntryHit, InboundDenied, NoConnection, SpoofedSource
+from appliance.syslog.denied import (
+    AccessDenied,
+    DenyFlowsFull,
+    EntryHit,
+    InboundDenied,
+    NatMismatch,
+    NoConnection,
+    SpoofedSource,
+)
 from appliance.syslog.mail import (
     ActionClass,
     ActionTaken,
@@ -107,6 +115,7 @@ __all__ = [
     "MaliciousPattern",
     "Message",
     "MessageError",
+    "NatMismatch",
     "NoConnection",
     "PortTranslationBuilt",
     "PortTranslationTornDown",
@@ -163,6 +172,7 @@ CATALOGUE: Mapping[int, type[Record]] = {
         TranslationTornDown,
         PortTranslationBuilt,
         PortTranslationTornDown,
+        NatMismatch,
         LocalHostBuilt,
         LocalHostTornDown,
         InboundDenied,

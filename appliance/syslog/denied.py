@@ -1,4 +1,5 @@
-"""What is said of packets that the rules denied, 106xxx (asa.md §4.5). Real lines have two spaces behind TCP flags."""
+"""What is said of packets that the rules denied, 106xxx and 305013 (asa.md §4.5). Real lines have two spaces behind TCP
+flags."""
 
 from __future__ import annotations
 
@@ -135,3 +136,27 @@ class DenyFlowsFull(Record):
 
     def sentence(self) -> str:
         return f"Number of cached deny-flows for ACL log has reached limit ({self.limit})"
+
+
+@dataclass(frozen=True, slots=True)
+class NatMismatch(Record):
+    """A host that is known by a mapped address was called by its real one: its answers would be translated."""
+
+    id = 305013
+    severity = 5
+
+    protocol: str  # tcp, udp, icmp, or "protocol 47"
+    source: Endpoint
+    destination: Endpoint
+    kind: int = 0  # of ICMP, which has a type and a code in place of ports
+    code: int = 0
+
+    def sentence(self) -> str:
+        ports = self.protocol in ("tcp", "udp")
+        source, destination = (
+            str(each) if ports else f"{each.interface}:{each.address}" for each in (self.source, self.destination)
+        )
+        kind = f" (type {self.kind}, code {self.code})" if self.protocol == "icmp" else ""
+        connection = f"Connection for {self.protocol} src {source} dst {destination}{kind}"
+        rules = "Asymmetric NAT rules matched for forward and reverse flows"
+        return f"{rules}; {connection} denied due to NAT reverse path failure"

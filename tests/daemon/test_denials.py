@@ -54,6 +54,18 @@ def told(prefix: str, packet: Packet | bytes, came_in: int = 1, goes_out: int = 
             'by access-group "outside_in" [0x0, 0x0]',
         ),
         (
+            "305013",
+            IP(src=CLIENT, dst=SERVER) / TCP(sport=40000, dport=25, flags="S"),
+            "305013 Asymmetric NAT rules matched for forward and reverse flows; Connection for tcp src "
+            "outside:203.0.113.10/40000 dst inside:192.0.2.25/25 denied due to NAT reverse path failure",
+        ),
+        (
+            "305013",
+            IP(src=CLIENT, dst=SERVER) / ICMP(type=8, code=3),
+            "305013 Asymmetric NAT rules matched for forward and reverse flows; Connection for icmp src "
+            "outside:203.0.113.10 dst inside:192.0.2.25 (type 8, code 3) denied due to NAT reverse path failure",
+        ),
+        (
             "106023",
             IP(src=CLIENT, dst=SERVER, proto=47) / Raw(b"12345678"),
             '106023 Deny protocol 47 src outside:203.0.113.10 dst inside:192.0.2.25 by access-group "outside_in" '

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -25,15 +26,17 @@ def box(standing: Firewall) -> Iterator[Firewall]:
         yield made
 
 
-def refused(box: Firewall, port: int, flags: int, source: str = str(CLIENTS[0])) -> None:
+def refused(
+    box: Firewall, port: int, flags: int, source: str = str(CLIENTS[0]), called: IPv4Address = MAPPED_SERVER
+) -> None:
     """A TCP packet from outside that nobody answers."""
 
     def send() -> None:
         from scapy.layers.inet import IP, TCP
 
-        packet = bytes(IP(src=source, dst=str(MAPPED_SERVER)) / TCP(sport=40000, dport=port, flags=flags))
+        packet = bytes(IP(src=source, dst=str(called)) / TCP(sport=40000, dport=port, flags=flags))
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-            raw.sendto(packet, (str(MAPPED_SERVER), 0))
+            raw.sendto(packet, (str(called), 0))
 
     box.outside(send).result()
 
@@ -68,6 +71,16 @@ def test_an_entry_with_log_tells_of_the_flow(box: Firewall) -> None:
 def test_a_source_that_is_routed_elsewhere_is_dropped_and_told(box: Firewall) -> None:
     refused(box, 25, 0x02, source=str(SERVER))
     line = f"%ASA-1-106021: Deny TCP reverse path check from {SERVER} to {MAPPED_SERVER} on interface outside"
+    assert eventually(lambda: line in box.log())
+
+
+def test_a_host_behind_a_static_that_is_called_by_its_real_address_is_told(box: Firewall) -> None:
+    refused(box, 25, 0x02, called=SERVER)
+    ends = f"src outside:{CLIENTS[0]}/40000 dst inside:{SERVER}/25"
+    line = (
+        "%ASA-5-305013: Asymmetric NAT rules matched for forward and reverse flows; "
+        f"Connection for tcp {ends} denied due to NAT reverse path failure"
+    )
     assert eventually(lambda: line in box.log())
 
 

@@ -139,6 +139,16 @@ SENTENCES = [
         "hit-cnt 144 300-second interval [0x71a87d94, 0x0]",
     ),
     (
+        syslog.NatMismatch("tcp", CLIENT, SERVER),
+        "%ASA-5-305013: Asymmetric NAT rules matched for forward and reverse flows; Connection for tcp "
+        "src outside:203.0.113.10/40000 dst inside:192.0.2.25/25 denied due to NAT reverse path failure",
+    ),
+    (
+        syslog.NatMismatch("icmp", CLIENT, SERVER, 8, 3),
+        "%ASA-5-305013: Asymmetric NAT rules matched for forward and reverse flows; Connection for icmp "
+        "src outside:203.0.113.10 dst inside:192.0.2.25 (type 8, code 3) denied due to NAT reverse path failure",
+    ),
+    (
         syslog.DenyFlowsFull(4096),
         "%ASA-1-106101: Number of cached deny-flows for ACL log has reached limit (4096)",
     ),

@@ -1,4 +1,5 @@
-"""``show version``, ``show interface`` and ``show clock`` as ASA prints them, of what this machine has of it.
+"""``show version``, ``show interface`` and ``show clock`` as ASA prints them (NTC in docs/sources.md), of what this
+machine has of it.
 
 What an ASA prints and a Linux device does not count (pauses, L2 decode drops, queues of blocks, rates) has no line; nor
 have serial numbers, licences and activation keys.
