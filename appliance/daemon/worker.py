@@ -73,9 +73,8 @@ class Worker:
         os._exit(0)
 
     def _packet(self, packet: Packet) -> None:
-        octets, mark, indev, outdev = packet.get_payload(), packet.get_mark(), packet.indev, packet.outdev
-        now = clock.monotonic()
-        self._perform(self._datapath.packet(packet, octets, mark, indev, outdev, now))
+        octets, mark, now = packet.get_payload(), packet.get_mark(), clock.monotonic()
+        self._perform(self._datapath.packet(packet, octets, mark, packet.indev, packet.outdev, now))
         self._engine[verdict_slot(clock.monotonic() - now)] += 1
 
     def _tick(self) -> float:
@@ -93,9 +92,10 @@ class Worker:
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
+            if isinstance(effect, Accept):  # nearly always: `match` takes half as long again to see it
+                effect.handle.accept()
+                continue
             match effect:
-                case Accept():  # nearly always: taking it apart would cost more than looking into it
-                    effect.handle.accept()
                 case Modify(handle, packet):
                     handle.set_payload(packet)
                     handle.accept()

@@ -17,7 +17,7 @@ Source: design §2, rows 14 and 19-21.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableSequence
+from collections.abc import Collection, Mapping, MutableSequence
 from typing import Any
 
 from appliance.datapath import counters, records
@@ -92,6 +92,8 @@ class Datapath:
         self._find = self._table.find
         self._outcome = Outcome(engine)
         self._room = WaitingRoom(self._outcome, engine)
+        #: The connections whose clients are to hear of packets that wait (`tell`).
+        self.untold: Collection[Inspected] = self._room.untold
         self._kept = Kept()
         self._ends = Ends(self._table, self._room, self._kept, self._outcome, interfaces, engine)
         self._reader = Reader(self._table, self._room, self._kept, self._ends, self._outcome, engine)
@@ -199,11 +201,6 @@ class Datapath:
             except Exception as error:  # as in `packet`
                 self._fail(error, found[0], None)
         return self._outcome.take()
-
-    @property
-    def untold(self) -> bool:
-        """Whether a client is to hear of packets that wait."""
-        return bool(self._room.untold)
 
     def tell(self) -> list[SendSack]:
         """What clients are to hear now of packets that wait: ask for it when it can be sent at once."""

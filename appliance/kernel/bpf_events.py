@@ -33,10 +33,13 @@ class _Kind(enum.IntEnum):
     UNANSWERED = 5
 
 
+#: By its number, for every connection: to ask the enumeration for it costs ten times as much.
+_ENDINGS = {int(each): each for each in Ending}
+
 _BY_KIND: Mapping[int, Callable[[Key, IPv4Address, Any, dict[str, Any]], Event]] = {
     _Kind.BUILT: lambda key, real, it, more: Built(key, real, it.time, **more),
     _Kind.TORN_DOWN: lambda key, real, it, more: TornDown(
-        key, real, Ending(it.why), it.started, it.time, it.octets, **more
+        key, real, _ENDINGS[it.why], it.started, it.time, it.octets, **more
     ),
     _Kind.REFUSED: lambda key, real, it, more: Refused(key, real, Limit(it.why), it.count, it.limit, it.time, **more),
     _Kind.STRANDED: lambda key, real, it, more: Stranded(key, real, it.seq, it.ack, it.time, **more),

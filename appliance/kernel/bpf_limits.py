@@ -249,9 +249,8 @@ def word(address: IPv4Address) -> int:
     return int.from_bytes(address.packed, sys.byteorder)
 
 
-def swap(port: int) -> int:
-    """A port into network order in a machine word, or back."""
-    return socket.htons(port)
+#: `swap(port)`: a port into network order in a machine word, or back.
+swap = socket.htons
 
 
 class _Known(IPv4Address):

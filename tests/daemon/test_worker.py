@@ -12,6 +12,7 @@ from appliance.daemon.worker import Worker
 from appliance.datapath.effects import Effect, Emit, Kill, SendReset
 from appliance.flow import Endpoint, Flow
 from appliance.syslog import LeftAlone
+from tests.wire import engine
 
 BACKLOG = 200
 
@@ -30,7 +31,7 @@ def test_what_root_does_not_read_is_bounded_and_orders_go_first(monkeypatch: pyt
     with ours, roots:
         ours.setblocking(False)
         roots.setblocking(False)
-        made._requests = ours
+        made._requests, made._datapath = ours, engine()
         for number in range(2 * BACKLOG):
             effects: list[Effect] = [Kill(flow(number)), SendReset(flow(number), True, 1, 1)]
             made._perform([Emit(LeftAlone(flow(number).client, flow(number).server)), *effects])
