@@ -27,9 +27,9 @@ from appliance.nat.connection import (
     TornDown,
     Unanswered,
 )
-from appliance.nat.limits import Table, lifetimes
-from appliance.nat.machine import Packet, Verdict
-from appliance.nat.static import Static
+from appliance.nat.limits import Table
+from appliance.nat.machine import Packet, Verdict, lifetimes
+from appliance.nat.static import Ends, Static
 from appliance.nat.translation import PortMap
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 
@@ -71,7 +71,7 @@ def key(port: int = 1000) -> Key:
 class Subject(Protocol):
     """A table under test. Its clock stands still but for `later`."""
 
-    def set_limits(self, limits: Limits) -> None: ...
+    def set_limits(self, limits: Limits) -> list[Key]: ...
     def arrives(self, packet: Packet) -> Verdict: ...
     def leaves(self, packet: Packet) -> Verdict: ...
     def later(self, seconds: float) -> None: ...
@@ -81,6 +81,7 @@ class Subject(Protocol):
     def clear(self, *keys: Key) -> int: ...
     def states(self) -> dict[Key, State]: ...
     def use(self) -> tuple[int, int]: ...
+    def uses(self) -> dict[Ends, tuple[int, int]]: ...
     def shares(self) -> dict[str, tuple[dict[IPv4Address, tuple[int, int]], ...]]: ...
     def events(self) -> list[Event]: ...
 
@@ -94,8 +95,8 @@ class Model:
         self.table = Table(limits_of(static()), times, INTERFACES)
         self.now = 0
 
-    def set_limits(self, limits: Limits) -> None:
-        self.table.set_limits(limits)
+    def set_limits(self, limits: Limits) -> list[Key]:
+        return self.table.set_limits(limits, self.now)
 
     def arrives(self, packet: Packet) -> Verdict:
         return self.table.ingress(packet, self.now)
@@ -122,14 +123,19 @@ class Model:
         return {entry.key: entry.state for entry in self.table.entries.values()}
 
     def use(self) -> tuple[int, int]:
-        return self.table.total((MAPPED, 0)), self.table.embryonic((MAPPED, 0))
+        of = static().ends
+        return self.table.places.total(of), self.table.places.embryonic(of)
+
+    def uses(self) -> dict[Ends, tuple[int, int]]:
+        places = self.table.places
+        return {each.ends: (places.total(each.ends), places.embryonic(each.ends)) for each in self.table.limits.statics}
 
     def shares(self) -> dict[str, tuple[dict[IPv4Address, tuple[int, int]], ...]]:
-        table = self.table
+        places = self.table.places
         found = {}
-        for each in table.limits.classes:
-            servers = {host: table.to_server(each, host) for host in INTERFACES}
-            clients = {host: table.from_client(each, host) for host in INTERFACES}
+        for each in self.table.limits.classes:
+            servers = {host: places.to_server(each, host) for host in INTERFACES}
+            clients = {host: places.from_client(each, host) for host in INTERFACES}
             found[each.name] = tuple({host: row for host, row in rows.items() if row[0]} for rows in (servers, clients))
         return found
 

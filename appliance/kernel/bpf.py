@@ -30,7 +30,7 @@ from appliance.kernel.errors import KernelError
 from appliance.kernel.links import conntrack_handshake
 from appliance.nat.classes import RULES, Limits
 from appliance.nat.connection import Connection, Event, Key, State
-from appliance.nat.limits import lifetimes
+from appliance.nat.machine import lifetimes
 
 SOURCE = Path(__file__).parents[2] / "bpf" / "connlimit.bpf.c"
 CONNECTIONS = 131_072  # entries; 17 MiB
@@ -109,7 +109,7 @@ class ConnectionTable:
         their client's where their class limits those from now on. But those end whose client called what is another
         static's now; which.
         """
-        self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces)
+        self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces, self._entries.ends)
         self._tell()
         ended = self._end_diverted()
         self._recount()

@@ -75,6 +75,16 @@ class Entries:
         for keys, _, count in self._chunks():
             yield bytes(keys)[: count * self.key_size]
 
+    def ends(self) -> set[tuple[int, int]]:
+        """The ends of all connections, address and port as the program has them; and each address with port 0."""
+        found: set[tuple[int, int]] = set()
+        for some in self.pairs():
+            for key, leaf in some:
+                if leaf.state not in _NONE:
+                    low, high = key.low, key.high
+                    found |= {(low, 0), (low, key.low_port), (high, 0), (high, key.high_port)}
+        return found
+
     def pairs(self) -> Iterator[Iterator[tuple[Any, Any]]]:
         """All keys and their entries, `CHUNK` at a time; what one time brings is gone with the next."""
         for keys, leaves, count in self._chunks():

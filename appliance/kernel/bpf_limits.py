@@ -2,7 +2,9 @@
 
 An entry of the connection table knows its static and its class by number, so a number means the same as long as an
 entry has it: the rows themselves, which outlive the program, say which numbers are taken and by whom. A static or
-class that is gone keeps its row, without limits, until the last of its connections is.
+class that is gone keeps its row, without limits, until a later reload finds nothing of it left: by then no packet is on
+its way that was charged to it. By a static's mapped address its host is known for as long, so what the host itself has
+opened goes on, too.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import socket
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -21,7 +23,7 @@ from appliance.kernel.bpf_program import Module
 from appliance.kernel.errors import KernelError
 from appliance.nat.classes import RULES, LimitedClass, Limits, Rule
 from appliance.nat.connection import Limit, State
-from appliance.nat.static import End, Static
+from appliance.nat.static import End, Ends, Static
 
 STATICS = 1_025  # 0 is no static's number
 CLASSES = 256
@@ -59,14 +61,20 @@ class LimitMaps:
         """Whether what a client of the static `number` called is another static's by now."""
         return number not in (self._called.get(called) or self._called.get((called[0], 0)) or {number})
 
-    def put(self, limits: Limits, interfaces: Mapping[str, int]) -> tuple[int, int]:
+    def put(
+        self, limits: Limits, interfaces: Mapping[str, int], ends: Callable[[], set[tuple[int, int]]]
+    ) -> tuple[int, int]:
         """Make `limits` the ones in force, `interfaces` the index of each nameif; the rules' first and last row.
 
-        Limits are there before the faces and rules that lead to them. KernelError for more than there is room for.
+        Limits are there before the faces and rules that lead to them. `ends` are those of what lives, and each address
+        with port 0. KernelError for more than there is room for.
         """
-        wanted = [(each.name, each.place) for each in limits.statics]
-        numbers = _numbers("statics", self.ends, wanted, self._empty_statics(), STATICS)
-        names = [zlib.crc32(each.identity.encode()) or 1 for each in limits.classes]
+        wanted = [each.ends for each in limits.statics]
+        names = [_name(each) for each in limits.classes]
+        gone = set(self.ends.values()) - set(wanted)
+        empty = self._empty_statics(ends()) if gone else set()
+        self._let_go(empty, wanted, names)
+        numbers = _numbers("statics", self.ends, wanted, empty, STATICS)
         classes = _numbers("limited classes", self._names, names, self._empty_classes(), CLASSES)
         if len(limits.rules) > RULES:
             raise KernelError(f"{len(limits.rules)} lines say what `set connection` limits: there is room for {RULES}")
@@ -77,26 +85,32 @@ class LimitMaps:
         self._set_rules(limits.rules, interfaces)
         return self._half, self._half + len(limits.rules)
 
+    def _let_go(self, empty: set[int], wanted: Collection[Ends], names: Collection[int]) -> None:
+        """Forget what was gone before, and of which nothing is left."""
+        limits, classes = self._maps["limits"], self._maps["classes"]
+        for number in [each for each in empty if each not in self._statics and self.ends[each] not in wanted]:
+            del self.ends[number]
+            limits[number] = limits.Leaf()
+        for number in self._empty_classes() - self._classes.keys():
+            if self._names[number] not in names:
+                del self._names[number]
+                classes[number] = classes.Leaf()
+
     # statics
 
-    def _empty_statics(self) -> set[int]:
-        """The numbers of statics that have no connection."""
-        counts = self._maps["counts"]
-        return {number for number in self.ends if counts[number].total == 0}
+    def _empty_statics(self, ends: set[tuple[int, int]]) -> set[int]:
+        """The numbers of statics that lead to no end of a connection."""
+        places = {number: place for number, (_, place) in self.ends.items()}
+        return {number for number, (real, port) in places.items() if (word(real), swap(port)) not in ends}
 
     def _set_statics(self, statics: Mapping[int, Static], interfaces: Mapping[str, int]) -> None:
         rows, counts = self._maps["limits"], self._maps["counts"]
-        empty = self._empty_statics()
         for number in [number for number in self.ends if number not in statics]:
-            if number in empty:
-                del self.ends[number]
-                rows[number] = rows.Leaf()
-            else:
-                rows[number] = self._row(number)
+            rows[number] = self._row(number)
         for number, static in statics.items():
-            if self.ends.get(number) != (static.name, static.place):  # it was nobody's, or of one that is gone
+            if self.ends.get(number) != static.ends:  # it was nobody's, or of one that is gone
                 counts[number] = counts.Leaf()
-                self.ends[number] = static.name, static.place
+                self.ends[number] = static.ends
             rows[number] = self._row(number, static.max_conns, static.max_embryonic, static.own)
         self._statics = dict(statics)
         self._called = {}
@@ -156,19 +170,15 @@ class LimitMaps:
 
     def _set_classes(self, classes: Mapping[int, LimitedClass]) -> None:
         rows, refusals = self._maps["classes"], self._maps["refusals"]
-        empty = self._empty_classes()
         for number in [number for number in self._names if number not in classes]:
             row = rows[number]
-            if number in empty:
-                del self._names[number]
-                row = rows.Leaf()
             row.max_conns = row.max_embryonic = row.client_max = row.client_embryonic = 0
             rows[number] = row
         for number, each in classes.items():
-            if number not in self._names:
+            if self._names.get(number) != _name(each):  # it was nobody's, or of one that is gone
                 refusals[number] = refusals.Leaf()
             row = rows.Leaf()
-            row.name = self._names[number] = zlib.crc32(each.identity.encode()) or 1
+            row.name = self._names[number] = _name(each)
             row.max_conns, row.max_embryonic = each.max_conns, each.max_embryonic
             row.client_max, row.client_embryonic = each.client_max, each.client_embryonic
             row.resets = each.resets
@@ -229,14 +239,20 @@ class LimitMaps:
 
 
 def _numbers(what: str, taken: Mapping[int, Any], wanted: list[Any], empty: set[int], room: int) -> list[int]:
-    """A number from 1 for each of `wanted`: its own if it has one, else one that is free or of something gone."""
+    """A number from 1 for each of `wanted`: its own if it has one, else a free one, or one of something gone."""
     own = {thing: number for number, thing in taken.items()}
     kept = {own[thing] for thing in wanted if thing in own}
-    free = (number for number in range(1, room) if number not in kept and (number not in taken or number in empty))
+    left = [number for number in range(1, room) if number not in kept and (number not in taken or number in empty)]
+    free = iter(sorted(left, key=taken.__contains__))
     numbers = [own[thing] if thing in own else next(free, 0) for thing in wanted]
     if 0 in numbers:
         raise KernelError(f"{len(wanted)} {what}: the kernel's table has room for {room - 1}")
     return numbers
+
+
+def _name(limited: LimitedClass) -> int:
+    """What a class's row is known by over reloads and restarts."""
+    return zlib.crc32(limited.identity.encode()) or 1
 
 
 def ticks(seconds: int) -> int:
@@ -264,6 +280,9 @@ class _Known(IPv4Address):
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __repr__(self) -> str:
+        return f"IPv4Address('{self}')"  # which it is
 
 
 @functools.lru_cache(maxsize=4096)

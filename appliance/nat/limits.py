@@ -2,8 +2,8 @@
 
 `ingress` is what the kernel's program does with a packet before the rules, `egress` what it does with one they let
 through. Ingress only looks; places are taken and states change at egress, so that what was dropped between the two
-has changed nothing. The model keeps no count: a place is taken by an entry that holds one, and the counts are the
-table's own recount. That makes it the oracle the kernel's locked counters are tested against.
+has changed nothing. Counts are the table's own recount (nat/places.py): the oracle the kernel's locked counters are
+tested against.
 
 Rules: design section 2 (look at ingress, count at egress; WAITING; SYNPROXY's SYN adopted at egress), section 3 rows
 14 (DEAD), 15 (max_conns), 16 (embryonic: TCP Intercept), 21 (the server opens nothing towards its client); asa.md 5.3
@@ -12,7 +12,8 @@ Rules: design section 2 (look at ingress, count at egress; WAITING; SYNPROXY's S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 from appliance.flow import Side
@@ -24,6 +25,7 @@ from appliance.nat.connection import (
     Expired,
     Key,
     Limit,
+    Parties,
     Refused,
     State,
     Stranded,
@@ -47,7 +49,9 @@ from appliance.nat.machine import (
     syn_again,
     turned,
 )
-from appliance.nat.static import End, Names, Static
+from appliance.nat.places import Charge, Places, Row, Tuple
+from appliance.nat.remembered import Remembered
+from appliance.nat.static import End, Ends, Static
 from appliance.tcp.segment import ACK, FIN, RST, SYN
 from appliance.tcp.seq import first_octet, to_seq
 
@@ -59,26 +63,8 @@ PATIENCE = 1_000_000_000
 
 _SECOND = 1_000_000_000
 
-_Row = tuple[Limit, object, int, int]
-
-#: What an entry is found by: its two ends, real addresses, in no order.
-Tuple = frozenset[End]
-
-
-def lifetimes(conn: int, half_closed: int, embryonic: int, handshake: int) -> dict[State, int]:
-    """How long an entry lives in each state: since the SYN while embryonic, else since its last packet.
-
-    All in the same unit. `handshake` is how long conntrack remembers a SYN that got no answer.
-    """
-    return {
-        State.SYN: embryonic,
-        State.SYN_ACK: embryonic,
-        State.ESTABLISHED: conn,
-        State.HALF_CLOSED: half_closed,
-        State.CLOSING: half_closed,
-        State.DEAD: half_closed,
-        State.WAITING: handshake,
-    }
+#: A SYN as it came in: sender, receiver, number.
+_Note = tuple[End, End, int]
 
 
 class Table:
@@ -88,45 +74,29 @@ class Table:
         self.lifetimes = lifetimes  # ns
         self.interface = interface
         self.entries: dict[Tuple, Entry] = {}
+        self.places = Places(self.entries)
         self.events: list[Event] = []
-        self.told: dict[tuple[object, Limit], int] = {}  # when the last event spoke of it
-        self.classes: dict[str, LimitedClass] = {}  # as each was last, those that are gone too
-        self.notes: set[tuple[End, End, int]] = set()  # SYNs that came in: sender, receiver, number
-        self.set_limits(limits)
+        self.told: dict[tuple[Ends | str, Limit], int] = {}  # when the last event spoke of it
+        self.notes: dict[_Note, Ends | None] = {}  # SYNs that came in, and the static that each called
+        self.remembered = Remembered()
+        self.set_limits(limits, 0)
 
-    def set_limits(self, limits: Limits) -> None:
-        """From now on these; what lives keeps its places, and joins its client's where its class limits those now.
+    def set_limits(self, limits: Limits, now: int) -> list[Key]:
+        """From now on these; the connections that end by it, for what their clients called is another static's.
 
-        Statics are not taken away.
+        What else lives keeps its places, and joins its client's where its class limits those now.
         """
         self.limits = limits
-        now = {each.identity: each for each in limits.classes}
-        self.classes |= now
+        self.remembered.put(limits, self.entries.values())
+        self.told = {row: when for row, when in self.told.items() if self.remembered.knows(row[0])}
+        diverted = [entry for entry in self.entries.values() if self.remembered.diverts(entry)]
+        for entry in diverted:
+            self._end(entry, Ending.CLEARED, now)
+        living = {each.identity: each for each in limits.classes}
         for entry in self.entries.values():
-            limited = now.get(entry.limited.identity) if entry.limited and entry.state in JOINING else None
+            limited = living.get(entry.limited.identity) if entry.limited and entry.state in JOINING else None
             entry.per_client |= bool(limited and limited.per_client)
-        self.names = Names(limits.statics)
-
-    # the recount
-
-    def total(self, name: End) -> int:
-        """Places taken at the static `name`; DEAD connections hold theirs, WAITING ones have none."""
-        return sum(each.static == name for each in self.entries.values())
-
-    def embryonic(self, name: End) -> int:
-        """Half-open connections at the static `name`."""
-        return sum(each.static == name and each.state in EMBRYONIC for each in self.entries.values())
-
-    def to_server(self, limited: LimitedClass, server: IPv4Address) -> tuple[int, int]:
-        """Connections of a class to the real address `server`, and half-open ones."""
-        return _both(each for each in self._of(limited) if self._real(each.key)[0] == server)
-
-    def from_client(self, limited: LimitedClass, client: IPv4Address) -> tuple[int, int]:
-        """Connections of a class that are counted among those from `client`, and half-open ones."""
-        return _both(each for each in self._of(limited) if each.per_client and each.key.client == client)
-
-    def _of(self, limited: LimitedClass) -> Iterator[Entry]:
-        return (each for each in self.entries.values() if each.limited and each.limited.identity == limited.identity)
+        return [entry.key for entry in diverted]
 
     # packets
 
@@ -134,12 +104,13 @@ class Table:
         """A packet arrives: what is dropped before the rules see it, and what need not be inspected."""
         verdict = self._ingress(packet, now)
         if packet.opens and verdict is not Verdict.DROP and self._chooses(packet):
-            self.notes.add(self._note(packet))
+            called = self._static(packet.key) if packet.side is Side.CLIENT else self._of_client(packet.key)
+            self.notes[self._note(packet)] = called.ends if called else None
         return verdict
 
     def _ingress(self, packet: Packet, now: int) -> Verdict:
         packet, entry = self._find(packet, leaving=False)
-        if entry is not None and packet.side is Side.CLIENT and _called(packet.key) != _called(entry.key):
+        if entry is not None and packet.side is Side.CLIENT and self._named(packet.key) != entry.static:
             entry = None  # it calls its server by another address: the rules see to it
         if packet.opens:
             if entry is not None and packet.side is Side.SERVER:
@@ -157,16 +128,19 @@ class Table:
 
     def egress(self, packet: Packet, now: int) -> Verdict:
         """A packet was let through: what it changes, and what is dropped after all."""
-        if packet.opens and not packet.local and self._chooses(packet) and self._note(packet) not in self.notes:
+        noted = packet.opens and not packet.local and self._chooses(packet)
+        note = self._note(packet)
+        if noted and note not in self.notes:
             return Verdict.DROP  # nobody saw it come in: it comes again
         packet, entry = self._find(packet, leaving=True)
-        if entry is not None and packet.side is Side.SERVER and _called(packet.key) != _called(entry.key):
+        if entry is not None and packet.side is Side.SERVER and self._named(packet.key) != entry.static:
             return Verdict.PASS
-        if packet.local and not (packet.proxied and self._static(packet.key)):
+        static = self.remembered.static(self.notes[note]) if noted else self._leading_to(packet)
+        if packet.local and not (packet.proxied and static):
             self._our_own(packet, entry, now)
             passes = True
         elif packet.opens and packet.side is Side.CLIENT:
-            passes = self._admit(packet, entry, now)
+            passes = self._admit(packet, entry, static, now)
         elif entry is None:
             passes = not (packet.flags & SYN and packet.flags & ACK and self._limited(packet))
         elif packet.opens:
@@ -219,16 +193,16 @@ class Table:
                 over.append(entry)
             elif entry.state is State.SYN and entry.delta is not None and now - since >= PATIENCE:
                 seq, ack = first_octet(entry.delta), entry.next[Side.CLIENT]
-                self.events.append(self._event(Unanswered, entry, seq, ack, now))
+                self._tell(Unanswered, entry.parties, seq, ack, now)
         for entry in over:
             self._end(entry, expiry(entry.state), now)
-            if entry.state is State.ESTABLISHED and entry.limited and self.classes[entry.limited.identity].resets:
+            if entry.state is State.ESTABLISHED and entry.limited and self.remembered.current(entry.limited).resets:
                 seq = to_seq(entry.next[Side.SERVER], entry.delta or 0)
-                self.events.append(self._event(Expired, entry, seq, entry.next[Side.CLIENT], now))
+                self._tell(Expired, entry.parties, seq, entry.next[Side.CLIENT], now)
         return len(over)
 
     def _lifetime(self, entry: Entry) -> int:
-        limited = self.classes[entry.limited.identity] if entry.limited else None
+        limited = self.remembered.current(entry.limited) if entry.limited else None
         own = limited.lifetimes.get(entry.state) if limited else None
         return self.lifetimes[entry.state] if own is None else own * _SECOND
 
@@ -237,102 +211,87 @@ class Table:
     def _look(self, packet: Packet, entry: Entry | None, now: int) -> Verdict:
         """A SYN before the rules. One to a static that has waited takes its place here: conntrack knows it."""
         passes = Verdict.SKIP if packet.plain_syn else Verdict.PASS
+        static = self._static(packet.key)
         if entry is None:
-            if self._static(packet.key) is None:
+            if static is None:
                 return passes
-            match self._reached(packet, self._class(packet), now):
-                case None:
-                    return passes
-                case limit if limit.half_open and packet.plain_syn:
-                    return Verdict.INTERCEPT
-                case _:
-                    return Verdict.DROP
-        if entry.state is State.WAITING and self._static(packet.key):
-            admitted = self._take(packet, entry, self._class(packet), now)
-            return passes if admitted else Verdict.DROP
+            row = self.places.reached(self._charge(packet, static))
+            if row is None:
+                return passes
+            self._refuse(row, self._parties(packet, static), now)
+            return Verdict.INTERCEPT if row.which.half_open and packet.plain_syn else Verdict.DROP
+        if entry.state is State.WAITING and static:
+            return passes if self._take(packet, entry, static, now) else Verdict.DROP
         begun = entry.delta is not None and entry.state in EMBRYONIC  # what SYNPROXY has begun, it ends
         return Verdict.INTERCEPT if begun and packet.plain_syn else passes
 
-    def _admit(self, packet: Packet, entry: Entry | None, now: int) -> bool:
+    def _admit(self, packet: Packet, entry: Entry | None, static: Static | None, now: int) -> bool:
         """A SYN takes a place, or the one that the connection before it on its tuple still holds."""
         if entry is None or entry.state is State.WAITING:
-            return self._take(packet, entry, self._class(packet), now)
+            return self._take(packet, entry, static, now)
         if entry.state not in REPLACEABLE:
             syn_again(packet, entry, now)
             return True
         if entry.state is not State.DEAD:  # of which that was said when it died
             self._report(entry, Ending.REPLACED, now)
-        self._build(packet, entry.static, entry.limited, entry.per_client, now)
+        parties = replace(entry.parties, beyond=packet.beyond)
+        self._build(packet, parties, entry.static, entry.limited, entry.per_client, now)
         return True
 
-    def _take(self, packet: Packet, entry: Entry | None, limited: LimitedClass | None, now: int) -> bool:
+    def _take(self, packet: Packet, entry: Entry | None, static: Static | None, now: int) -> bool:
         """Takes the places of a new connection, or none of them."""
-        static = self._static(packet.key)
-        if self._reached(packet, limited, now, half_open=False) is None:
-            self._build(packet, static.name if static else None, limited, bool(limited and limited.per_client), now)
+        charge, parties = self._charge(packet, static), self._parties(packet, static)
+        row = self.places.reached(charge, half_open=False)
+        called = static.ends if static else None
+        if row is None:
+            limited = charge.limited
+            self._build(packet, parties, called, limited, bool(limited and limited.per_client), now)
             return True
+        self._refuse(row, parties, now)
         if packet.proxied:
-            self._strand(packet, packet.ack, first_octet(packet.seq), now)
+            self._strand(parties, packet.ack, first_octet(packet.seq), now)
         elif entry is None:
-            self.entries[self._tuple(packet.key)] = fresh(packet, State.WAITING, now)
+            waiting = fresh(packet, replace(parties, beyond=None), State.WAITING, now)
+            waiting.static = called
+            self.entries[self._tuple(packet.key)] = waiting
         return False
 
     def _build(
-        self, packet: Packet, static: End | None, limited: LimitedClass | None, per_client: bool, now: int
+        self,
+        packet: Packet,
+        parties: Parties,
+        static: Ends | None,
+        limited: LimitedClass | None,
+        per_client: bool,
+        now: int,
     ) -> None:
-        entry = fresh(packet, State.SYN, now)
+        entry = self.entries[self._tuple(packet.key)] = fresh(packet, parties, State.SYN, now)
         entry.static, entry.limited, entry.per_client = static, limited, per_client
-        entry.beyond = packet.beyond
-        self.entries[self._tuple(packet.key)] = entry
-        self.events.append(self._event(Built, packet, now))
+        self._tell(Built, parties, now)
 
-    def _reached(self, packet: Packet, limited: LimitedClass | None, now: int, half_open: bool = True) -> Limit | None:
-        """The limit that has no room for one more, told as an event; those of all connections are asked first."""
-        rows = list(self._rows(packet.key, limited))
-        for which, whose, count, limit in sorted(rows, key=lambda row: row[0].half_open):
-            if limit and count >= limit and (half_open or not which.half_open):
-                told = self.told.get((whose, which))
-                if told is None or now - told >= TELL_EVERY:
-                    self.told[whose, which] = now
-                    self.events.append(self._event(Refused, packet, which, count, limit, now))
-                return which
-        return None
-
-    def _rows(self, key: Key, limited: LimitedClass | None) -> Iterator[_Row]:
-        """Each limit of a connection: which, whose, the places taken, and how many there are."""
-        static = self._static(key)
-        rows = (*self._of_static(static), *self._of_class(key, limited))
-        own = static is not None and static.own
-        return (row for row in rows if not (own and row[0].half_open))
-
-    def _of_static(self, static: Static | None) -> Iterator[_Row]:
-        if static is not None:
-            yield Limit.MAX_CONNS, static.name, self.total(static.name), static.max_conns
-            yield Limit.EMBRYONIC, static.name, self.embryonic(static.name), static.max_embryonic
-
-    def _of_class(self, key: Key, limited: LimitedClass | None) -> Iterator[_Row]:
-        if limited is not None:
-            total, embryonic = self.to_server(limited, self._real(key)[0])
-            yield Limit.MAX_CONNS, limited.identity, total, limited.max_conns
-            yield Limit.EMBRYONIC, limited.identity, embryonic, limited.max_embryonic
-            total, embryonic = self.from_client(limited, key.client)
-            yield Limit.CLIENT_MAX, limited.identity, total, limited.client_max
-            yield Limit.CLIENT_EMBRYONIC, limited.identity, embryonic, limited.client_embryonic
+    def _refuse(self, row: Row, parties: Parties, now: int) -> None:
+        """A SYN has found a limit reached."""
+        told = self.told.get((row.whose, row.which))
+        if told is None or now - told >= TELL_EVERY:
+            self.told[row.whose, row.which] = now
+            self._tell(Refused, parties, row.which, row.count, row.limit, now)
 
     def _full(self, packet: Packet) -> bool:
         """Whether a cookie that comes back now would find no place."""
-        rows = list(self._rows(packet.key, self._class(packet))) if self._static(packet.key) else []
-        intercepts = any(limit for which, _, _, limit in rows if which.half_open)
-        return intercepts and any(limit and count >= limit for which, _, count, limit in rows if not which.half_open)
+        static = self._static(packet.key)
+        return static is not None and self.places.full(self._charge(packet, static))
 
     def _limited(self, packet: Packet) -> bool:
         """Whether a SYN-ACK to nobody would open a connection that is not counted where some are."""
         static = self._static(packet.key) if packet.side is Side.SERVER else None
         return static is not None and bool(self.limits.rules or static.max_conns or static.max_embryonic)
 
+    def _charge(self, packet: Packet, static: Static | None) -> Charge:
+        return Charge(static, self._class(packet), self._real(packet.key)[0], packet.key.client)
+
     def _class(self, packet: Packet) -> LimitedClass | None:
         key, (server, port) = packet.key, self._real(packet.key)
-        crossed = frozenset({self.interface[key.client], self.interface[server]})
+        crossed = frozenset({self._behind(key.client), self._behind(server)})
         return limited_class(self.limits.rules, Opening(key.client, key.client_port, server, port, crossed))
 
     # the life of an entry
@@ -355,7 +314,7 @@ class Table:
             self._remove(entry)
 
     def _remove(self, entry: Entry) -> None:
-        del self.entries[self._tuple(entry.key)]
+        del self.entries[frozenset({entry.server, entry.client})]
 
     def _end(self, entry: Entry, ending: Ending, now: int) -> None:
         self._remove(entry)
@@ -363,17 +322,16 @@ class Table:
             self._report(entry, ending, now)
         # the server never answered, and the client knows nothing of it
         if entry.delta is not None and entry.state in EMBRYONIC and ending in (Ending.SYN_TIMEOUT, Ending.CLEARED):
-            self._strand(entry, entry.delta, entry.next[Side.CLIENT], now)
+            self._strand(entry.parties, entry.delta, entry.next[Side.CLIENT], now)
 
-    def _strand(self, of: Packet | Entry, cookie: int, ack: int, now: int) -> None:
-        self.events.append(self._event(Stranded, of, first_octet(cookie), ack, now))
+    def _strand(self, of: Parties, cookie: int, ack: int, now: int) -> None:
+        self._tell(Stranded, of, first_octet(cookie), ack, now)
 
     def _report(self, entry: Entry, ending: Ending, now: int) -> None:
-        self.events.append(self._event(TornDown, entry, ending, entry.started, now, entry.octets))
+        self._tell(TornDown, entry.parties, ending, entry.started, now, entry.octets)
 
-    def _event(self, kind: Callable[..., Event], of: Packet | Entry, *rest: object) -> Event:
-        real, port = self._real(of.key)
-        return kind(of.key, real, *rest, real_port=port, beyond=of.beyond)
+    def _tell(self, kind: Callable[..., Event], of: Parties, *rest: object) -> None:
+        self.events.append(kind(of.key, of.real, *rest, real_port=of.real_port, beyond=of.beyond))
 
     # who is who
 
@@ -386,37 +344,51 @@ class Table:
         entry = self.entries.get(self._tuple(packet.key))
         noted = leaving and packet.opens and not packet.local
         if packet.beyond and (packet.side is Side.CLIENT) == leaving and not noted:
-            entry = entry if entry is not None and entry.beyond == packet.beyond else None
+            entry = entry if entry is not None and entry.parties.beyond == packet.beyond else None
         if entry is not None:
             ours = (entry.key.client, entry.key.client_port) == (packet.key.client, packet.key.client_port)
             return (packet if ours else turned(packet, entry.key)), entry
         server, client = self._real(packet.key), (packet.key.client, packet.key.client_port)
-        mapped = self.names.mapped(self.interface[server[0]], *client)
+        mapped = self.remembered.names.mapped(self._behind(server[0]), *client)
         other_way = packet.side is Side.SERVER if packet.opens else mapped != client
         return (turned(packet, Key(*mapped, *server)) if other_way else packet), None
 
     def _chooses(self, packet: Packet) -> bool:
         """Whether the packet comes from where some translation is chosen."""
-        return self.interface[self._note(packet)[0][0]] in self.limits.choosing
+        return self._behind(self._note(packet)[0][0]) in self.limits.choosing
 
-    def _note(self, packet: Packet) -> tuple[End, End, int]:
+    def _note(self, packet: Packet) -> _Note:
         server, client = self._real(packet.key), (packet.key.client, packet.key.client_port)
         return (client, server, packet.seq) if packet.side is Side.CLIENT else (server, client, packet.seq)
+
+    def _behind(self, address: IPv4Address) -> str:
+        return self.interface.get(address, "")  # nobody is there
+
+    def _parties(self, packet: Packet, static: Static | None) -> Parties:
+        """Whom a SYN is between, if `static` is the one it is charged to."""
+        server, port = self._real(packet.key)
+        mapped = (static.mapped, static.name[1] or port) if static else (server, port)
+        key = Key(*mapped, packet.key.client, packet.key.client_port)
+        return Parties(key, server, real_port=port, beyond=packet.beyond)
 
     def _tuple(self, key: Key) -> Tuple:
         return frozenset({self._real(key), (key.client, key.client_port)})
 
     def _real(self, key: Key) -> End:
-        return self.names.real(key.mapped, key.port)
+        return self.remembered.names.real(key.mapped, key.port)
 
     def _static(self, key: Key) -> Static | None:
-        return self.names.called(key.mapped, key.port)
+        """The static that is called; one that is gone, too."""
+        return self.remembered.names.called(key.mapped, key.port)
 
+    def _named(self, key: Key) -> Ends | None:
+        static = self._static(key)
+        return static.ends if static else None
 
-def _called(key: Key) -> End:
-    return key.mapped, key.port
+    def _leading_to(self, packet: Packet) -> Static | None:
+        """The static in force by which a packet's server is known where its client is."""
+        return self.remembered.names.of(self._behind(packet.key.client), *self._real(packet.key))
 
-
-def _both(entries: Iterable[Entry]) -> tuple[int, int]:
-    found = list(entries)
-    return len(found), sum(each.state in EMBRYONIC for each in found)
+    def _of_client(self, key: Key) -> Static | None:
+        """The static in force by which a packet's client is known where its server is."""
+        return self.remembered.names.of(self._behind(self._real(key)[0]), key.client, key.client_port)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from appliance.flow import Side
 from appliance.nat.classes import LimitedClass
-from appliance.nat.connection import Ending, Key, State
-from appliance.nat.static import End
+from appliance.nat.connection import Ending, Key, Parties, State
+from appliance.nat.static import End, Ends
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 from appliance.tcp.seq import first_octet, to_offset, to_seq
 
@@ -91,7 +91,7 @@ class Entry:
     known its SYN counts as 0.
     """
 
-    key: Key
+    parties: Parties
     state: State
     started: int
     last: int
@@ -102,10 +102,24 @@ class Entry:
     fin: set[Side] = field(default_factory=set)
     bypass: bool = False
     delta: int | None = None  # of an intercepted connection
-    static: End | None = None  # it holds a place at the static of this name
+    static: Ends | None = None  # the one its client called: it holds a place there
     limited: LimitedClass | None = None  # and in this class
     per_client: bool = False  # and among its client's in the class
-    beyond: End | None = None  # the client as its server knows it, if that was chosen
+
+    @property
+    def key(self) -> Key:
+        """Its tuple as its client's first packet had it."""
+        return self.parties.key
+
+    @property
+    def client(self) -> End:
+        """Its client's end."""
+        return self.key.client, self.key.client_port
+
+    @property
+    def server(self) -> End:
+        """Its server's, by the real address."""
+        return self.parties.server
 
 
 _RESET_BY = {Side.CLIENT: Ending.RESET_BY_CLIENT, Side.SERVER: Ending.RESET_BY_SERVER}
@@ -131,11 +145,11 @@ def as_server_counts(packet: Packet, delta: int) -> Packet:
     return replace(packet, seq=to_seq(packet.seq, -delta))
 
 
-def fresh(packet: Packet, state: State, now: int) -> Entry:
+def fresh(packet: Packet, parties: Parties, state: State, now: int) -> Entry:
     """The entry of a connection that `packet`, a SYN, opens."""
     expected = first_octet(packet.seq)
     sent, acked = {Side.CLIENT: expected, Side.SERVER: 0}, {Side.CLIENT: 0, Side.SERVER: expected}
-    entry = Entry(packet.key, state, now, now, sent, acked)
+    entry = Entry(parties, state, now, now, sent, acked)
     if packet.proxied:
         _intercept(packet, entry)
     return entry
@@ -156,7 +170,7 @@ def syn_again(packet: Packet, entry: Entry, now: int) -> None:
             entry.next[Side.CLIENT] = entry.acked[Side.SERVER] = first_octet(packet.seq)
         if packet.proxied:
             _intercept(packet, entry)
-        entry.beyond = packet.beyond
+        entry.parties = replace(entry.parties, beyond=packet.beyond)
 
 
 def book(packet: Packet, entry: Entry, now: int) -> Ending | None:
@@ -239,6 +253,22 @@ def behind_fin(entry: Entry, packet: Packet) -> bool:
     """Octets behind the FIN, which the worker need not have seen (row 21)."""
     end = to_seq(packet.payload + 1, packet.seq)
     return packet.side in entry.fin and packet.payload > 0 and _ahead(end, entry.next[packet.side]) > 0
+
+
+def lifetimes(conn: int, half_closed: int, embryonic: int, handshake: int) -> dict[State, int]:
+    """How long an entry lives in each state: since the SYN while embryonic, else since its last packet.
+
+    All in the same unit. `handshake` is how long conntrack remembers a SYN that got no answer.
+    """
+    return {
+        State.SYN: embryonic,
+        State.SYN_ACK: embryonic,
+        State.ESTABLISHED: conn,
+        State.HALF_CLOSED: half_closed,
+        State.CLOSING: half_closed,
+        State.DEAD: half_closed,
+        State.WAITING: handshake,
+    }
 
 
 def expiry(state: State) -> Ending:

@@ -15,6 +15,8 @@ UNLIMITED = 0
 
 #: An address and a port.
 End = tuple[IPv4Address, int]
+#: What a static is known by over reloads: what clients call it, and where it leads; port 0 is every port.
+Ends = tuple[End, End]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,22 @@ class Static:
         """Where it leads; port 0 is the one that was called."""
         return self.real, self.ports.real if self.ports else 0
 
+    @property
+    def ends(self) -> Ends:
+        """Both: over reloads it is the same static as long as these are."""
+        return self.name, self.place
+
 
 class Names:
-    """Who is known by which address and port where; a static of a port goes before one of its host."""
+    """Who is known by which address and port where; a static of a port goes before one of its host.
 
-    def __init__(self, statics: Iterable[Static]) -> None:
+    By what those that are `gone` were called, their hosts are still known; behind no interface are they known so.
+    """
+
+    def __init__(self, statics: Iterable[Static], gone: Iterable[Static] = ()) -> None:
         statics = tuple(statics)
         self._mapped = {(each.mapped_interface, *each.place): each for each in statics}
-        self._real = {each.name: each for each in statics}
+        self._real = {each.name: each for each in (*gone, *statics)}
 
     def called(self, address: IPv4Address, port: int) -> Static | None:
         """The static that clients call by `address` and `port`."""

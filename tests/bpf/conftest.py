@@ -25,8 +25,10 @@ from appliance.kernel.bpf_program import Run
 from appliance.nat.classes import Limits
 from appliance.nat.connection import Event, Key, State
 from appliance.nat.machine import Packet, Verdict
+from appliance.nat.static import Ends
 from tests import admission
-from tests.admission import INTERFACES, MAPPED, REAL, SECOND, by_real, real
+from tests.admission import INTERFACES, SECOND, by_real
+from tests.bpf.tracking import Tracking
 
 TC_ACT_UNSPEC, TC_ACT_SHOT = -1, 2  # uapi/linux/pkt_cls.h
 VERDICTS = {
@@ -47,9 +49,11 @@ class Box:
     inside: int
     elsewhere: int
     now: int = field(default_factory=time.monotonic_ns)
+    tracking: Tracking = field(default_factory=Tracking)
 
-    def set_limits(self, limits: Limits) -> None:
-        self.table.set_limits(limits, self.interfaces)
+    def set_limits(self, limits: Limits) -> list[Key]:
+        self.tracking.put(limits.statics)
+        return list(self._at_now(self.table.set_limits, limits, self.interfaces))
 
     @property
     def interfaces(self) -> dict[str, int]:
@@ -60,7 +64,9 @@ class Box:
         """No connections, no limits, nothing told."""
         self._at_now(self.table.clear, [each.ends for each in self.table.connections()])
         self.table.set_limits(Limits(), {})
+        self.table.set_limits(Limits(), {})  # which lets go of what the one before has left
         self.table._module.table("notes").clear()
+        self.tracking.follow(())
         admission.limit(self, 0)
         self.events()
 
@@ -72,18 +78,31 @@ class Box:
 
     def arrives(self, packet: Packet) -> Verdict:
         here = self._side(packet, packet.side)
-        return verdict(self.run("ingress", frame(packet, packet.side), here, here))
+        return verdict(self.run("ingress", self.frame(packet, packet.side), here, here))
 
     def leaves(self, packet: Packet) -> Verdict:
         came_in = 0 if packet.local else self._side(packet, packet.side)
         return verdict(
-            self.run("egress", frame(packet, packet.side.peer), self._side(packet, packet.side.peer), came_in)
+            self.run("egress", self.frame(packet, packet.side.peer), self._side(packet, packet.side.peer), came_in)
         )
+
+    def frame(self, packet: Packet, at: Side) -> Any:
+        """The packet on the wire at one side of the firewall, where the other side may be known by another address."""
+        key, track = packet.key, self.tracking.of(packet)
+        client, server = (key.client, key.client_port), (key.mapped, key.port)
+        both = (client, track.place) if packet.side is Side.CLIENT else (track.place, client)
+        if at is Side.SERVER:
+            client, server = track.client, track.place
+        (source, sport), (target, dport) = (client, server) if packet.side is Side.CLIENT else (server, client)
+        tcp = TCP(sport=sport, dport=dport, flags=packet.flags, seq=packet.seq, ack=packet.ack)
+        identification = zlib.crc32(repr(both).encode()) & 0xFFFF  # a sender's own, which nothing on the way changes
+        header = IP(src=str(source), dst=str(target), id=identification, flags=0 if packet.whole else "MF")
+        return header / tcp / (b"x" * packet.payload)
 
     def _side(self, packet: Packet, side: Side) -> int:
         """The interface that a side of the packet's connection is behind."""
-        address = packet.key.client if side is Side.CLIENT else real(packet.key)[0]
-        return self.inside if INTERFACES[address] == "inside" else self.outside
+        address = packet.key.client if side is Side.CLIENT else self.tracking.of(packet).place[0]
+        return self.inside if INTERFACES.get(address) == "inside" else self.outside
 
     def later(self, seconds: float) -> None:
         self.now += int(seconds * SECOND)
@@ -92,13 +111,18 @@ class Box:
         return self._at_now(self.table.sweep)
 
     def kill(self, key: Key) -> bool:
-        return self._at_now(self.table.kill, by_real(key))
+        return self._at_now(self.table.kill, self._ends(key))
 
     def release(self, key: Key) -> bool:
-        return self._at_now(self.table.release, by_real(key))
+        return self._at_now(self.table.release, self._ends(key))
 
     def clear(self, *keys: Key) -> int:
-        return self._at_now(self.table.clear, [by_real(key) for key in keys])
+        return self._at_now(self.table.clear, [self._ends(key) for key in keys])
+
+    def _ends(self, key: Key) -> Key:
+        """A connection as the program knows it."""
+        known = (each.ends for each in self.table.connections() if each.key == key)
+        return next(known, None) or by_real(key)
 
     def states(self) -> dict[Key, State]:
         return {connection.key: connection.state for connection in self.table.connections()}
@@ -106,6 +130,9 @@ class Box:
     def use(self) -> tuple[int, int]:
         use = self.table.counts()[0]
         return use.connections, use.embryonic
+
+    def uses(self) -> dict[Ends, tuple[int, int]]:
+        return {each.static.ends: (each.connections, each.embryonic) for each in self.table.counts()}
 
     def shares(self) -> dict[str, tuple[dict[IPv4Address, tuple[int, int]], ...]]:
         return {
@@ -128,20 +155,6 @@ def verdict(run: Run) -> Verdict:
         return Verdict.DROP
     assert run.value == TC_ACT_UNSPEC
     return VERDICTS[marks.Disposition(marks.DISPOSITION.get(run.mark))]
-
-
-def frame(packet: Packet, at: Side) -> Any:
-    """The packet on the wire at one side of the firewall, where the other side may be known by a mapped address."""
-    key = packet.key
-    client, server = (key.client, key.client_port), (key.mapped, key.port)
-    both = (client, real(key)) if packet.side is Side.CLIENT else (real(key), client)
-    if at is Side.SERVER:
-        client, server = packet.beyond or (MAPPED if key.client == REAL else key.client, key.client_port), real(key)
-    (source, sport), (target, dport) = (client, server) if packet.side is Side.CLIENT else (server, client)
-    tcp = TCP(sport=sport, dport=dport, flags=packet.flags, seq=packet.seq, ack=packet.ack)
-    identification = zlib.crc32(repr(both).encode()) & 0xFFFF  # a sender's own, which nothing on the way changes
-    header = IP(src=str(source), dst=str(target), id=identification, flags=0 if packet.whole else "MF")
-    return header / tcp / (b"x" * packet.payload)
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,18 @@
 """The same random packets, orders and jumps of the clock through the model and through the kernel's program.
 
 Numbers are drawn from a few, so that handshakes, acknowledgments and resets that fit come up often. Time moves in
-steps of 7 s: no age is ever near a deadline, so the time the test itself takes does not matter. `make limits` runs
-some hundred thousand packets.
+steps of 7 s: no age is ever near a deadline, so the time the test itself takes does not matter. Reloads add statics and
+classes, take them away, give them other names and lead them elsewhere, while connections of them live. `make limits`
+runs some hundred thousand packets.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -20,7 +23,8 @@ from appliance.flow import Side
 from appliance.nat.classes import LimitedClass, Limits
 from appliance.nat.connection import Event, Key, State
 from appliance.nat.machine import Packet
-from appliance.nat.static import End
+from appliance.nat.static import End, Static
+from appliance.nat.translation import PortMap
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 from tests.admission import (
     CLIENT,
@@ -35,21 +39,20 @@ from tests.admission import (
     Subject,
     key,
     limit,
-    limits_of,
     line,
     outbound,
     proxied_ack,
     proxied_syn,
     span,
-    static,
     syn_ack,
 )
+from tests.bpf.tracking import Tracking
 
 pytestmark = pytest.mark.root
 
 EXAMPLES, STEPS = (2000, 60) if os.environ.get("FIXUP_LONG") else (150, 60)
 
-Step = Callable[[Subject], object]
+Step = Callable[[Subject, Tracking], object]
 
 ports = st.integers(1, 4)
 keys = st.one_of(
@@ -62,6 +65,18 @@ keys = st.one_of(
     st.integers(1, 2).map(lambda port: Key(POOL, 25, CLIENT, port)),  # by a static of one port
     st.integers(1, 2).map(lambda port: outbound(DESK, port, FAR, 25)),  # from a pool
     st.integers(1, 2).map(lambda port: outbound(DESK, port, FAR, 25)),
+    ports.map(lambda port: Key(RENAMED, 25, CLIENT, port)),
+    st.integers(1, 2).map(lambda port: Key(REAL, 25, FAR, 10 + port)),  # by its own address
+)
+
+#: Statics of which a reload takes some: no two with one name, or of one place.
+RENAMED = IPv4Address("203.0.113.127")
+STATICS = (
+    *(Static("inside", "outside", mapped, real) for mapped in (MAPPED, RENAMED) for real in (REAL, OTHER)),
+    *(
+        Static("inside", "outside", mapped, real, ports=PortMap("tcp", real_port, 25))
+        for mapped, real, real_port in ((POOL, DESK, 2500), (POOL, OTHER, 25), (MAPPED, OTHER, 25), (MAPPED, REAL, 25))
+    ),
 )
 
 
@@ -93,8 +108,27 @@ def packets(draw: st.DrawFn) -> Packet:
 
 
 @st.composite
+def statics(draw: st.DrawFn) -> tuple[Static, ...]:
+    """The one of most keys and that of a port, or any that may be together, each with limits."""
+    few = st.integers(0, 3)
+    chosen = [STATICS[0], STATICS[4]]
+    if draw(st.booleans()):
+        chosen = []
+        for each in draw(st.lists(st.sampled_from(STATICS), max_size=4)):
+            if not {each.name, each.place} & {end for other in chosen for end in other.ends}:
+                chosen.append(each)
+    return tuple(replace(each, max_conns=draw(few), max_embryonic=draw(few)) for each in chosen)
+
+
+def choosing(of: tuple[Static, ...]) -> frozenset[str]:
+    """Where a pool is; and where a host and one of its ports are called by names of their own."""
+    hosts, ports = ({each.real for each in of if bool(each.ports) is which} for which in (False, True))
+    return frozenset({"inside", "outside"} if hosts & ports else {"inside"})
+
+
+@st.composite
 def limits(draw: st.DrawFn) -> Limits:
-    """The static's limits and up to two classes, the second of what the first does not match."""
+    """Statics and up to two classes, the second of what the first does not match."""
     few, times = st.integers(0, 3), st.sampled_from((0, 0, 14, 630))
     classes = tuple(
         LimitedClass(
@@ -110,51 +144,76 @@ def limits(draw: st.DrawFn) -> Limits:
         rules[0] = line(classes[0], destination_ports=span(25, 25), source_ports=span(2, 3, but=draw(st.booleans())))
     if classes and draw(st.booleans()):
         rules.insert(0, line(None, interface=draw(st.sampled_from((None, "inside"))), otherwise=2))
-    return limits_of(static(draw(few), draw(few)), draw(few), classes, tuple(rules))
+    found = draw(statics())
+    return Limits(found, classes, tuple(rules), choosing(found))
 
 
 def handshake(key: Key, choice: int = 0) -> Step:
-    def shake(subject: Subject) -> object:
+    def shake(subject: Subject, tracking: Tracking) -> object:
         said = []
         for side, bits, seq, ack in (
             (Side.CLIENT, SYN, 100, 0),
             (Side.SERVER, SYN | ACK, 500, 101),
             (Side.CLIENT, ACK, 101, 501),
         ):
-            packet = Packet(key, side, bits, seq, ack, beyond=beyond(key, choice))
-            said += [subject.arrives(packet), subject.leaves(packet)]
+            said.append(crosses(subject, tracking, Packet(key, side, bits, seq, ack, beyond=beyond(key, choice))))
         return said
 
     return shake
 
 
+def outlives(key: Key, limits: Limits) -> tuple[Step, ...]:
+    """A connection is opened, a reload comes, and both sides end it."""
+    end = [
+        Packet(key, side, bits, seq, ack, beyond=beyond(key))
+        for side, bits, seq, ack in (
+            (Side.CLIENT, ACK | FIN, 101, 501),
+            (Side.SERVER, ACK | FIN, 501, 102),
+            (Side.CLIENT, ACK, 102, 502),
+        )
+    ]
+    return handshake(key), _reload(limits), *map(_crossing, end)
+
+
+def crosses(subject: Subject, tracking: Tracking, packet: Packet) -> object:
+    """The packet comes in and, whatever is said of it there, leaves; as far as there is a way."""
+    passes = tracking.passes(packet)
+    comes = not packet.local and (passes or packet.side is Side.CLIENT)
+    return subject.arrives(packet) if comes else None, subject.leaves(packet) if passes else None
+
+
 def proxied(port: int) -> Step:
-    return lambda subject: (
-        subject.leaves(proxied_syn(port)),
-        subject.arrives(syn_ack(port)),
-        subject.leaves(proxied_ack(port)),
-    )
+    def open_(subject: Subject, tracking: Tracking) -> object:
+        if not tracking.passes(proxied_syn(port)):
+            return None
+        said = subject.leaves(proxied_syn(port)), subject.arrives(syn_ack(port))
+        return *said, subject.leaves(proxied_ack(port))
+
+    return open_
 
 
 def _crossing(packet: Packet) -> Step:
-    if packet.local:
-        return lambda subject: subject.leaves(packet)
-    return lambda subject: (subject.arrives(packet), subject.leaves(packet))
+    return lambda subject, tracking: crosses(subject, tracking, packet)
 
 
 def _arriving(packet: Packet) -> Step:
-    return lambda subject: None if packet.local else subject.arrives(packet)
+    passing = packet.side is Side.CLIENT and not packet.local
+    return lambda subject, tracking: subject.arrives(packet) if passing or tracking.passes(packet) else None
 
 
 def _later(sevens: int) -> Step:
-    return lambda subject: subject.later(7 * sevens)
+    return lambda subject, _: subject.later(7 * sevens)
 
 
-def _sweep(subject: Subject) -> object:
+def _sweep(subject: Subject, _: Tracking) -> object:
     return subject.sweep()
 
 
-steps = st.one_of(
+def _reload(limits: Limits) -> Step:
+    return lambda subject, _: sorted(map(repr, subject.set_limits(limits)))
+
+
+single = st.one_of(
     packets().map(_crossing),
     packets().map(_crossing),
     packets().map(_arriving),
@@ -164,11 +223,13 @@ steps = st.one_of(
     ports.map(proxied),
     st.sampled_from((1, 3, 5, 90, 520)).map(_later),
     st.just(_sweep),
-    keys.map(lambda key: lambda subject: subject.kill(key)),
-    keys.map(lambda key: lambda subject: subject.release(key)),
-    keys.map(lambda key: lambda subject: subject.clear(key)),
-    limits().map(lambda limits: lambda subject: subject.set_limits(limits)),
+    keys.map(lambda key: lambda subject, tracking: subject.kill(key) if tracking.knows(key) else None),
+    keys.map(lambda key: lambda subject, tracking: subject.release(key) if tracking.knows(key) else None),
+    keys.map(lambda key: lambda subject, tracking: subject.clear(key) if tracking.knows(key) else None),
+    limits().map(_reload),
 )
+several = st.tuples(keys, limits()).map(lambda both: outlives(*both))
+steps = st.integers(0, 7).flatmap(lambda one: single.map(lambda step: (step,)) if one else several)
 
 
 def timeless(events: list[Event]) -> list[str]:
@@ -182,17 +243,17 @@ def timeless(events: list[Event]) -> list[str]:
 
 @given(script=st.lists(steps, min_size=STEPS, max_size=STEPS))
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-def test_program_and_model_agree(box: Any, script: list[Step]) -> None:
+def test_program_and_model_agree(box: Any, script: list[tuple[Step, ...]]) -> None:
     model = Model()
     subjects: tuple[Subject, Subject] = (model, box)
     box.empty()
     for subject in subjects:
         limit(subject, 2, 2)
-    for step in script:
-        said, done = step(model), step(box)
+    for step in itertools.chain.from_iterable(script):
+        said, done = step(model, box.tracking), step(box, box.tracking)
         assert said == done
+        box.tracking.follow(box.states())
         assert model.states() == box.states()
-        assert model.use() == box.use()
+        assert model.uses() == box.uses()
         assert model.shares() == box.shares()
         assert timeless(model.events()) == timeless(box.events())
-    assert model.table.total((MAPPED, 0)) == box.use()[0]

@@ -41,7 +41,6 @@ from tests.admission import (
     static,
     syn,
 )
-from tests.bpf.conftest import frame
 
 pytestmark = pytest.mark.root
 
@@ -234,7 +233,7 @@ def test_a_connection_of_which_a_class_that_inspects_was_seen_is_inspected(box: 
         return [each.inspected for each in box.table.connections()]
 
     def says_noop(mark: int) -> None:
-        packet = frame(client(ACK, payload=6), Side.SERVER)
+        packet = box.frame(client(ACK, payload=6), Side.SERVER)
         box.run("egress", packet, box.inside, box.outside, mark)
 
     bring(box, State.ESTABLISHED)

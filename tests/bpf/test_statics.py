@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from scapy.layers.inet import IP, TCP
 
-from appliance.nat.classes import Limits
-from appliance.nat.connection import Ending, Key, State, TornDown
+from appliance.kernel import bpf_limits
+from appliance.nat.classes import LimitedClass, Limits
+from appliance.nat.connection import Ending, Key, Limit, State, TornDown
 from appliance.nat.static import Static
 from appliance.nat.translation import PortMap
-from tests.admission import CLIENT, MAPPED, OTHER, REAL
+from tests.admission import CLIENT, MAPPED, OTHER, REAL, mail, police
 
 pytestmark = pytest.mark.root
 
@@ -49,7 +50,10 @@ def counts(box: Any) -> list[int]:
     return [each.connections for each in box.table.counts()]
 
 
-def test_a_static_that_takes_the_number_of_one_that_is_gone_has_its_own_name_and_counts(box: Any) -> None:
+def test_a_static_that_takes_the_number_of_one_that_is_gone_has_its_own_name_and_counts(
+    box: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bpf_limits, "STATICS", 2)  # room for one
     put(box, Static("inside", "outside", MAPPED, REAL, 2))
     for port in (1, 2, 3):
         calls(box, MAPPED, REAL, port)
@@ -61,6 +65,51 @@ def test_a_static_that_takes_the_number_of_one_that_is_gone_has_its_own_name_and
     put(box, renamed)
     assert (calls(box, RENAMED, REAL, 4), counts(box)) == (DROP, [2])
     assert clear(box) == 2
+
+
+def test_what_a_host_has_opened_goes_on_when_its_static_is_gone(box: Any) -> None:
+    put(box, HOST)
+    opened = Key(CLIENT, 25, REAL, 1000)
+    for frame, here, there in (
+        (IP(src=str(REAL), dst=str(CLIENT)) / TCP(sport=1000, dport=25, flags="S", seq=100), box.inside, box.outside),
+        (IP(src=str(CLIENT), dst=str(REAL)) / TCP(sport=25, dport=1000, flags="SA", seq=500, ack=101), 0, box.inside),
+    ):
+        if here:
+            box.run("ingress", frame, here, here)
+            frame[IP].src = str(MAPPED)
+        box.run("egress", frame, there, here or box.outside)
+    for _ in range(2):  # with the second it is gone since an earlier reload
+        put(box)
+    frame = IP(src=str(MAPPED), dst=str(CLIENT)) / TCP(sport=1000, dport=25, flags="A", seq=101, ack=501)
+    box.run("egress", frame, box.outside, box.inside)
+    assert box.states() == {opened: State.ESTABLISHED}
+    clear(box)
+    put(box)
+    assert len(box.table._module.table("faces")) == 0
+
+
+def test_a_number_is_not_another_statics_while_packets_may_be_on_their_way(box: Any) -> None:
+    put(box, Static("inside", "outside", MAPPED, REAL, 2))
+    put(box, Static("inside", "outside", RENAMED, REAL, 2))
+    assert set(box.table._limits.ends) == {1, 2}
+    put(box)
+    assert set(box.table._limits.ends) == {2}
+
+
+def test_a_class_that_takes_the_number_of_one_that_is_gone_has_its_own_counts(
+    box: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bpf_limits, "CLASSES", 2)  # room for one
+    police(box, mail(max_conns=1), statics=(0, 0))
+    for port in (1, 2):
+        calls(box, MAPPED, REAL, port)
+    [refused] = box.table.classes()
+    assert refused.refused[Limit.MAX_CONNS] == 1
+    clear(box)
+    other = LimitedClass("global_policy", None, "other", max_conns=1)
+    police(box, other, statics=(0, 0))
+    [use] = box.table.classes()
+    assert (use.limited.name, use.refused[Limit.MAX_CONNS]) == ("other", 0)
 
 
 def test_a_port_that_gets_a_static_of_its_own_ends_what_its_host_was_called_by(box: Any) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from tests.mutants.mutants import Mutant
 
 MODEL = "appliance/nat/limits.py"
+PLACES = "appliance/nat/places.py"
+REMEMBERED = "appliance/nat/remembered.py"
 MACHINE = "appliance/nat/machine.py"
 CLASSES = "appliance/nat/classes.py"
 ATTACKS = "appliance/nat/attacks.py"
@@ -34,6 +36,7 @@ OF_LOADER = (
     "tests/bpf/test_program.py",
     "tests/bpf/test_network.py",
 )
+OF_STATICS = ("tests/bpf/test_statics.py", "tests/bpf/test_program.py")
 OF_CONNTRACK = ("tests/kernel/test_conntrack.py",)
 OF_RECORDS = (
     "tests/syslog/test_catalogue.py",
@@ -139,8 +142,8 @@ _MODEL = (
     _model(
         "octets before a FIN may come again",
         MACHINE,
-        "_ahead(end, entry.next[packet.side]) > 0\n\n\ndef expiry",
-        "_ahead(end, entry.next[packet.side]) >= 0\n\n\ndef expiry",
+        "_ahead(end, entry.next[packet.side]) > 0\n\n\ndef lifetimes",
+        "_ahead(end, entry.next[packet.side]) >= 0\n\n\ndef lifetimes",
     ),
     _model(
         "a reset ends at the expected number alone",
@@ -209,39 +212,39 @@ _MODEL = (
         "REPLACEABLE = frozenset({State.CLOSING, State.DEAD})",
         "REPLACEABLE = frozenset({State.CLOSING})",
     ),
-    _model("a limit admits no one more", MODEL, "if limit and count >= limit and", "if limit and count > limit and"),
-    _model("0 is no limit", MODEL, "if limit and count >= limit and", "if count >= limit and"),
+    _model("a limit admits no one more", PLACES, "self.count >= self.limit)", "self.count > self.limit)"),
+    _model("0 is no limit", PLACES, "bool(self.limit and self.count", "bool(self.count"),
     _model(
         "a limit of all goes before one of half-open ones",
-        MODEL,
-        "sorted(rows, key=lambda row: row[0].half_open)",
-        "sorted(rows, key=lambda row: not row[0].half_open)",
+        PLACES,
+        "key=lambda row: row.which.half_open)",
+        "key=lambda row: not row.which.half_open)",
     ),
     _model(
         "the embryonic limit is not asked at egress",
         MODEL,
-        "limited, now, half_open=False) is None",
-        "limited, now) is None",
+        "self.places.reached(charge, half_open=False)",
+        "self.places.reached(charge)",
     ),
     _model(
         "a dead connection holds its place",
-        MODEL,
-        "return sum(each.static == name for each in self.entries.values())",
-        "return sum(each.static == name and each.state is not State.DEAD for each in self.entries.values())",
+        PLACES,
+        "return sum(each.static == static for each in self._holders())",
+        "return sum(each.static == static and each.state is not State.DEAD for each in self._holders())",
     ),
     _model(
         "who waits has no place",
-        MODEL,
-        "self.entries[self._tuple(packet.key)] = fresh(packet, State.WAITING, now)",
-        "self._build(packet, static, limited, False, now)",
+        PLACES,
+        "self._entries.values() if each.state is not State.WAITING)",
+        "self._entries.values())",
     ),
     _model(
         "each client has its own places",
-        MODEL,
+        PLACES,
         "if each.per_client and each.key.client == client)",
         "if each.per_client)",
     ),
-    _model("each server has its own places", MODEL, "if self._real(each.key)[0] == server)", "if each.key)"),
+    _model("each server has its own places", PLACES, "if each.server[0] == server)", "if each.key)"),
     _model(
         "of refusals one a second is told", MODEL, "if told is None or now - told >= TELL_EVERY:", "if told is None:"
     ),
@@ -249,8 +252,8 @@ _MODEL = (
     _model(
         "only a plain SYN is intercepted",
         MODEL,
-        "case limit if limit.half_open and packet.plain_syn:",
-        "case limit if limit.half_open:",
+        "Verdict.INTERCEPT if row.which.half_open and packet.plain_syn else",
+        "Verdict.INTERCEPT if row.which.half_open else",
     ),
     _model(
         "a connection of both ends' SYNs is refused",
@@ -261,7 +264,7 @@ _MODEL = (
     _model(
         "a waiting SYN takes its place at ingress",
         MODEL,
-        "if entry.state is State.WAITING and self._static(packet.key):",
+        "if entry.state is State.WAITING and static:",
         "if entry.state is State.CLOSED:",
     ),
     _model(
@@ -313,7 +316,7 @@ _MODEL = (
         "return self.lifetimes[entry.state] if own is None else own * _SECOND",
         "return self.lifetimes[entry.state]",
     ),
-    _model("nobody is full where nobody is intercepted", MODEL, "return intercepts and any(", "return any("),
+    _model("nobody is full where nobody is intercepted", PLACES, "return intercepts and any(", "return any("),
     _model(
         "a SYN-ACK to nobody is dropped where there are limits",
         MODEL,
@@ -358,7 +361,41 @@ _MODEL = (
 
 _LOADER = (
     _loader("a static that is gone has no limits", MAPS, "rows[number] = self._row(number)\n", "pass\n"),
-    _loader("a static keeps its number while it has connections", MAPS, "if counts[number].total == 0}", "if counts}"),
+    _loader(
+        "a static keeps its number while it has connections",
+        MAPS,
+        "if (word(real), swap(port)) not in ends}",
+        "if places}",
+        OF_STATICS,
+    ),
+    _loader(
+        "a number is not another static's at once",
+        MAPS,
+        "free = iter(sorted(left, key=taken.__contains__))",
+        "free = iter(left)",
+        OF_STATICS,
+    ),
+    _loader(
+        "what is gone is let go of by a later reload",
+        MAPS,
+        "if each not in self._statics and self.ends[each] not in wanted]",
+        "if self.ends[each] not in wanted]",
+        OF_STATICS,
+    ),
+    _loader(
+        "a class that takes another's number has its own counts",
+        MAPS,
+        "if self._names.get(number) != _name(each):",
+        "if number not in self._names:",
+        OF_STATICS,
+    ),
+    _loader(
+        "what a host has opened is a reason to know its static",
+        "appliance/kernel/bpf_entries.py",
+        "found |= {(low, 0), (low, key.low_port), (high, 0), (high, key.high_port)}",
+        "found |= {(low, 0), (low, key.low_port)}",
+        OF_STATICS,
+    ),
     _loader(
         "a class keeps its number while it has connections",
         MAPS,

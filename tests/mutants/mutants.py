@@ -1186,7 +1186,7 @@ MUTANTS = (
     Mutant(
         "a number that is used again has its own name",
         "appliance/kernel/bpf_limits.py",
-        "if self.ends.get(number) != (static.name, static.place):",
+        "if self.ends.get(number) != static.ends:",
         "if number not in self.ends:",
         ("tests/bpf/test_statics.py",),
     ),
