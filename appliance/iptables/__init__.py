@@ -13,7 +13,7 @@ before what relies on them, doors last):
   it drops the daemon gets a copy by NFLOG, where the log takes a record of it.
 * **raw** drops what comes in where its source is not routed to, whomever it is for: it would be taken for the other
   side of a connection, which is known by its addresses. ``ip verify reverse-path`` adds that it is told. A SYN that is
-  marked INTERCEPT is kept from conntrack.
+  marked INTERCEPT is kept from conntrack, and so is SYNPROXY's answer to it.
 * **nat** translates.
 
 TCP Intercept, where a static has an embryonic limit: a SYN marked INTERCEPT and the ACK that brings its cookie back
@@ -29,12 +29,12 @@ from __future__ import annotations
 
 from appliance.config.config import Config
 from appliance.config.inspections import inspections
-from appliance.iptables.filter import LOG_GROUP, LOGGED, copied, filter_, intercepting, queues
+from appliance.iptables.filter import LOG_GROUP, LOGGED, filter_, queues
 from appliance.iptables.mangle import mangle
 from appliance.iptables.nat import nat
+from appliance.iptables.raw import raw
 from appliance.iptables.tables import DROP, PREFIX, Scene, Table, between, found, nothing, text
-from appliance.marks import DISPOSITION, GENERATION, WORKER, Disposition
-from appliance.syslog import SpoofedSource
+from appliance.marks import GENERATION, WORKER
 
 __all__ = ["LOGGED", "LOG_GROUP", "PREFIX", "removal", "rules", "rules6"]
 
@@ -55,7 +55,7 @@ def rules(config: Config, *, generation: int, workers: int, queue_base: int, sav
     tables = (
         mangle(scene, classes, generation),
         filter_(scene, queues(classes, generation, workers, queue_base)),
-        _raw(scene),
+        raw(scene),
         nat(scene),
     )
     return "".join(text(each, there.get(each.name, nothing())) for each in tables if each.chains or each.name in there)
@@ -72,21 +72,3 @@ def removal(saved: str) -> str:
     there = found(saved)
     doors_first = sorted(there, key=("nat", "raw", "filter", "mangle").index)
     return "".join(text(Table(name, {}, {}), there[name]) for name in doors_first)
-
-
-def _raw(scene: Scene) -> Table:
-    """The reverse path, of every packet; what SYNPROXY answers, conntrack does not see."""
-    verified = scene.config.reverse_path
-    spoofed = [
-        ["-i", device, "-m", "rpfilter", "--invert", *words]
-        for nameif, device in sorted(scene.devices.items())
-        for words in (*(copied(scene.config, SpoofedSource) if nameif in verified else ()), DROP)
-    ]
-    intercept = ["-p", "tcp", "--syn", "-m", "mark", "--mark", DISPOSITION.match(Disposition.INTERCEPT)]
-    rules = [
-        ["-i", scene.devices[each.mapped_interface], "-d", f"{each.mapped}/32", *intercept, "-j", "CT", "--notrack"]
-        for each in intercepting(scene)
-    ]
-    if not spoofed and not rules:
-        return Table("raw", {}, {})
-    return Table("raw", {"PREROUTING": "FIXUP_PREROUTING"}, {"FIXUP_PREROUTING": [*spoofed, *rules]})

@@ -32,16 +32,20 @@ LOGGED = "106100-"
 _TOLD = ["-m", "limit", "--limit", "100/second", "--limit-burst", "200"]
 #: Where a packet goes to be dropped, by what is said of it; all but the first are of TCP alone.
 DENIED, UNASKED, STRAY = ["-g", "FIXUP_DENIED"], ["-g", "FIXUP_UNASKED"], ["-g", "FIXUP_STRAY"]
+#: A SYN that SYNPROXY is to answer. It is known by the mark alone, which nothing else has: a flood consists of them,
+#: and the way to where interfaces and connections are asked about is a tenth of what each costs.
+INTERCEPT = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.INTERCEPT)]
+#: Where it goes, and what else comes without a connection, where TCP Intercept may have to do with it.
+INTERCEPTED = ["-g", "FIXUP_INTERCEPTED"]
 _SAID: Mapping[str, type[Record]] = {DENIED[1]: AccessDenied, UNASKED[1]: InboundDenied, STRAY[1]: NoConnection}
 
 
 def filter_(scene: Scene, queues: dict[str, list[Rule]]) -> Table:
     """The table; `queues` are the chains that FIXUP_QUEUE begins."""
     inside = [[way, device(each), *DROP] for each in scene.ours if each.shutdown for way in ("-i", "-o")]
-    entrance, proxy = _proxy(scene)
-    inside += entrance
+    proxy = _proxy(scene)
     inside += [
-        ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED", *STRAY],
+        ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED", *(INTERCEPTED if proxy else STRAY)],
         ["-p", "tcp", "!", "--syn", "-m", "conntrack", "--ctstate", "NEW", *STRAY],
         ["-m", "conntrack", "--ctstate", "NEW", "-j", "FIXUP_ACCESS"],
         ["-m", "mark", "--mark", CLASS.match(0), *ACCEPT],
@@ -51,8 +55,11 @@ def filter_(scene: Scene, queues: dict[str, list[Rule]]) -> Table:
         ["-j", "FIXUP_QUEUE"],
         DROP,
     ]
+    ways = between(scene.ours)
+    if proxy:
+        ways["FIXUP_FORWARD"].insert(0, [*INTERCEPT, *INTERCEPTED])
     chains = {
-        **between(scene.ours),
+        **ways,
         "FIXUP_BETWEEN": inside,
         **_access(scene),
         **proxy,
@@ -265,8 +272,8 @@ def _source(translation: Translation) -> Rule:
 
 
 def intercepting(scene: Scene) -> list[Static]:
-    """The statics between interfaces of ours whose SYNs may be intercepted."""
-    names = scene.devices.keys()
+    """The statics between interfaces of ours, none of them shut down, whose SYNs may be intercepted."""
+    names = {each.nameif for each in scene.ours if not each.shutdown}
     any_of_them = any(each.intercepts for each in limited_classes(scene.config))
     return [
         each
@@ -276,12 +283,11 @@ def intercepting(scene: Scene) -> list[Static]:
     ]
 
 
-def _proxy(scene: Scene) -> tuple[list[Rule], dict[str, list[Rule]]]:
-    """SYNPROXY for those whom the access list permits: the way to it, and its chains.
+def _proxy(scene: Scene) -> dict[str, list[Rule]]:
+    """SYNPROXY for those whom the access list permits: its chains, the way to it first.
 
     What comes here is not translated, so a chain is for one static and asks about its real address at once.
     """
-    untracked = ["-p", "tcp", "-m", "conntrack", "--ctstate", "INVALID,UNTRACKED"]
     entrance: list[Rule] = []
     chains: dict[str, list[Rule]] = {}
     by_name = {str(each.nameif): each for each in scene.ours}
@@ -290,7 +296,7 @@ def _proxy(scene: Scene) -> tuple[list[Rule], dict[str, list[Rule]]]:
     for number, each in enumerate(statics, 1):
         chain, way = f"{PREFIX}PROXY_{number}", scene.devices[each.mapped_interface]
         port = ["--dport", str(each.ports.mapped)] if each.ports else []
-        entrance.append(["-i", way, "-d", f"{each.mapped}/32", *untracked, *port, "-g", chain])
+        entrance.append(["-i", way, "-d", f"{each.mapped}/32", "-p", "tcp", *port, "-g", chain])
         leaving = _lists(scene).get((each.real_interface, "out"))
         permit = ["-g", "FIXUP_PROXY"]
         if leaving is not None:
@@ -304,7 +310,8 @@ def _proxy(scene: Scene) -> tuple[list[Rule], dict[str, list[Rule]]]:
         reset = ["-p", "tcp", *full, "-j", "REJECT", "--reject-with", "tcp-reset"]
         mss = min(ETHERNET_MSS, scene.config.tcpmss or ETHERNET_MSS)
         chains["FIXUP_PROXY"] = [reset, ["-p", "tcp", "-j", "SYNPROXY", "--mss", str(mss)], STRAY]
-    return entrance, chains
+        chains = {INTERCEPTED[1]: [*entrance, STRAY], **chains}
+    return chains
 
 
 def _permitted(scene: Scene, static: Static, ours: Mapping[str, Interface], permit: Rule) -> Iterator[Rule]:

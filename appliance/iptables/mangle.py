@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from appliance.config.inspections import Inspection
-from appliance.iptables.filter import intercepting
+from appliance.iptables.filter import INTERCEPT, INTERCEPTED, intercepting
 from appliance.iptables.match import Matches, ports
 from appliance.iptables.tables import PREFIX, RETURN, Rule, Scene, Table, between
 from appliance.marks import CLASS, CONNECTION, GENERATION
@@ -40,17 +40,21 @@ def mangle(scene: Scene, classes: tuple[Inspection, ...], generation: int) -> Ta
         [*undecided, "-j", "MARK", "--set-xmark", f"{GENERATION.put(generation):#x}/{decided:#x}"],
         ["-j", "CONNMARK", "--save-mark", *masks],
     ]
+    clamp = list(_clamp(scene.config.tcpmss))
     inside = [
-        *_clamp(scene.config.tcpmss),
+        *clamp,
         # RELATED is a first packet too: a connection that someone's conntrack helper expected.
         ["-p", "tcp", "-m", "conntrack", "--ctstate", "NEW,RELATED", "-g", "FIXUP_FIRST"],
         ["-j", "CONNMARK", "--restore-mark", *masks],
     ]
     chains = {"FIXUP_FIRST": first, **chains}
+    ways = between(scene.ours)
     if intercepting(scene):
         inside.append(["-p", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK", *undecided, "-g", "FIXUP_BACK_FIRST"])
         chains |= {_back(chain): [_turned(rule) for rule in each] for chain, each in chains.items()}
-    return Table("mangle", {"FORWARD": "FIXUP_FORWARD"}, {**between(scene.ours), "FIXUP_BETWEEN": inside, **chains})
+        ways["FIXUP_FORWARD"].insert(0, [*INTERCEPT, *INTERCEPTED])
+        chains[INTERCEPTED[1]] = clamp
+    return Table("mangle", {"FORWARD": "FIXUP_FORWARD"}, {**ways, "FIXUP_BETWEEN": inside, **chains})
 
 
 def _clamp(most: int) -> Iterator[Rule]:

@@ -174,13 +174,45 @@ def test_synproxy_serves_whom_the_access_list_permits() -> None:
         "-A FIXUP_PROXY_1 -s 203.0.113.7/32 -p tcp -g FIXUP_PROXY",
         "-A FIXUP_PROXY_1 -g FIXUP_DENIED",
     ]
-    assert text.count("--notrack") == 1  # where there is no embryonic limit nobody is intercepted
+    # where there is no embryonic limit nobody is intercepted
+    assert [line for line in text.splitlines() if "--notrack" in line] == [
+        "-A FIXUP_OUTPUT -o outside0 -s 203.0.113.125/32 -p tcp --tcp-flags SYN,ACK SYN,ACK -j CT --notrack",
+        "-A FIXUP_FROM_outside0 -m mark --mark 0x200/0x700 -j CT --notrack",
+    ]
     without = load(INTERCEPTING.replace("tcp 0 20", "").encode()).config
     assert without is not None
     assert not re.search("PROXY|BACK|notrack", rendered(without))
     nobody = load(b"").config
     assert nobody is not None
-    assert "*raw\n:FIXUP_PREROUTING - [0:0]\n-X FIXUP_PREROUTING\nCOMMIT\n" in rendered(nobody, saved=text)
+    gone = rendered(nobody, saved=text).partition("*raw\n")[2].partition("COMMIT\n")[0].splitlines()
+    chains = ["FIXUP_PREROUTING", "FIXUP_OUTPUT", "FIXUP_FROM_outside0", "FIXUP_FROM_inside0"]
+    assert gone == [f":{chain} - [0:0]" for chain in chains] + [f"-X {chain}" for chain in chains]
+
+
+def test_a_syn_to_be_answered_is_asked_nothing_that_its_mark_says() -> None:
+    config = load(INTERCEPTING.encode()).config
+    assert config is not None
+    for table in rendered(config).split("COMMIT\n")[:2]:
+        first = next(line for line in table.splitlines() if line.startswith("-A FIXUP_FORWARD "))
+        assert first == "-A FIXUP_FORWARD -m mark --mark 0x200/0x700 -g FIXUP_INTERCEPTED"
+    down = load(INTERCEPTING.replace(" nameif inside\n", " nameif inside\n shutdown\n").encode()).config
+    assert down is not None
+    assert "INTERCEPTED" not in rendered(down)
+
+
+def test_the_reverse_path_is_asked_once_whether_or_not_it_is_told_of() -> None:
+    quiet = load(INTERCEPTING.encode()).config
+    told = load(
+        f"{INTERCEPTING}logging enable\nlogging buffered 6\nip verify reverse-path interface outside\n".encode()
+    )
+    assert quiet is not None
+    assert told.config is not None
+    asked = [line for line in rendered(quiet).splitlines() if "rpfilter" in line]
+    assert asked == [f"-A FIXUP_FROM_{device} -m rpfilter --invert -j DROP" for device in ("outside0", "inside0")]
+    text = rendered(told.config)
+    assert text.count("rpfilter") == 2
+    assert "-A FIXUP_FROM_outside0 -m rpfilter --invert -g FIXUP_SPOOFED\n" in text
+    assert f"-A FIXUP_SPOOFED {TOLD} 106021 --nflog-group 2500\n-A FIXUP_SPOOFED -j DROP\n" in text
 
 
 def test_synproxy_serves_a_port_of_a_host_by_either_name_of_it() -> None:
