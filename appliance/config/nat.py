@@ -36,15 +36,20 @@ class StaticStatement:
 
 @dataclass(frozen=True, slots=True)
 class PolicyStaticStatement:
-    """``static (real,mapped) MAPPED access-list ID``: of the list's source, for its destinations."""
+    """``static (real,mapped) [tcp|udp] MAPPED [PORT] access-list ID``: of the list's source, for its destinations.
+
+    `mapped` None is ``interface``, which only one port of it may be: `protocol` and `port` are of such a one.
+    """
 
     real_interface: str
     mapped_interface: str
-    mapped: IPv4Address
+    mapped: IPv4Address | None
     access_list: str
     prefix: int | None = None
     trailer: Trailer = field(default_factory=Trailer)
     line: int = field(default=0, compare=False)
+    protocol: str = ""
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

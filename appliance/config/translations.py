@@ -27,7 +27,7 @@ from appliance.config.nat import (
 )
 from appliance.nat.static import Static
 from appliance.nat.translation import Far, Kind, Pool, PortMap, Translation
-from appliance.policy.acl import ANY, Named, Ports
+from appliance.policy.acl import ANY, Element, Named, Ports
 from appliance.policy.objects import AddressRange
 
 #: Hosts of one static that are known one by one, with limits and ARP: its netmask is 255.255.255.0 or longer.
@@ -196,10 +196,43 @@ def _statics(config: Config, elements: Elements) -> Iterator[Iterable[Translatio
 
 def _policy_static(config: Config, elements: Elements, static: PolicyStaticStatement) -> Iterator[Translation]:
     interfaces = static.real_interface, static.mapped_interface
-    for real, far in policies(config, elements, static.access_list):
+    if static.protocol:
+        yield from _policy_ports(config, elements, static)
+    for real, far in policies(config, elements, static.access_list) if static.mapped and not static.protocol else ():
         mapped = IPv4Network((static.mapped, real.prefixlen), strict=False)
         kind = Kind.NONE if real == mapped else Kind.STATIC
         yield Translation(kind, *interfaces, real, mapped, far=far, line=static.line)
+
+
+def _policy_ports(config: Config, elements: Elements, static: PolicyStaticStatement) -> Iterator[Translation]:
+    """One port, for each peer that the list has."""
+    mapped = _own(config, static.mapped_interface) if static.mapped is None else IPv4Network(static.mapped)
+    access_list = config.access_list(static.access_list)
+    for each in elements.of_list(access_list) if access_list and mapped is not None else ():
+        if of_a_port(each, static.protocol) and each.source_ports is not None and mapped is not None:
+            ports, far = (
+                PortMap(static.protocol, each.source_ports.low, static.port),
+                Far(each.destination, each.destination),
+            )
+            yield Translation(
+                Kind.STATIC,
+                static.real_interface,
+                static.mapped_interface,
+                each.source,
+                mapped,
+                ports,
+                far,
+                proxy_arp=static.mapped is not None,
+                line=static.line,
+            )
+
+
+def of_a_port(element: Element, protocol: str) -> bool:
+    """Whether an entry says which port of which host a policy static of a port translates, and for which peers."""
+    of_one = (
+        element.source.prefixlen == 32 and element.source_ports is not None and element.source_ports.operator == "eq"
+    )
+    return element.permit and element.protocol == protocol and of_one and element.destination_ports is None
 
 
 def policies(config: Config, elements: Elements, name: str) -> Iterator[tuple[IPv4Network, Far]]:

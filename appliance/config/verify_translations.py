@@ -13,7 +13,7 @@ from appliance.config.elements import Elements, TooMany
 from appliance.config.lexer import Line
 from appliance.config.nat import ManualNat, NatStatement, PolicyStaticStatement, StaticStatement
 from appliance.config.parser import Parsed
-from appliance.config.translations import STATICS, covering, served, translations
+from appliance.config.translations import STATICS, covering, of_a_port, served, translations
 from appliance.nat.translation import Kind as Does
 from appliance.nat.translation import Pool, Translation
 from appliance.policy.acl import Element
@@ -50,7 +50,10 @@ def _policies(parsed: Parsed) -> Iterator[Diagnostic]:
         for ace in named.aces:
             found = list(elements.of(ace))
             sources.update(element.source for element in found)
-            what = _unfit(found, exempts)
+            if isinstance(each, PolicyStaticStatement) and each.protocol:
+                what = _unfit_for_a_port(found, each.protocol)
+            else:
+                what = _unfit(found, exempts)
             if what:
                 message = f"ERROR: {what} is not carried out in translation: access-list {named.name}"
                 yield finding.error(parsed.lines[ace.line], message)
@@ -70,13 +73,19 @@ def _unfit(elements: list[Element], exempts: bool) -> str:
     return "neq" if not exempts and any(each.operator == "neq" for each in others) else ""
 
 
+def _unfit_for_a_port(elements: list[Element], protocol: str) -> str:
+    """Likewise of a static of one port, whose list says which it is."""
+    fits = all(of_a_port(each, protocol) for each in elements)
+    return "" if fits else f"an entry other than permit {protocol} host REAL eq PORT DESTINATION"
+
+
 def _one_source(parsed: Parsed, static: PolicyStaticStatement, sources: set[IPv4Network]) -> Iterator[Diagnostic]:
     """The mapped address stands for one host, or for one network as large."""
     line = parsed.lines[static.line]
     if len(sources) > 1:
         yield finding.error(line, f"ERROR: access-list {static.access_list} has more than one source: a static has one")
     for source in sources if len(sources) == 1 else ():
-        if int(static.mapped) & int(source.hostmask):
+        if static.mapped is not None and int(static.mapped) & int(source.hostmask):
             yield finding.error(
                 line, f"ERROR: {static.mapped} is not the first address of its network, {source.netmask}"
             )

@@ -223,6 +223,25 @@ def test_a_policy_translates_for_some_alone(firewall: Run, text: str, seen: list
             ["-"],
         ),
         (
+            "access-list peers permit tcp host 192.0.2.26 eq 80 host 203.0.113.10\n"
+            "access-list peers permit tcp host 192.0.2.26 eq 25 any\n"
+            "static (inside,outside) tcp 203.0.113.125 2525 access-list peers\n",
+            ["203.0.113.125:2525", "203.0.113.125:25"],
+            ["203.0.113.10", "-"],
+        ),
+        (
+            "access-list peers permit tcp host 192.0.2.26 eq 80 host 203.0.113.11\n"
+            "static (inside,outside) tcp 203.0.113.125 2525 access-list peers\n",
+            ["203.0.113.125:2525"],
+            ["-"],
+        ),
+        (
+            "access-list peers permit tcp host 192.0.2.26 eq 80 203.0.113.0 255.255.255.0\n"
+            "static (inside,outside) tcp interface 2525 access-list peers\n",
+            ["203.0.113.1:2525"],
+            ["203.0.113.10"],
+        ),
+        (
             f"{SERVICES}nat (inside,outside) source static server known service mail other\n",
             ["203.0.113.77:2525", "203.0.113.77:25"],
             ["203.0.113.10", "-"],

@@ -89,8 +89,10 @@ class EarlyTranslations(TranslationOrder):
     def _policy_static(
         self,
         interfaces: tuple[str, str],
-        mapped: IPv4Address,
         acl: str,
+        mapped: IPv4Address | None = None,
+        protocol: str = "",
+        mapped_port: int = 0,
         prefix: int | None = None,
         dns: str = "",
         trailer: Trailer | None = None,
@@ -100,7 +102,9 @@ class EarlyTranslations(TranslationOrder):
         if trailer.tcp or trailer.embryonic:
             raise self.rejected("trailer", "ERROR: limits are for a static of a whole host: use set connection")
         self._untold(trailer.dns)
-        return PolicyStaticStatement(*interfaces, mapped, acl, prefix, trailer, self._line.number)
+        return PolicyStaticStatement(
+            *interfaces, mapped, acl, prefix, trailer, self._line.number, protocol, mapped_port
+        )
 
     def nat(self, **fields: Any) -> None:
         self._add(self._nat(**fields))
@@ -170,7 +174,10 @@ def static_line(static: StaticStatement, spelling: Spelling) -> str:
 
 def policy_static_line(static: PolicyStaticStatement, spelling: Spelling) -> str:
     """``static … access-list …``"""
-    words = [f"static ({static.real_interface},{static.mapped_interface})", spelling.address(static.mapped)]
+    words = [f"static ({static.real_interface},{static.mapped_interface})"]
+    words += [static.protocol] if static.protocol else []
+    words.append("interface" if static.mapped is None else spelling.address(static.mapped))
+    words += [port_name(static.protocol, static.port)] if static.protocol else []
     words.append(f"access-list {static.access_list}")
     words += [] if static.prefix is None else [f"netmask {IPv4Network((0, static.prefix)).netmask}"]
     return " ".join([*words, *_trailer(static.trailer, spelling)])
@@ -236,6 +243,15 @@ def _statics() -> Iterator[Statement]:
         EarlyTranslations.no_policy_static,
         says="translates the list's source for its destinations alone",
     )
+    for protocol in ("tcp", "udp"):
+        for mapped in ("<mapped:address>", "interface"):
+            yield from both(
+                f"{_STATIC} <protocol={protocol}> {mapped} <mapped_port:{protocol}-port>"
+                f" access-list <acl:access-list> {_PORT_END}",
+                EarlyTranslations.policy_static,
+                EarlyTranslations.no_policy_static,
+                says="the same of one port: the list's entries are of a host and its port, for their destinations",
+            )
 
 
 STATEMENTS = {
