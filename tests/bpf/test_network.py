@@ -7,10 +7,11 @@ import select
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyroute2 import IPRoute
@@ -23,7 +24,7 @@ from appliance.nat.classes import Limits
 from appliance.nat.connection import Built, Ending, Event, Limit, Refused, State, TornDown
 from appliance.nat.static import Static
 from tests.admission import line, mail
-from tests.ground import Ground, router
+from tests.ground import Ground, Moment, eventually, router
 
 pytestmark = pytest.mark.root
 
@@ -48,14 +49,16 @@ COMMIT
 
 
 @pytest.fixture
-def table(host: Ground) -> Iterator[ConnectionTable]:
+def table(host: Ground, loaded: Any) -> Iterator[ConnectionTable]:
     """The program at both devices, no limits yet."""
+    loaded.empty()
     with host.within("firewall"):
-        table = ConnectionTable(size=4096)
-        limit(table)
-        table.attach(["outside0", "inside0"])
-    yield table
-    table.close()
+        loaded.table.set_clock_offset(0)
+        limit(loaded.table)
+        loaded.table.attach(["outside0", "inside0"])
+    yield loaded.table
+    with host.within("firewall"):
+        clsact.detach(["outside0", "inside0"])
 
 
 def limit(table: ConnectionTable, max_conns: int = 0, max_embryonic: int = 0) -> None:
@@ -113,27 +116,20 @@ def connected(clients: list[socket.socket]) -> list[socket.socket]:
     return [each for each in done if each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0]
 
 
-def compete(name: str, count: int, stages: Path) -> int:
-    """Open `count` connections when stage `go` is there, at `stop` give up those that are not there, at `done` the
-    others; how many those were."""
-    eventually((stages / "go").exists)
+def compete(count: int, go: Moment, stop: Moment, here: Moment, done: Moment) -> int:
+    """Open `count` connections at `go`, at `stop` give up those that are not there, `here` then, at `done` the others;
+    how many those were."""
+    go.wait()
     clients = start(count)
-    eventually((stages / "stop").exists)
+    stop.wait()
     won = connected(clients)
     for each in set(clients) - set(won):
         each.close()
-    (stages / name).touch()
-    eventually((stages / "done").exists)
+    here.come()
+    done.wait()
     for each in won:
         each.close()
     return len(won)
-
-
-def eventually(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def used(table: ConnectionTable) -> tuple[int, int]:
@@ -143,7 +139,7 @@ def used(table: ConnectionTable) -> tuple[int, int]:
 
 @pytest.mark.parametrize("limited", ["by the static", "by a class"])
 def test_of_200_clients_that_race_for_50_places_exactly_50_get_one(
-    host: Ground, table: ConnectionTable, tmp_path: Path, limited: str
+    host: Ground, table: ConnectionTable, limited: str
 ) -> None:
     with host.within("firewall"):
         if limited == "by a class":
@@ -152,10 +148,8 @@ def test_of_200_clients_that_race_for_50_places_exactly_50_get_one(
             limit(table, PLACES)
     server = host.beside("inside", partial(serve, ROUNDS * PLACES))
     events: list[Event] = []
-    for number in range(ROUNDS):
-        stages = tmp_path / f"{number}"
-        stages.mkdir()
-        _one_race(host, table, stages)
+    for _ in range(ROUNDS):
+        _one_race(host, table)
         events += table.events()
     assert server.result() == ROUNDS * PLACES
     assert sum(isinstance(event, Built) for event in events) == ROUNDS * PLACES
@@ -163,18 +157,21 @@ def test_of_200_clients_that_race_for_50_places_exactly_50_get_one(
     assert all(not each.servers for each in table.classes())
 
 
-def _one_race(host: Ground, table: ConnectionTable, stages: Path) -> None:
+def _one_race(host: Ground, table: ConnectionTable) -> None:
     before = _refused(table)
-    names = [f"racer{number}" for number in range(PROCESSES)]
-    racers = [host.beside("outside", partial(compete, name, CLIENTS // PROCESSES, stages)) for name in names]
-    (stages / "go").touch()
-    eventually(lambda: _states(table)[State.ESTABLISHED] == PLACES and _refused(table) - before >= CLIENTS - PLACES)
-    (stages / "stop").touch()
-    eventually(lambda: all((stages / name).exists() for name in names))
+    go, stop, done = (host.moment() for _ in range(3))
+    here = [host.moment() for _ in range(PROCESSES)]
+    racers = [host.beside("outside", partial(compete, CLIENTS // PROCESSES, go, stop, each, done)) for each in here]
+    go.come()
+    assert eventually(lambda: _states(table)[State.ESTABLISHED] == PLACES)
+    assert eventually(lambda: _refused(table) - before >= CLIENTS - PLACES)
+    stop.come()
+    for each in here:
+        each.wait()
     assert used(table) == (PLACES, 0)
-    (stages / "done").touch()
+    done.come()
     assert sum(racer.result() for racer in racers) == PLACES
-    eventually(lambda: used(table) == (0, 0))
+    assert eventually(lambda: used(table) == (0, 0))
     table.clear(each.ends for each in table.connections())
 
 
@@ -222,14 +219,14 @@ def test_a_connection_the_server_opens_takes_no_place_at_its_static(host: Ground
     def call() -> str:
         with socket.socket() as caller:
             caller.bind((str(SERVER), 0))
-            eventually(lambda: caller.connect_ex(("203.0.113.10", PORT)) == 0)
+            assert eventually(lambda: caller.connect_ex(("203.0.113.10", PORT)) == 0)
             caller.sendall(b"mail")
             return "sent"
 
     listening = host.beside("outside", listen)
     assert host.beside("inside", call).result() == "sent"
     assert listening.result() == b"mail"
-    eventually(lambda: table.connections() == [])
+    assert eventually(lambda: table.connections() == [])
     built, ended = [event for event in table.events() if not isinstance(event, Refused)][-2:]
     assert isinstance(built, Built)
     assert (built.key.client, built.key.mapped, built.real) == (SERVER, *[IPv4Address("203.0.113.10")] * 2)
@@ -251,8 +248,8 @@ def test_a_killed_connection_is_silent_both_ways_until_its_server_lets_go(host: 
 
     def speak() -> str:
         with socket.socket() as caller:
-            eventually(lambda: caller.connect_ex((str(MAPPED_SERVER), PORT)) == 0)
-            eventually(lambda: not table.kill(entry) if (entry := _entry(table)) else False)
+            assert eventually(lambda: caller.connect_ex((str(MAPPED_SERVER), PORT)) == 0)
+            assert eventually(lambda: not table.kill(entry) if (entry := _entry(table)) else False)
             caller.sendall(b"too late")
             time.sleep(1.5)
         return "spoken"
@@ -260,7 +257,7 @@ def test_a_killed_connection_is_silent_both_ways_until_its_server_lets_go(host: 
     server = host.beside("inside", talk)
     assert host.beside("outside", speak).result() == "spoken"
     assert server.result() == b"silence"
-    eventually(lambda: used(table) == (0, 0))  # by the FIN of the server, which gave up
+    assert eventually(lambda: used(table) == (0, 0))  # by the FIN of the server, which gave up
     assert table.connections() == []
 
 
@@ -271,22 +268,22 @@ def _entry(table: ConnectionTable) -> object:
 # Reload, restart, removal
 
 
-def test_connections_survive_a_reload_and_a_restart(host: Ground, tmp_path: Path, pins: Path) -> None:
+def test_connections_survive_a_reload_and_a_restart(host: Ground, pins: Path) -> None:
     with host.within("firewall"):
         first = ConnectionTable(pins, size=4096)
         limit(first, 2)
         first.attach(["outside0", "inside0"])
-    server = host.beside("inside", partial(serve, 1))
+    server, restarted = host.beside("inside", partial(serve, 1)), host.moment()
 
     def hold() -> bool:
         caller = socket.socket()
-        eventually(lambda: caller.connect_ex((str(MAPPED_SERVER), PORT)) == 0)
-        eventually(lambda: (tmp_path / "restarted").exists())
+        assert eventually(lambda: caller.connect_ex((str(MAPPED_SERVER), PORT)) == 0)
+        restarted.wait()
         caller.close()
         return True
 
     holding = host.beside("outside", hold)
-    eventually(lambda: any(each.state is State.ESTABLISHED for each in first.connections()))
+    assert eventually(lambda: any(each.state is State.ESTABLISHED for each in first.connections()))
     before = first.connections()
     first.close()
 
@@ -298,10 +295,10 @@ def test_connections_survive_a_reload_and_a_restart(host: Ground, tmp_path: Path
         second.attach(["outside0", "inside0"])
         shown = host.run("firewall", "tc", "filter", "show", "dev", "outside0", "ingress")
         assert shown.count("fixup-ingress") == 1
-    (tmp_path / "restarted").touch()
+    restarted.come()
     assert holding.result()
     assert server.result() == 1
-    eventually(lambda: used(second) == (0, 0))
+    assert eventually(lambda: used(second) == (0, 0))
     second.close()
 
 

@@ -25,8 +25,8 @@ from appliance.nat.connection import Connection, State
 from appliance.nat.static import Static
 from tests.admission import line, mail
 from tests.bpf.storm import serve, storm
-from tests.bpf.test_network import eventually, host
-from tests.ground import Ground
+from tests.bpf.test_network import host
+from tests.ground import Ground, eventually
 
 pytestmark = pytest.mark.root
 
@@ -112,7 +112,7 @@ def test_after_a_storm_the_counters_are_the_recount_and_return_to_zero(host: Gro
             table = load()
     assert [each.result() for each in clients] == [OPENED] * CLIENTS
     server.kill()
-    eventually(lambda: agrees(table))
+    assert eventually(lambda: agrees(table))
     for seconds in (31, 601, 3601):
         later(table, seconds)
         assert agrees(table)
