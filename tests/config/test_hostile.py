@@ -35,8 +35,7 @@ def test_ten_megabytes_are_refused_unread() -> None:
 def test_groups_nest_so_deep_and_no_deeper() -> None:
     assert errors(nested(DEEPEST)) == []
     assert errors(nested(DEEPEST + 1)) == [f"ERROR: object-group g0: groups nest more than {DEEPEST} deep"]
-    million = nested(1_000_000)[: FILE_OCTETS - 64].rpartition("object-group")[0]
-    assert [each for each in errors(million) if "nest more than" in each]
+    assert [each for each in errors(nested(20_000)) if "nest more than" in each], "and nobody's stack is as deep"
 
 
 @pytest.mark.parametrize("length", [1, 2, 5000])

@@ -3,6 +3,7 @@
 import smtplib
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 from typing import Any, ClassVar, TypeVar
@@ -64,8 +65,8 @@ class Box(Firewall):
 
     def start(self) -> None:
         """Start both mail systems."""
-        self.server.start()
-        self.client.start()
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(Postfix.start, (self.server, self.client)))
 
     def submission(self, mails: dict[str, bytes]) -> Child:
         """Give the client's Postfix a message for each recipient; lines end in LF here, in CRLF there."""

@@ -25,7 +25,7 @@ from tests.ground import eventually
 
 pytestmark = pytest.mark.root
 
-DEATHS = 12 if os.environ.get("FIXUP_LONG") else 3
+DEATHS = 12 if os.environ.get("FIXUP_LONG") else 2
 #: Connections in the table when the daemon is killed, at least.
 AMONG = 20
 CLASS = """policy-map global_policy
