@@ -28,9 +28,10 @@ from appliance.lab.network import MAPPED_SERVER, SERVER
 from appliance.lab.postfix import Postfix
 from appliance.marks import DISPOSITION, Disposition
 from bench import report
+from bench.instructions import Instructions
 from bench.loads import retransmitted
 from tests.e2e.box import SUBMISSION
-from tests.e2e.flooding import flooding
+from tests.e2e.flooding import Flood, flooding
 from tests.e2e.postman import client, letter, postman
 from tests.e2e.wall import wall
 from tests.ground import Ground, eventually, router, workspace
@@ -82,7 +83,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Mails without the flood and with it; SYNs a second, those of them that were not answered, µs of a CPU each."""
+    """Mails without the flood and with it; SYNs a second, those that were not answered, instructions for each."""
 
     calm: Batch
     flooded: Batch
@@ -93,7 +94,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A way's rounds. `cost` is what a SYN costs the firewall and those behind it, µs: without sending it."""
+    """A way's rounds. `cost` is what a SYN costs the firewall and those behind it, instructions: without sending it."""
 
     way: str
     drops: bool
@@ -119,13 +120,13 @@ class Row:
         syns, unanswered = self.median(lambda each: each.syns), self.median(lambda each: each.unanswered)
         again = self.median(lambda each: each.flooded.again)
         return (
-            f"{self.way:32}{f'{fewest}/{MAILS}':>10}{mails}{syns:10.0f}{self.cost:9.1f}{unanswered:12.0f}{again:7.0f}"
+            f"{self.way:32}{f'{fewest}/{MAILS}':>10}{mails}{syns:10.0f}{self.cost:9.0f}{unanswered:12.0f}{again:7.0f}"
         )
 
 
 HEAD = (
     f"{'before the server':32}{'delivered':>10}{'calm/s':>8}{'flooded/s':>10}{'ratio':>7}{'first s':>8}"
-    f"{'SYN/s':>10}{'µs each':>9}{'unanswered':>12}{'again':>7}"
+    f"{'SYN/s':>10}{'cost':>9}{'unanswered':>12}{'again':>7}"
 )
 
 
@@ -141,7 +142,7 @@ def main(rounds: int, only: str, out: Path) -> int:
     os.sched_setaffinity(0, processors - {flooder} or processors)
     try:
         alone = statistics.median(_alone(flooder) for _ in range(rounds))
-        print(f"{'sending a SYN to nobody':32}{alone:62.1f}", flush=True)
+        print(f"{'sending a SYN to nobody':32}{alone:62.0f}", flush=True)
         for way in WAYS:
             if only in way.name:
                 found = tuple(_round(way, flooder) for _ in range(rounds))
@@ -167,17 +168,18 @@ def _compare(rows: Sequence[Row]) -> None:
     if other := dropping.pop(CONNLIMIT, None):
         for row in dropping.values():
             taken = row.median(lambda each: each.unanswered) / other.median(lambda each: each.unanswered)
-            alone = other.cost / max(row.cost, 0.1)  # less is not told from nothing
+            alone = other.cost / max(row.cost, 1)
             print(f"{row.way}: SYNs dropped {taken:.1f} x as fast as {CONNLIMIT}, without sending them {alone:.1f} x")
 
 
 def _alone(flooder: int) -> float:
-    """µs of a CPU to send a SYN that nobody does anything with."""
+    """Instructions to send a SYN that nobody does anything with."""
     with _router() as ground:
         _weaken(ground)
         with flooding(ground, seconds=AT_LEAST, most=MOST, cpu=flooder, astray=True) as flood:
+            cost = _counting(flood)
             eventually(lambda: flood.sent()[1] > 0.95 * AT_LEAST, 2 * AT_LEAST)
-            return 1e6 * flood.cost()
+            return cost()
 
 
 def _round(way: Way, flooder: int) -> Round:
@@ -191,22 +193,32 @@ def _round(way: Way, flooder: int) -> Round:
         ground.run("inside", "ip", "tcp_metrics", "flush")
         with flooding(ground, seconds=SECONDS, most=MOST, server=way.server, cpu=flooder, astray=way.astray) as flood:
             eventually(lambda: flood.sent()[0] > 10_000, 10)
+            cost = _counting(flood)
             flooded = send(way.patience)
             eventually(lambda: flood.sent()[1] >= AT_LEAST, AT_LEAST)
             sent, took = flood.sent()
             answered = flood.answered()
-            cost = 1e6 * flood.cost()
-    return Round(calm, flooded, sent / took, max(0, sent - answered) / took, cost)
+            return Round(calm, flooded, sent / took, max(0, sent - answered) / took, cost())
+
+
+def _counting(flood: Flood) -> Callable[[], float]:
+    """Instructions for each SYN from now on: of what sends it, and of all that is done with it."""
+    counter, before = Instructions(flood.pid), flood.sent()[0]
+
+    def each() -> float:
+        found = counter.so_far() / max(1, flood.sent()[0] - before)
+        counter.close()
+        return found
+
+    return each
 
 
 def _weaken(ground: Ground) -> None:
-    """The server's host; and every packet is handled by the CPU that sends it, as if it came by a queue of its own."""
+    """The server's host; and what the flood costs is done by the CPU that sends it."""
     with ground.within("inside"):
         for name, value in (("tcp_syncookies", 0), ("tcp_max_syn_backlog", BACKLOG)):
             Path(f"/proc/sys/net/ipv4/{name}").write_text(str(value), encoding="ascii")
-    script = "for queue in /sys/class/net/*side0/queues/rx-*; do echo 0 > $queue/rps_cpus; done"
-    command = ["ip", "netns", "exec", ground.network.namespace("firewall"), "sh", "-c", script]
-    subprocess.run(command, check=True, capture_output=True)
+    ground.unspread()
 
 
 def _clients(ground: Ground, way: Way) -> Send:

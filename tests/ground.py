@@ -180,6 +180,13 @@ class Ground:
         assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 
+    def unspread(self) -> None:
+        """Every packet is handled by the CPU that sends it, as if it came by a queue of its own."""
+        script = "for queue in /sys/class/net/*side0/queues/rx-*; do echo 0 > $queue/rps_cpus; done"
+        # `ip netns exec` mounts the sysfs of that namespace.
+        command = ["ip", "netns", "exec", self.network.namespace("firewall"), "sh", "-c", script]
+        subprocess.run(command, check=True, capture_output=True)
+
     def end(self) -> None:
         """End the children, and what they wait for."""
         for each in self._children:
