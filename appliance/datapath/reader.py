@@ -154,19 +154,21 @@ class Reader:
             if side is _CLIENT and connection.sack and start < end and connection.waiting:
                 self._room.is_untold(connection, start)
         else:
+            if stream.early:
+                parcel.segment = stream.rejuvenated(segment)
             self._read(connection, side, stream, parcel, now)
             if stream.early:
-                self._read_ready(connection, side, stream, segment, now)
+                self._read_ready(connection, side, stream, now)
                 if connection.sack and connection.state is _OPEN:
                     self._outcome.give_last(handle)
 
-    def _read_ready(self, connection: Inspected, side: Side, stream: Stream, segment: Segment, now: int) -> None:
-        """Perhaps `segment` has filled a gap: the packets behind it, up to the next one."""
+    def _read_ready(self, connection: Inspected, side: Side, stream: Stream, now: int) -> None:
+        """Perhaps a gap was filled: the packets behind it, up to the next one."""
         while (ready := self._room.take_ready(connection, stream)) is not None:
             if stream.beyond_end(ready.end, bool(ready.segment.flags & FIN)):
                 self._outcome.drop(ready.handle, counters.BEYOND_END)
             else:
-                ready.segment = segment = ready.segment.not_older_than(segment)
+                ready.segment = stream.rejuvenated(ready.segment)
                 ready.arrived = now  # for a decision it waits from now on
                 self._read(connection, side, stream, ready, now, promised=True)
 

@@ -127,18 +127,19 @@ class Segment:
         harmless = _harmless(options)
         return self if harmless == options else self._with(at, harmless, self.flags)
 
-    def not_older_than(self, before: Segment) -> Segment:
-        """Its timestamp raised to that of the segment `before` it in the stream; this very segment if it need not be.
+    @property
+    def timestamp(self) -> int | None:
+        """What its timestamps option says of when it was sent."""
+        at = self._timestamp()
+        return None if at is None else int.from_bytes(self.packet[at : at + 4], "big")
 
-        A segment that waited behind a gap goes on behind the later one that filled it: its receiver would take its
-        older timestamp for a segment of another time and drop it (PAWS, RFC 7323 §5).
-        """
-        own, other = self._timestamp(), before._timestamp()
-        if own is None or other is None:
+    def not_older_than(self, stamp: int | None) -> Segment:
+        """Its timestamp raised to `stamp`; this very segment if it need not be, or has none."""
+        at = self._timestamp()
+        if at is None or stamp is None:
             return self
-        newer = before.packet[other : other + 4]
-        older = (int.from_bytes(newer, "big") - int.from_bytes(self.packet[own : own + 4], "big")) % (1 << 32)
-        return self._with(own, newer, self.flags) if 0 < older < 1 << 31 else self
+        older = (stamp - int.from_bytes(self.packet[at : at + 4], "big")) % (1 << 32)
+        return self._with(at, stamp.to_bytes(4, "big"), self.flags) if 0 < older < 1 << 31 else self
 
     def permits_sack(self) -> bool:
         """Whether a SYN or SYN-ACK agrees to selective acknowledgments."""

@@ -92,6 +92,7 @@ class Stream:
         "first",
         "given_up",
         "next",
+        "stamp",
         "straight_at",
         "undecided",
         "window",
@@ -109,6 +110,7 @@ class Stream:
         self.straight_at = first  # the sequence number; NOWHERE where the stream is not straight, or may not be
         self.decided = 0
         self.fin: int | None = None
+        self.stamp: int | None = None  # the timestamp of what went on last when a gap was filled
         self.given_up = 0  # what is before this offset, and not acknowledged, is not kept all the same
         self.edits = Edits()
         self.early: list[Parcel] = []  # beyond a gap, by offset, then by arrival
@@ -257,6 +259,16 @@ class Stream:
         if start < self.decided:
             raise ValueError(f"offset {start} is decided, {self.decided} is not")
         self.edits.write(start, octets)
+
+    def rejuvenated(self, segment: Segment) -> Segment:
+        """A segment that fills a gap, or waited behind it, no older than what its receiver may have had by then.
+
+        It would be taken for one of another time, and dropped (PAWS, RFC 7323 §5): what waited goes on behind the later
+        one that filled the gap, and a late one behind what was sent after it.
+        """
+        segment = segment.not_older_than(self.stamp)
+        self.stamp = segment.timestamp
+        return segment
 
     def released(self, segment: Segment, start: int, end: int) -> Segment:
         """`segment` as it may go on: its payload, which is at `start` to before `end`, is what was released there."""

@@ -405,18 +405,29 @@ class TestDecisions:
 
 
 class TestTimestamps:
+    """The receiver drops what is older than what it has (RFC 7323 §5)."""
+
+    def stamped(self, wire: Wire, at: int, octets: bytes, value: int) -> None:
+        wire.send(CLIENT, at, octets, options=b"\x01\x01\x08\x0a" + value.to_bytes(4, "big") + bytes(4))
+
+    def stamps(self, wire: Wire) -> list[int | None]:
+        return [segment(wire.went(handle) or b"").timestamp for handle in wire.order[1:]]
+
     def test_what_waited_goes_no_older_than_what_let_it_go(self, wire: Wire) -> None:
-        """Its receiver would drop it (RFC 7323 §5)."""
-
-        def stamp(value: int) -> bytes:
-            return b"\x01\x01\x08\x0a" + value.to_bytes(4, "big") + bytes(4)
-
-        wire.send(CLIENT, 4, b"ef", options=stamp(11))
-        wire.send(CLIENT, 2, b"cd", options=stamp(10))
-        wire.send(CLIENT, 0, b"ab", options=stamp(500))
-        went = [segment(wire.went(handle) or b"") for handle in wire.order[1:]]
-        assert [each.packet[44:48] for each in went] == [(500).to_bytes(4, "big")] * 3
+        self.stamped(wire, 4, b"ef", 11)
+        self.stamped(wire, 2, b"cd", 10)
+        self.stamped(wire, 0, b"ab", 500)
+        assert self.stamps(wire) == [500] * 3
         assert wire.got(CLIENT) == b"abcdef"
+
+    def test_nor_than_what_filled_the_gap_before(self, wire: Wire) -> None:
+        """It is late, not sent again, and was sent before that was."""
+        self.stamped(wire, 2, b"cd", 10)
+        self.stamped(wire, 6, b"gh", 12)
+        self.stamped(wire, 0, b"ab", 500)
+        self.stamped(wire, 4, b"ef", 11)
+        assert self.stamps(wire) == [500] * 4
+        assert wire.got(CLIENT) == b"abcdefgh"
 
 
 class TestTellingWhatWaits:

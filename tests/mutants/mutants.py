@@ -704,6 +704,7 @@ MUTANTS = (
         "runs_around([offsets[-1]])",
         OF_DATAPATH,
     ),
+    Mutant("20: what is late is as young", READER, "parcel.segment = stream.rejuvenated(segment)", "pass", OF_DATAPATH),
     Mutant("20: what was promised finds room", READER, ", promised=True", "", OF_DATAPATH),
     Mutant("20: while little is kept in all", KEPT, "promised or self.octets < PLENTY", "True", OF_DATAPATH),
     Mutant("20: nobody is given what was given up", READER, "stream.misses(start, end)", "False", OF_DATAPATH),
