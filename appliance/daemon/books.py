@@ -37,7 +37,7 @@ from appliance.nat.static import Static
 from appliance.syslog import AverageRateExceeded, BurstRateExceeded, EventsLost, Record, TableFull
 
 #: Endings of which connection tracking has not seen the packets.
-_BY_CLOCK = frozenset({Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT})
+_BY_CLOCK = (Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT)
 #: States of entries that are not, or no longer, in use.
 _NO_CONNECTION = frozenset({State.CLOSED, State.DEAD, State.WAITING})
 #: Entries of connection tracking taken out at a turn, and how many may wait for it.

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from appliance.nat.connection import Ending, TornDown
 
 MAX_MESSAGE = 16_384  # octets
+_FINS = Ending.FINS  # asked for with every connection
 
 #: The client's and the server's real address, their ports, when it was over (ns), whether by both FINs.
 _ROW = struct.Struct("!4s4sHHQ?")
@@ -26,7 +27,7 @@ def encode(torn_down: Iterable[TornDown]) -> list[bytes]:
             each.key.client_port,
             each.server[1],
             each.time,
-            each.ending is Ending.FINS,
+            each.ending is _FINS,
         )
         for each in torn_down
     ]

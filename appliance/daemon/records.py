@@ -48,6 +48,9 @@ _REASONS: Mapping[Ending, Reason] = {
     Ending.CLEARED: Reason.XLATE_CLEAR,
     Ending.REPLACED: Reason.FINS,
 }
+#: A member of an enumeration that is asked for by name costs ten times a name's price, and its hash a call.
+_RESETS = (Ending.RESET_BY_CLIENT, Ending.RESET_BY_SERVER)
+_INBOUND, _OUTBOUND = Direction.INBOUND, Direction.OUTBOUND
 
 
 #: Which record says that a limit was met.
@@ -99,7 +102,7 @@ class ConnectionRecords:
                 yield LocalHostBuilt(end.interface, end.address)
         if event.beyond:
             yield PortTranslationBuilt(TranslationKind.DYNAMIC, ends.client, ends.beyond)
-        direction = Direction.INBOUND if ends.inbound else Direction.OUTBOUND
+        direction = _INBOUND if ends.inbound else _OUTBOUND
         yield ConnectionBuilt(direction, number, ends.lower, ends.lower_mapped, ends.upper, ends.upper_mapped)
 
     def _torn_down(self, event: TornDown) -> Iterator[Record]:
@@ -130,7 +133,7 @@ class ConnectionRecords:
 
 def _reason(ending: Ending, inbound: bool) -> Reason:
     """ASA's word; a reset is -O from the less secure side, which is the client's if the connection is inbound."""
-    if ending in (Ending.RESET_BY_CLIENT, Ending.RESET_BY_SERVER):
+    if ending in _RESETS:
         from_lower = (ending is Ending.RESET_BY_CLIENT) == inbound
         return Reason.RESET_O if from_lower else Reason.RESET_I
     return _REASONS[ending]

@@ -24,6 +24,9 @@ _END = b"\r\n.\r\n"
 _CARRIED = len(_END) - 1
 _CR, _LF = b"\r\n"
 _OFFSET = attrgetter("offset")
+#: Asked for with every message: a name costs a tenth of what a member of an enumeration does.
+_HEADER_LINE, _BODY_LINE = Quantity.HEADER_LINE, Quantity.BODY_LINE
+_HEADER, _BODY = Quantity.HEADER, Quantity.BODY
 #: What the line end decoder says of text in which CR and LF come together only.
 _REGULAR = (None, "\r\n")
 
@@ -52,10 +55,10 @@ class Message:
 
     def __init__(self, settings: Settings, declared: int = 0) -> None:
         header_line, body_line, header, body = settings.message_limits
-        self._header = LineMeter(Quantity.HEADER_LINE, header_line)
-        self._body = LineMeter(Quantity.BODY_LINE, body_line)
-        self._header_size = SizeMeter(Quantity.HEADER, header)
-        self._body_size = SizeMeter(Quantity.BODY, body)
+        self._header = LineMeter(_HEADER_LINE, header_line)
+        self._body = LineMeter(_BODY_LINE, body_line)
+        self._header_size = SizeMeter(_HEADER, header)
+        self._body_size = SizeMeter(_BODY, body)
         self._asked = settings if settings.mime else None  # of its structure, while nothing of it was looked at
         self._mime: Mime | None = None
         self._declared = declared

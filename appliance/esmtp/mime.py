@@ -41,7 +41,7 @@ _DIGEST = "multipart/digest"
 _MESSAGE = "message/"
 #: The boundary of a multipart that states none, as c-client has it.
 _UNSTATED = b"-"
-_FILENAME = Quantity.MIME_FILENAME
+_FILENAME, _TO_FIELDS = Quantity.MIME_FILENAME, Quantity.TO_FIELDS
 
 #: What is asked of parts that have no name.
 _OF_PARTS = frozenset({MimeEncoding, MimeFile})
@@ -111,7 +111,7 @@ def says_nothing(text: bytes, settings: Settings) -> bool:
     DATA's own line end is before it. Its structure need not be followed then: a `Mime` would find nothing.
     """
     empty = text.find(b"\r\n\r\n")
-    if empty < 0 or settings.of(Quantity.TO_FIELDS):
+    if empty < 0 or settings.of(_TO_FIELDS):
         return False
     header = text[: empty + 4].lower()
     if b"\0" in header:
