@@ -118,6 +118,9 @@ TRANSLATIONS = Family(_GAUGE, "fixup_translations", "Translations in use.")
 HOSTS = Family(_GAUGE, "fixup_local_hosts", "Hosts with connections.", ("interface",))
 MOST_HOSTS = Family(_GAUGE, "fixup_local_hosts_most", "The most there were at once.", ("interface",))
 TABLE_FULL = Family(_COUNTER, "fixup_kernel_table_full", "SYNs for which the connection table had no room.")
+SHARES_FULL = Family(
+    _COUNTER, "fixup_kernel_class_table_full", "SYNs for which the table of classes' servers and clients had no room."
+)
 QUEUE_LENGTH = Family(_GAUGE, "fixup_nfqueue_queue_length", "Packets waiting for a worker.", ("queue",))
 QUEUE_DROPPED = Family(
     _COUNTER,
@@ -215,6 +218,7 @@ def _connections(snapshot: Snapshot) -> Iterator[Sample]:
         yield HOSTS, (interface,), active
         yield MOST_HOSTS, (interface,), maximum
     yield TABLE_FULL, (), snapshot.refused_full
+    yield SHARES_FULL, (), snapshot.refused_shares
 
 
 def _queues(queues: tuple[QueueUse, ...]) -> Iterator[Sample]:

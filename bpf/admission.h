@@ -16,10 +16,10 @@ static __always_inline void refuse(struct place *at, struct finding *found, u64 
 	u32 tick = now >> TICK_SHIFT, which = found->refusal, row = found->of_class ? at->klass : at->number, zero = 0;
 	u32 *told = 0;
 
-	if (which == NO_ROOM) {
+	if (which == NO_ROOM || which == NO_SHARE) {
 		struct totals *total = totals.lookup(&zero);
 		if (total)
-			__sync_fetch_and_add(&total->table_full, 1);
+			__sync_fetch_and_add(which == NO_ROOM ? &total->table_full : &total->shares_full, 1);
 	} else if (which >= REFUSALS) {
 		return;
 	} else if (found->of_class) {

@@ -36,8 +36,9 @@ BPF_TABLE("array", u32, struct rule, rules, 2 * RULES);
 /* SYNs on their way through the rules, from interfaces that are CHOOSING; the oldest give way. */
 BPF_TABLE("lru_hash", struct note_key, struct note, notes, NOTES);
 
-/* interface and address → the static of that face; written by user space. */
-BPF_TABLE("hash", struct face_key, struct face, faces, 6 * STATICS);
+/* interface and address → the static of that face; written by user space, which leaves those of a static that is gone as
+ * long as connections know it by them. */
+KEPT("hash", struct face_key, struct face, faces, 6 * STATICS);
 
 /* the interfaces with a nameif → enum interface; written by user space. What comes from any other is not ours. */
 BPF_TABLE("hash", u32, u32, interfaces, INTERFACES);

@@ -9,8 +9,9 @@
 #include "structs.h"
 
 /* What a SYN finds but for a limit. Of all but the first it comes again. */
-#define NO_ROOM REFUSALS /* in a table */
-#define BUSY (REFUSALS + 1) /* a count that another CPU is about to delete, or an address that is somebody's own */
+#define NO_ROOM REFUSALS /* among the connections */
+#define NO_SHARE (REFUSALS + 1) /* among the counts of classes */
+#define BUSY (REFUSALS + 2) /* a count that another CPU is about to delete, or an address that is somebody's own */
 #define OVERTAKEN (REFUSALS + 2) /* another CPU has made the entry */
 
 /* The places a limit counts, as a SYN found them. */
@@ -140,7 +141,7 @@ static __always_inline void take_share(u16 klass, u16 scope, __be32 address, u32
 		share = shares.lookup(&key);
 	}
 	if (!share) {
-		found->refusal = NO_ROOM;
+		found->refusal = NO_SHARE;
 		return;
 	}
 	bpf_spin_lock(&share->lock);

@@ -205,6 +205,7 @@ struct settings {
 struct totals {
 	u64 lost_events;
 	u64 table_full;
+	u64 shares_full;
 };
 
 enum event_kind { BUILT, TORN_DOWN, REFUSED, STRANDED, EXPIRED, UNANSWERED };

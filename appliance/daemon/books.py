@@ -34,7 +34,7 @@ from appliance.nat.connection import (
     Unanswered,
 )
 from appliance.nat.static import Static
-from appliance.syslog import AverageRateExceeded, BurstRateExceeded, EventsLost, Record, TableFull
+from appliance.syslog import AverageRateExceeded, BurstRateExceeded, ClassTableFull, EventsLost, Record, TableFull
 
 #: Endings of which connection tracking has not seen the packets.
 _BY_CLOCK = (Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT)
@@ -62,7 +62,7 @@ class Books:
         self._resetter = resetter
         self._records = ConnectionRecords(config)
         self._lost = 0
-        self._full = 0
+        self._full = self._full_shares = 0
         self._astray = True  # what is in use is not known: from before us, or because events were lost
         self._stale: deque[Key] = deque(maxlen=_WAITING)
         #: Connections, what is DEAD not among them; and how many there were at once, at most, since the start.
@@ -132,6 +132,7 @@ class Books:
     def sweep(self) -> None:
         """End what has expired, and set right what lost events made wrong."""
         self._table.sweep()
+        self._stale.extend(self._table.unheard())
         lost = self._table.lost_events()
         if lost > self._lost:
             self._sinks.write(EventsLost(lost - self._lost))
@@ -141,6 +142,10 @@ class Books:
         if full > self._full:
             self._sinks.write(TableFull(full - self._full))
             self._full = full
+        shares = self._table.refused_shares()
+        if shares > self._full_shares:
+            self._sinks.write(ClassTableFull(shares - self._full_shares))
+            self._full_shares = shares
         self._count_attacks()
 
     @property

@@ -336,6 +336,7 @@ class Daemon:
             attacks=self._books.attacks,
             events_lost=table.lost_events(),
             refused_full=table.refused_full(),
+            refused_shares=table.refused_shares(),
         )
 
 

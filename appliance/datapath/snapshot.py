@@ -151,3 +151,4 @@ class Snapshot:
     attacks: tuple[Attack, ...] = ()
     events_lost: int = 0  # kernel events that found the ring full
     refused_full: int = 0  # SYNs for which the kernel's table had no room
+    refused_shares: int = 0  # and those for which what classes count by server and by client had none

@@ -91,6 +91,7 @@ class ConnectionTable:
         self._settings = self._module.table("settings")
         self._told = self._settings.Leaf()
         self._events: list[Event] = []
+        self._unheard: list[Key] = []
         self._module.listen("events", self._hear)
         self.set_workers(1)
         self.set_timeouts(Timeouts(), Timeouts().embryonic)
@@ -208,6 +209,10 @@ class ConnectionTable:
         """SYNs refused because the table had no room, since the program was loaded."""
         return int(self._totals().table_full)
 
+    def refused_shares(self) -> int:
+        """SYNs refused because what classes count by server and by client had no room, since the program was loaded."""
+        return int(self._totals().shares_full)
+
     def worker(self, key: Key) -> int:
         """Which worker's queue the connection's packets go to, by asking the program itself."""
         return self._order(_Order.WORKER, self._entries.key(key))
@@ -223,8 +228,20 @@ class ConnectionTable:
     # what it is asked to do, with tuples by real addresses (`Parties.ends`)
 
     def sweep(self) -> int:
-        """End every connection whose time is over; how many."""
-        return sum(self._order(_Order.SWEEP, keys) for keys in self._entries.packed())
+        """End every connection whose time is over; how many. Those of which an event may be lost are `unheard`."""
+        ended, lost = 0, self.lost_events()
+        for keys, pairs in self._entries.packed():
+            over, before = self._order(_Order.SWEEP, keys), lost
+            ended, lost = ended + over, self.lost_events()
+            if over and lost > before:
+                known = (self._entries.connection(key, leaf, 0) for key, leaf in pairs)
+                self._unheard += [each.key for each in known if each and not self._entries.has(each.ends)]
+        return ended
+
+    def unheard(self) -> list[Key]:
+        """Connections that are gone since a sweep during which events were lost; each once."""
+        keys, self._unheard = self._unheard, []
+        return keys
 
     def kill(self, key: Key) -> bool:
         """Make a connection DEAD: nothing passes any more, its place is held until the server lets go (row 14)."""

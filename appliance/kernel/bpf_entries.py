@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -64,16 +65,21 @@ class Entries:
         entry = self._find(key)
         return int(entry.next[_INDEX[side]]) if entry is not None and entry.flags & _FIN[side] else None
 
+    def has(self, key: Key) -> bool:
+        """Whether there is such a connection."""
+        return self._find(key) is not None
+
     def _find(self, key: Key) -> Any:
         try:
             return self._table[self._table.Key.from_buffer_copy(self.key(key))]
         except KeyError:
             return None
 
-    def packed(self) -> Iterator[bytes]:
-        """The keys of all entries one behind the other, `CHUNK` at a time."""
-        for keys, _, count in self._chunks():
-            yield bytes(keys)[: count * self.key_size]
+    def packed(self) -> Iterator[tuple[bytes, Iterator[tuple[Any, Any]]]]:
+        """The keys of all entries one behind the other, `CHUNK` at a time; and what `pairs` has of them."""
+        for keys, leaves, count in self._chunks():
+            pairs = zip(itertools.islice(keys, count), itertools.islice(leaves, count), strict=True)
+            yield bytes(keys)[: count * self.key_size], pairs
 
     def ends(self) -> set[tuple[int, int]]:
         """The ends of all connections, address and port as the program has them; and each address with port 0."""

@@ -57,6 +57,7 @@ from appliance.syslog.mail import (
 )
 from appliance.syslog.management import CommandExecuted
 from appliance.syslog.ours import (
+    ClassTableFull,
     ConfigurationRefused,
     EngineFault,
     EventsLost,
@@ -92,6 +93,7 @@ __all__ = [
     "ActionTaken",
     "AverageRateExceeded",
     "BurstRateExceeded",
+    "ClassTableFull",
     "ClientEmbryonicLimitExceeded",
     "ClientLimitExceeded",
     "CommandExecuted",
@@ -189,6 +191,7 @@ CATALOGUE: Mapping[int, type[Record]] = {
         LeftAlone,
         EventsLost,
         TableFull,
+        ClassTableFull,
         CommandExecuted,
         ConfigurationRefused,
     )

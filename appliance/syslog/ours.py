@@ -86,6 +86,20 @@ class TableFull(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class ClassTableFull(Record):
+    """What classes count by server and by client had no room: that many SYNs were refused, whatever their limits."""
+
+    id = 900007
+    severity = 3
+    product = "FIXUP"
+
+    count: int
+
+    def sentence(self) -> str:
+        return f"Table of the servers and clients of classes full: {self.count} new connections refused"
+
+
+@dataclass(frozen=True, slots=True)
 class LeftAlone(Record):
     """Octets of a connection passed unseen, as ``fail-open`` allows: the rest of it is not inspected (row 19)."""
 

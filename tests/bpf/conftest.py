@@ -70,11 +70,13 @@ class Box:
         admission.limit(self, 0)
         self.events()
 
-    def run(self, program: str, frame: Any, device: int, came_in: int, mark: int = 0) -> Run:
+    def run(self, program: str, frame: Any, device: int, came_in: int, mark: int = 0, repeat: int = 1) -> Run:
         """The program on a scapy packet at `device`, which came in at `came_in`."""
         self.table.set_clock_offset(self.now - time.monotonic_ns())
         frame = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", type=0x800) / frame)
-        return self.table.programs[program].run(frame, mark=mark, ifindex=device, ingress_ifindex=came_in)
+        return self.table.programs[program].run(
+            frame, mark=mark, ifindex=device, ingress_ifindex=came_in, repeat=repeat
+        )
 
     def arrives(self, packet: Packet) -> Verdict:
         here = self._side(packet, packet.side)

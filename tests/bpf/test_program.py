@@ -16,14 +16,15 @@ from scapy.layers.inet import IP, TCP
 
 from appliance import marks
 from appliance.flow import Side
+from appliance.kernel import bpf
 from appliance.kernel.bpf import CONNECTIONS, ConnectionTable
 from appliance.kernel.bpf_program import Module
 from appliance.kernel.errors import KernelError
 from appliance.nat.classes import LimitedClass, Limits
-from appliance.nat.connection import Ending, State
-from appliance.nat.machine import Verdict
+from appliance.nat.connection import Ending, Key, State
+from appliance.nat.machine import Packet, Verdict
 from appliance.nat.static import Static
-from appliance.tcp.segment import ACK, FIN, RST
+from appliance.tcp.segment import ACK, FIN, RST, SYN
 from tests.admission import (
     CLIENT,
     MAPPED,
@@ -37,6 +38,7 @@ from tests.admission import (
     line,
     mail,
     police,
+    proxied_syn,
     server,
     static,
     syn,
@@ -151,6 +153,38 @@ def test_a_full_table_refuses_and_says_so(tmp_path: Path, box: Any) -> None:
         assert (full.use(), full.shares()) == ((0, 0), {"mail": ({}, {})})
     finally:
         table.close()
+
+
+def test_a_full_table_of_shares_refuses_and_says_so(tmp_path: Path, box: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bpf, "SHARES", 4)
+    table = ConnectionTable(size=64, cache=tmp_path)
+    full = replace(box, table=table)
+    try:
+        police(full, mail(client_max=9))
+        made = [Packet(Key(MAPPED, 25, CLIENT + host, 1000), Side.CLIENT, SYN, 100) for host in range(5)]
+        runs = [full.run("egress", full.frame(each, Side.SERVER), full.inside, full.outside) for each in made]
+        assert [each.value for each in runs] == [-1] * 3 + [2] * 2
+        assert (full.use(), table.refused_shares(), table.refused_full()) == ((3, 3), 2, 0)
+    finally:
+        table.close()
+
+
+def test_what_a_sweep_ended_while_events_were_lost_is_known(box: Any) -> None:
+    limit(box, 2)
+    bring(box, State.ESTABLISHED)
+    box.later(3601)
+    assert (box.sweep(), box.table.unheard()) == (1, [])
+    bring(box, State.ESTABLISHED)
+    box.leaves(syn(2))
+    flood = box.frame(proxied_syn(3), Side.SERVER)  # of which each is told: there is no place for it
+    box.run("egress", flood, box.inside, 0, repeat=20_000)
+    lost = box.table.lost_events()
+    assert lost > 0
+    box.later(3601)
+    assert box.sweep() == 2
+    assert box.table.lost_events() == lost + 2
+    assert sorted(box.table.unheard(), key=str) == [key(), key(2)]
+    assert box.table.unheard() == []
 
 
 def test_a_static_that_is_gone_keeps_its_count_until_its_connections_are_gone(box: Any) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import pytest
 from scapy.layers.inet import IP, TCP
 
 from appliance.kernel import bpf_limits
+from appliance.kernel.bpf import ConnectionTable
 from appliance.nat.classes import LimitedClass, Limits
 from appliance.nat.connection import Ending, Key, Limit, State, TornDown
 from appliance.nat.static import Static
@@ -110,6 +113,20 @@ def test_a_class_that_takes_the_number_of_one_that_is_gone_has_its_own_counts(
     police(box, other, statics=(0, 0))
     [use] = box.table.classes()
     assert (use.limited.name, use.refused[Limit.MAX_CONNS]) == ("other", 0)
+
+
+def test_a_static_that_went_while_nobody_was_there_is_known_to_who_comes_after(box: Any, pins: Path) -> None:
+    first = replace(box, table=ConnectionTable(pins, size=64))
+    put(first, HOST)
+    calls(first, MAPPED, REAL, 1)
+    first.table.close()  # the pins stay, as behind a kill
+    second = replace(box, table=ConnectionTable(pins, size=64))
+    try:
+        put(second)
+        answers(second, MAPPED, 1)
+        assert second.states() == {Key(MAPPED, 8025, CLIENT, 1): State.SYN_ACK}
+    finally:
+        second.table.close()
 
 
 def test_a_port_that_gets_a_static_of_its_own_ends_what_its_host_was_called_by(box: Any) -> None:

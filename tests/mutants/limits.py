@@ -390,6 +390,20 @@ _LOADER = (
         OF_STATICS,
     ),
     _loader(
+        "what ended while events were lost is known",
+        LOADER,
+        "if over and lost > before:",
+        "if over and lost < before:",
+        OF_STATICS,
+    ),
+    _loader(
+        "what ended while nothing was lost was heard of",
+        LOADER,
+        "if over and lost > before:",
+        "if over:",
+        OF_STATICS,
+    ),
+    _loader(
         "what a host has opened is a reason to know its static",
         "appliance/kernel/bpf_entries.py",
         "found |= {(low, 0), (low, key.low_port), (high, 0), (high, key.high_port)}",

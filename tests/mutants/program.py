@@ -427,7 +427,19 @@ _LIMITS = (
     _mutant("who has no place is no row", PLACES, "\tif (last)\n\t\tshares.delete(&key);", ""),
     _mutant("a full table takes no place", ADMISSION, "\tgive_back(&holding, 1, 1);\n\tif (!waiting", "\tif (!waiting"),
     _mutant("a full table refuses", ADMISSION, "\treturn NO_ROOM;", "\treturn ADMITTED;"),
-    _mutant("a full table is told of", ADMISSION, "__sync_fetch_and_add(&total->table_full, 1);", ";"),
+    _mutant(
+        "a full table is told of", ADMISSION, "if (which == NO_ROOM || which == NO_SHARE) {", "if (which == NO_SHARE) {"
+    ),
+    _mutant(
+        "full counts of classes are no full table", PLACES, "found->refusal = NO_SHARE;", "found->refusal = NO_ROOM;"
+    ),
+    Mutant(
+        "program: faces outlive it",
+        "bpf/maps.h",
+        'KEPT("hash", struct face_key',
+        'BPF_TABLE("hash", struct face_key',
+        ("tests/bpf/test_statics.py",),
+    ),
     _mutant(
         "refusals are counted by limit",
         ADMISSION,

@@ -214,6 +214,10 @@ SENTENCES = [
         "%FIXUP-3-900004: Connection table full: 3 new connections refused",
     ),
     (
+        syslog.ClassTableFull(3),
+        "%FIXUP-3-900007: Table of the servers and clients of classes full: 3 new connections refused",
+    ),
+    (
         syslog.LeftAlone(CLIENT, SERVER),
         "%FIXUP-4-900006: Inspection of outside:203.0.113.10/40000 to inside:192.0.2.25/25 given up: octets passed "
         "unseen (fail-open)",
