@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from appliance.config.config import Config
-from appliance.config.diagnostics import INCOMPLETE, INVALID
+from appliance.config.diagnostics import INCOMPLETE, INVALID, Severity
 from appliance.config.editor import SECTIONS, Editor
 from appliance.config.load import load
 from appliance.config.render import running_config
@@ -45,6 +45,16 @@ def test_what_was_undone_is_named_no_more(editor: Editor) -> None:
     undone = ["access-list new permit ip any any", "access-group new in interface inside"]
     assert typed(editor, *undone, *(f"no {each}" for each in reversed(undone))) == []
     assert editor.loaded()[0].config == MAIL
+
+
+@pytest.mark.parametrize("how", [["interface Ethernet0/1", "no nameif"], ["no interface Ethernet0/1"]])
+def test_what_is_said_of_an_interface_alone_goes_with_its_name(how: list[str]) -> None:
+    said = ["mtu inside 1400", "sysopt noproxyarp inside", "ip verify reverse-path interface inside"]
+    editor = Editor(load("interface Ethernet0/1\n nameif inside\n").config or Config())
+    assert typed(editor, *said, *how) == []
+    found = editor.loaded()[0]
+    assert [str(each.message) for each in found.diagnostics if each.severity is Severity.ERROR] == []
+    assert not any("inside" in line for line in editor.text().splitlines())
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,14 @@ class Box(AcceptedStatements):
         self.unsaid("reverse-path", interface)
         self.box = replace(self.box, reverse_path=self.box.reverse_path - {interface})
 
+    def unnamed(self, nameif: str) -> None:
+        super().unnamed(nameif)
+        for thing in ("noproxyarp", "reverse-path"):
+            self.unsaid(thing, nameif)
+        box = self.box
+        gone = {nameif}
+        self.box = replace(box, no_proxy_arp=box.no_proxy_arp - gone, reverse_path=box.reverse_path - gone)
+
     def timeout(self, timeouts: Mapping[str, int]) -> None:
         """Those that connections have, and those that are kept alone."""
         ours = {name.replace("-", "_"): seconds for name, seconds in timeouts.items() if name in TIMEOUTS}

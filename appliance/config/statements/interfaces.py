@@ -52,8 +52,16 @@ class Interfaces(AcceptedStatements):
         self._change_interface(nameif=name, security_level=level)
 
     def no_nameif(self, name: str | None = None) -> None:
-        self.stands("name", name, self.interfaces[self._interface].nameif)
+        known = self.interfaces[self._interface].nameif
+        self.stands("name", name, known)
         self._change_interface(nameif=None)
+        if known is not None:
+            self.unnamed(known)
+
+    def unnamed(self, nameif: str) -> None:
+        super().unnamed(nameif)
+        self.unsaid("mtu", nameif)
+        self._mtus.pop(nameif, None)
 
     def security_level(self, level: int) -> None:
         self._change_interface(security_level=level)
@@ -130,7 +138,9 @@ class Interfaces(AcceptedStatements):
         self._change_interface(no_forward=tuple(each for each in kept if each.lower() != other.lower()))
 
     def no_interface(self, name: str) -> None:
-        self.interfaces.pop(name, None)
+        gone = self.interfaces.pop(name, None)
+        if gone is not None and gone.nameif is not None:
+            self.unnamed(gone.nameif)
 
     # -- PIX 6's own forms: one line says what an interface's block says
 

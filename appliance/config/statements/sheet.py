@@ -63,6 +63,10 @@ class Sheet:
         if line is not None:
             self.forgotten.add(line)
 
+    def unnamed(self, nameif: str) -> None:
+        """No interface is called `nameif` any more: what other lines say of it alone goes, as on an ASA."""
+        del nameif  # this sheet has nothing of it
+
     def exit(self) -> None:
         """``exit`` and ``quit``: the parser leaves the mode; ``end``: it leaves all of them."""
 
