@@ -72,7 +72,7 @@ int ingress(struct __sk_buff *skb)
 	case TCP:
 		break;
 	}
-	arriving(at, packet, skb->ifindex);
+	arriving(at, packet, skb->ifindex, set);
 	struct conn *conn = find(at);
 	/* about to be deleted, or a client that calls its server by another address */
 	if (conn && (conn->state == CLOSED || (sender(conn, at) == CLIENT && conn->number != at->named)))
@@ -108,7 +108,7 @@ int egress(struct __sk_buff *skb)
 	case TCP:
 		break;
 	}
-	leaving(at, packet, skb->ifindex);
+	leaving(at, packet, skb->ifindex, set);
 	at->inspected = skb->mark & MARK_CLASS ? INSPECTED : 0;
 	if (opens(packet)) {
 		switch (recognize(at, packet, skb->ingress_ifindex)) {

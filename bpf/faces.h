@@ -22,10 +22,11 @@ static __always_inline struct face *face_of(u32 ifindex, struct end *end, u32 pe
 }
 
 /* The end that is called `end` at `ifindex`, by its real address. */
-static __always_inline void real_end(struct place *at, struct end *end, u32 ifindex)
+static __always_inline void real_end(struct place *at, struct end *end, u32 ifindex, struct settings *set)
 {
+	if (!(set->mapped >> (ntohl(end->address) & 63) & 1)) /* most stand for no other: no need to look it up */
+		return;
 	struct face *face = face_of(ifindex, end, 0);
-
 	if (face) {
 		end->address = face->real;
 		if (face->port)
@@ -45,19 +46,19 @@ static __always_inline void ends_of(struct place *at, struct packet *packet)
 }
 
 /* Before the rules the receiver may be called by a mapped address; of a static it is known where it is. */
-static __always_inline void arriving(struct place *at, struct packet *packet, u32 ifindex)
+static __always_inline void arriving(struct place *at, struct packet *packet, u32 ifindex, struct settings *set)
 {
 	ends_of(at, packet);
-	real_end(at, &at->receiver, ifindex);
+	real_end(at, &at->receiver, ifindex, set);
 	identify(at);
 	at->in = ifindex;
 }
 
 /* Behind the rules it is the sender that may be. */
-static __always_inline void leaving(struct place *at, struct packet *packet, u32 ifindex)
+static __always_inline void leaving(struct place *at, struct packet *packet, u32 ifindex, struct settings *set)
 {
 	ends_of(at, packet);
-	real_end(at, &at->sender, ifindex);
+	real_end(at, &at->sender, ifindex, set);
 	identify(at);
 }
 

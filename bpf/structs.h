@@ -195,6 +195,7 @@ struct settings {
 	u32 workers;
 	u32 first_rule; /* those in force: from this one */
 	u32 last_rule; /* to before this one */
+	u64 mapped; /* a bit by an address's last six: whether a mapped address ends so */
 	u32 timeout[STATES]; /* ticks, by state */
 };
 

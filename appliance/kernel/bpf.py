@@ -111,6 +111,7 @@ class ConnectionTable:
         static's now; which.
         """
         self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces, self._entries.ends)
+        self._told.mapped = self._limits.mapped
         self._tell()
         ended = self._end_diverted()
         self._recount()

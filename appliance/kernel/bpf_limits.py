@@ -48,6 +48,8 @@ class LimitMaps:
         self._called: dict[End, set[int]] = {}  # the numbers of statics in force by what clients call them
         #: statics by number, gone ones too, some of whose connections may be called what is another static's by now
         self.disputed: set[int] = set()
+        #: a bit by the last six of an address, set where a mapped one ends so: the program looks up no other
+        self.mapped = 0
         self._half = 0  # of the rules: the one in force
         #: what each static is called and where it leads, by number, those that are gone too; port 0 is every port
         self.ends = {
@@ -151,6 +153,7 @@ class LimitMaps:
             rows.setdefault((*place, 0), (place[1], 0, 0, 0))
         for key, row in rows.items():
             faces[faces.Key(*key)] = faces.Leaf(*row, key[:3] in by_port)
+        self.mapped = sum(1 << bit for bit in {int(address(key[1])) & 63 for key in rows if not key[2]})
         for old, _ in old_faces:
             if (old.ifindex, old.address, old.peer, old.port) not in rows:
                 del faces[old]

@@ -460,6 +460,7 @@ _LOADER = (
         "ahead = (tick - (now >> TICK_SHIFT) + _HALF) % (2 * _HALF) - _HALF",
         "ahead = 0",
     ),
+    _loader("mapped addresses are told by their last bits", MAPS, "& 63 for key in rows", "& 31 for key in rows"),
     _loader("so many events at once", LOADER, "return len(self._events) < EVENTS", "return True"),
     _loader(
         "orders of more keys than one holds are several",
