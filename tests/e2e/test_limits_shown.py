@@ -54,3 +54,17 @@ def test_limits_of_a_class(box: Firewall) -> None:
     assert (hosts.uses[0].connections, hosts.uses[0].limit) == (3, 3)
     for each in (*held, listener):
         each.close()
+
+
+def test_the_machine_and_its_devices_are_shown(box: Firewall) -> None:
+    version = box.run("show", "version")
+    assert version.stdout.startswith("Fixup Version ")
+    assert f'Config file at boot was "{box.file}"' in version.stdout
+    assert "address is" in version.stdout
+    assert "Configuration last modified by enable_15 at " in version.stdout, "it was put in force after the start"
+    outside = box.run("show", "interface", "outside").stdout.splitlines()
+    assert outside[0] == 'Interface Ethernet0/0 "outside", is up, line protocol is up'
+    assert "\tIP address 203.0.113.1, subnet mask 255.255.255.0" in outside
+    assert not any(line.startswith("\t0 packets output, 0 bytes") for line in outside)
+    unknown = box.run("show", "interface", "dmz")
+    assert (unknown.returncode, unknown.stderr) == (1, "fixup: there is no interface dmz\n")
