@@ -61,6 +61,7 @@ class Disposition(enum.IntEnum):
     SKIP = 1  # need not be inspected: a plain SYN, a pure ACK, an end in its turn, or a flow in BYPASS
     INTERCEPT = 2  # a SYN at the embryonic limit: SYNPROXY answers it
     FULL = 3  # an ACK without an entry while max_conns is reached: reset the client
+    STRAY = 4  # an ACK without an entry that can bring no cookie back: none was given out of late
 
 
 DISPOSITION = Field(8, 3)

@@ -50,8 +50,10 @@ static __always_inline int stop(struct place *at, struct packet *packet, struct 
 		return DROP;
 	u32 row = at->number;
 	struct count *count = counts.lookup(&row);
-	if (count)
+	if (count) {
+		count->cookie = (now >> TICK_SHIFT) ?: 1;
 		__sync_fetch_and_add(&count->intercepted, 1);
+	}
 	*allowed = MARK_INTERCEPT;
 	return PASS;
 }

@@ -17,8 +17,8 @@
  *
  * Source: design sections 2 and 3 (rows 14-16, 20, 21); asa.md 5.3 to 5.5. From user space come CONNECTIONS, STATICS,
  * CLASSES, SHARES, RULES, NOTES, INTERFACES, RING_PAGES, ORDERS, MARK_OURS, MARK_CLASS, MARK_DISPOSITION,
- * MARK_SKIP, MARK_INTERCEPT, MARK_FULL, WORKER_SHIFT and, where maps are pinned, PINS; and the text of the headers in place of their
- * names, for bcc knows an access to a map in the main file alone.
+ * MARK_SKIP, MARK_INTERCEPT, MARK_FULL, MARK_STRAY, WORKER_SHIFT and, where maps are pinned, PINS; and the text of the
+ * headers in place of their names, for bcc knows an access to a map in the main file alone.
  */
 /* what there is */
 #include "structs.h"

@@ -45,6 +45,15 @@ static __always_inline int known(struct conn *conn, struct place *at, struct pac
 	return PASS;
 }
 
+/* Whether a cookie may come back: a static that has given none out of late gets stray ACKs alone. */
+static __always_inline int gave_cookies(struct place *at, u64 now)
+{
+	u32 row = at->number;
+	struct count *count = counts.lookup(&row);
+
+	return count && count->cookie && (u32)(now >> TICK_SHIFT) - count->cookie < COOKIE_AGE;
+}
+
 /* A packet without an entry, or a SYN whose entry waits. One that waits takes its place here: conntrack knows it already. */
 static __always_inline int unknown(struct place *at, struct packet *packet, struct settings *set, u32 *allowed)
 {
@@ -60,13 +69,13 @@ static __always_inline int unknown(struct place *at, struct packet *packet, stru
 
 		return waiting ? admit(waiting, at, packet, clock(set)) : DROP;
 	}
-	int intercepts = survey(at, &found);
-	if (found.refusal == ADMITTED)
-		return PASS;
+	int intercepts = survey(at, &found), refused = found.refusal != ADMITTED;
 	if (opens(packet))
-		return stop(at, packet, &found, clock(set), allowed);
-	if (intercepts && !half_open_limit(found.refusal)) /* a cookie that comes back would find no place */
+		return refused ? stop(at, packet, &found, clock(set), allowed) : PASS;
+	if (refused && intercepts && !half_open_limit(found.refusal)) /* a cookie that comes back would find no place */
 		*allowed = MARK_FULL;
+	else if (!gave_cookies(at, clock(set)))
+		*allowed = MARK_STRAY;
 	return PASS;
 }
 

@@ -97,6 +97,7 @@ struct count {
 	u64 refused_max;
 	u64 refused_embryonic; /* intercepted, if they were plain ones */
 	u64 intercepted; /* SYNs left to SYNPROXY, whichever limit said so */
+	u32 cookie; /* ticks: when a SYN was last left to SYNPROXY; 0 is never */
 	u32 told[REFUSALS]; /* ticks, by refusal: when the last event spoke of it */
 };
 
@@ -201,6 +202,9 @@ struct settings {
 
 /* Ticks: how long the server may take to answer SYNPROXY before it is asked again. */
 #define PATIENCE SECOND
+
+/* Ticks: how long a cookie is good for, at most (Linux, net/ipv4/syncookies.c: 2 periods of 60 s). */
+#define COOKIE_AGE (120 * SECOND)
 
 /* What the program counts of itself. */
 struct totals {

@@ -33,7 +33,7 @@ from appliance.nat.static import Ends, Static
 from appliance.nat.translation import PortMap
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 
-PASS, SKIP, INTERCEPT, FULL, DROP = Verdict
+PASS, SKIP, INTERCEPT, FULL, STRAY, DROP = Verdict
 MAPPED, REAL, CLIENT = IPv4Address("203.0.113.125"), IPv4Address("192.0.2.25"), IPv4Address("203.0.113.10")
 EMBRYONIC, HANDSHAKE, HALF_CLOSED, IDLE = 30, 24, 600, 3600  # seconds, the defaults
 SECOND = 10**9
@@ -628,17 +628,34 @@ def a_connection_of_the_firewalls_own_is_not_counted(box: Subject) -> None:
 @rule
 def a_cookie_that_comes_back_to_no_place_is_marked(box: Subject) -> None:
     limit(box, 1, 1)
-    assert box.arrives(client(ACK, port=2)) is PASS
+    assert box.arrives(client(ACK, port=2)) is not FULL
     handshake(box, 1)
     assert box.arrives(client(ACK, port=2)) is FULL
     assert box.arrives(client(ACK, payload=5, port=2)) is FULL
     for other in (client(RST, port=2), client(ACK | FIN, port=2), server(ACK, port=2), client(ACK, port=1)):
         assert box.arrives(other) is not FULL
     limit(box, 1)  # nobody is intercepted
-    assert box.arrives(client(ACK, port=2)) is PASS
+    assert box.arrives(client(ACK, port=2)) is not FULL
     limit(box, 9, 1)
     crosses(box, syn(3))
+    assert box.arrives(syn(2)) is INTERCEPT
     assert box.arrives(client(ACK, port=2)) is PASS, "who comes back with a cookie is not refused for being half-open"
+
+
+@rule
+def an_ack_is_stray_unless_a_cookie_was_given_of_late(box: Subject) -> None:
+    limit(box, 0, 1)
+    crosses(box, syn(1))
+    for none in (syn(1), syn(2, payload=5), client(SYN | URG, 100, port=2)):
+        box.arrives(none)
+        assert box.arrives(client(ACK, port=2)) is STRAY
+    assert box.arrives(syn(2)) is INTERCEPT
+    box.later(119)
+    assert box.arrives(client(ACK, port=2)) is PASS
+    box.later(2)
+    assert box.arrives(client(ACK, port=2)) is STRAY
+    for other in (client(RST, port=2), client(ACK | FIN, port=2), server(ACK, port=2), client(ACK, port=1)):
+        assert box.arrives(other) is not STRAY
 
 
 @rule
@@ -1414,7 +1431,7 @@ def clear_removes_and_tells(box: Subject) -> None:
 
 @rule
 def pure_acks_of_a_known_connection_are_skipped(box: Subject) -> None:
-    assert box.arrives(client(ACK)) is PASS
+    assert box.arrives(client(ACK)) is STRAY
     bring(box, State.ESTABLISHED)
     for packet, verdict in (
         (client(ACK), SKIP),

@@ -306,10 +306,11 @@ def _proxy(scene: Scene) -> dict[str, list[Rule]]:
         asked = {(each.mapped_interface, "in"), (None, "in")} & _lists(scene).keys()
         chains[chain] = [*_permitted(scene, each, by_name, permit), DENIED if asked else UNASKED]
     if chains:
+        stray = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.STRAY), *STRAY]
         full = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.FULL)]
         reset = ["-p", "tcp", *full, "-j", "REJECT", "--reject-with", "tcp-reset"]
         mss = min(ETHERNET_MSS, scene.config.tcpmss or ETHERNET_MSS)
-        chains["FIXUP_PROXY"] = [reset, ["-p", "tcp", "-j", "SYNPROXY", "--mss", str(mss)], STRAY]
+        chains["FIXUP_PROXY"] = [stray, reset, ["-p", "tcp", "-j", "SYNPROXY", "--mss", str(mss)], STRAY]
         chains = {INTERCEPTED[1]: [*entrance, STRAY], **chains}
     return chains
 

@@ -75,7 +75,8 @@ class ConnectionTable:
             f"MARK_OURS={marks.OURS:#x}u",
             *(
                 f"MARK_{each.name}={marks.DISPOSITION.put(each):#x}u"
-                for each in (marks.Disposition.SKIP, marks.Disposition.INTERCEPT, marks.Disposition.FULL)
+                for each in marks.Disposition
+                if each is not marks.Disposition.QUEUE
             ),
             f"MARK_DISPOSITION={marks.DISPOSITION.mask:#x}u",
             f"MARK_CLASS={marks.CLASS.mask:#x}u",

@@ -61,6 +61,9 @@ TELL_EVERY = 1_000_000_000
 #: how long (ns) the server may take to answer SYNPROXY before it is asked again
 PATIENCE = 1_000_000_000
 
+#: how long (ns) a cookie is good for, at most (Linux, net/ipv4/syncookies.c: 2 periods of 60 s)
+COOKIE_AGE = 120_000_000_000
+
 _SECOND = 1_000_000_000
 
 #: A SYN as it came in: sender, receiver, number.
@@ -77,6 +80,7 @@ class Table:
         self.places = Places(self.entries)
         self.events: list[Event] = []
         self.told: dict[tuple[Ends | str, Limit], int] = {}  # when the last event spoke of it
+        self.cookies: dict[Ends, int] = {}  # when a static gave one out last
         self.notes: dict[_Note, Ends | None] = {}  # SYNs that came in, and the static that each called
         self.remembered = Remembered()
         self.set_limits(limits, 0)
@@ -89,6 +93,7 @@ class Table:
         self.limits = limits
         self.remembered.put(limits, self.entries.values())
         self.told = {row: when for row, when in self.told.items() if self.remembered.knows(row[0])}
+        self.cookies = {static: when for static, when in self.cookies.items() if self.remembered.knows(static)}
         diverted = [entry for entry in self.entries.values() if self.remembered.diverts(entry)]
         for entry in diverted:
             self._end(entry, Ending.CLEARED, now)
@@ -117,8 +122,7 @@ class Table:
                 return Verdict.DROP
             return self._look(packet, entry, now)
         if entry is None:
-            cookie = packet.side is Side.CLIENT and packet.acknowledges
-            return Verdict.FULL if cookie and self._full(packet) else Verdict.PASS
+            return self._cookie(packet, now) if packet.side is Side.CLIENT and packet.acknowledges else Verdict.PASS
         if entry.state is State.DEAD:
             self._server_lets_go(packet, entry)
             return Verdict.DROP
@@ -219,7 +223,10 @@ class Table:
             if row is None:
                 return passes
             self._refuse(row, self._parties(packet, static), now)
-            return Verdict.INTERCEPT if row.which.half_open and packet.plain_syn else Verdict.DROP
+            if not row.which.half_open or not packet.plain_syn:
+                return Verdict.DROP
+            self.cookies[static.ends] = now
+            return Verdict.INTERCEPT
         if entry.state is State.WAITING and static:
             return passes if self._take(packet, entry, static, now) else Verdict.DROP
         begun = entry.delta is not None and entry.state in EMBRYONIC  # what SYNPROXY has begun, it ends
@@ -276,10 +283,15 @@ class Table:
             self.told[row.whose, row.which] = now
             self._tell(Refused, parties, row.which, row.count, row.limit, now)
 
-    def _full(self, packet: Packet) -> bool:
-        """Whether a cookie that comes back now would find no place."""
+    def _cookie(self, packet: Packet, now: int) -> Verdict:
+        """An ACK that may bring a cookie back; none is valid for longer than `COOKIE_AGE`."""
         static = self._static(packet.key)
-        return static is not None and self.places.full(self._charge(packet, static))
+        if static is None:
+            return Verdict.PASS
+        if self.places.full(self._charge(packet, static)):
+            return Verdict.FULL
+        given = self.cookies.get(static.ends)
+        return Verdict.STRAY if given is None or now - given >= COOKIE_AGE else Verdict.PASS
 
     def _limited(self, packet: Packet) -> bool:
         """Whether a SYN-ACK to nobody would open a connection that is not counted where some are."""

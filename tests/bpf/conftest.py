@@ -36,6 +36,7 @@ VERDICTS = {
     marks.Disposition.SKIP: Verdict.SKIP,
     marks.Disposition.INTERCEPT: Verdict.INTERCEPT,
     marks.Disposition.FULL: Verdict.FULL,
+    marks.Disposition.STRAY: Verdict.STRAY,
 }
 NAMESPACE = f"bpf-unit-{os.getpid()}"
 

@@ -252,6 +252,7 @@ def test_refusals_are_counted_by_limit(box: Any) -> None:
 
 
 def test_a_flood_is_counted_and_told_of_once(box: Any) -> None:
+    lost = box.table.lost_events()
     limit(box, 0, 1)
     box.arrives(syn(1)), box.leaves(syn(1))
     box.events()
@@ -261,7 +262,7 @@ def test_a_flood_is_counted_and_told_of_once(box: Any) -> None:
     assert marks.DISPOSITION.get(run.mark) == marks.Disposition.INTERCEPT
     assert box.table.counts()[0].refused_embryonic - before.refused_embryonic == 10_000
     assert len(box.events()) == 1
-    assert box.table.lost_events() == 0
+    assert box.table.lost_events() == lost
 
 
 @pytest.mark.parametrize("local", [True, False], ids=["the firewall's own", "the server's"])
@@ -301,6 +302,7 @@ def test_nothing_else_is_rewritten(box: Any) -> None:
 
 
 def test_many_connections_are_told_and_swept(box: Any) -> None:
+    lost = box.table.lost_events()
     for port in range(1, 1501):
         box.leaves(syn(port))
     assert len(box.states()) == 1500
@@ -309,7 +311,7 @@ def test_many_connections_are_told_and_swept(box: Any) -> None:
     assert box.sweep() == 1500
     assert (box.states(), box.use()) == ({}, (0, 0))
     assert [len(box.events()), len(box.events())] == [EVENTS, 3000 - EVENTS], "so many at once, and none lost"
-    assert box.table.lost_events() == 0
+    assert box.table.lost_events() == lost
 
 
 def test_a_reset_flag_with_a_syn_opens_nothing(box: Any) -> None:

@@ -84,7 +84,9 @@ def test_a_host_behind_a_static_that_is_called_by_its_real_address_is_told(box: 
     assert eventually(lambda: line in box.log())
 
 
-@pytest.mark.parametrize(("port", "flags", "words"), [(25, 0x11, "FIN ACK"), (25, 0x04, "RST"), (TELNET, 0x10, "ACK")])
+@pytest.mark.parametrize(
+    ("port", "flags", "words"), [(25, 0x11, "FIN ACK"), (25, 0x04, "RST"), (TELNET, 0x10, "ACK"), (25, 0x10, "ACK")]
+)
 def test_a_packet_of_no_connection_is_said_to_be_one(box: Firewall, port: int, flags: int, words: str) -> None:
     refused(box, port, flags)
     line = (

@@ -252,8 +252,8 @@ _MODEL = (
     _model(
         "only a plain SYN is intercepted",
         MODEL,
-        "Verdict.INTERCEPT if row.which.half_open and packet.plain_syn else",
-        "Verdict.INTERCEPT if row.which.half_open else",
+        "if not row.which.half_open or not packet.plain_syn:",
+        "if not row.which.half_open:",
     ),
     _model(
         "a connection of both ends' SYNs is refused",

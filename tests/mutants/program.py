@@ -368,8 +368,8 @@ _LIMITS = (
     _mutant(
         "ingress takes no place",
         INGRESS,
-        "\tif (found.refusal == ADMITTED)\n\t\treturn PASS;\n",
-        "\ttake_static(at->number, &found);\n\tif (found.refusal == ADMITTED)\n\t\treturn PASS;\n",
+        "\tif (opens(packet))\n\t\treturn refused",
+        "\ttake_static(at->number, &found);\n\tif (opens(packet))\n\t\treturn refused",
     ),
     _mutant(
         "ingress asks the static",
@@ -593,15 +593,22 @@ _INTERCEPT = (
     _mutant(
         "nobody is full where nobody is intercepted",
         INGRESS,
-        "if (intercepts && !half_open_limit",
-        "if (!half_open_limit",
+        "if (refused && intercepts && !half_open_limit",
+        "if (refused && !half_open_limit",
     ),
     _mutant(
         "an embryonic limit is no reason to be full",
         INGRESS,
-        "if (intercepts && !half_open_limit(found.refusal))",
-        "if (intercepts)",
+        "if (refused && intercepts && !half_open_limit(found.refusal))",
+        "if (refused && intercepts)",
     ),
+    _mutant(
+        "an ACK is stray where no cookie was given", INGRESS, "return count && count->cookie && ", "return count && "
+    ),
+    _mutant(
+        "a cookie is good for so long", INGRESS, "- count->cookie < COOKIE_AGE;", "- count->cookie < COOKIE_AGE / 2;"
+    ),
+    _mutant("an ACK may be a cookie's", ADMISSION, "count->cookie = (now >> TICK_SHIFT) ?: 1;", ";"),
     _mutant(
         "the server's answer in vain is told to the client",
         ORDERS,
