@@ -603,7 +603,7 @@ _INTERCEPT = (
         "if (refused && intercepts)",
     ),
     _mutant(
-        "an ACK is stray where no cookie was given", INGRESS, "return count && count->cookie && ", "return count && "
+        "an ACK is stray where no cookie was given", INGRESS, "else if (!gave_cookies(at, clock(set)))", "else if (0)"
     ),
     _mutant(
         "a cookie is good for so long", INGRESS, "- count->cookie < COOKIE_AGE;", "- count->cookie < COOKIE_AGE / 2;"
