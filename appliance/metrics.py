@@ -213,7 +213,7 @@ def _connections(snapshot: Snapshot) -> Iterator[Sample]:
     """What `show conn count`, `show local-host` and `show xlate count` say."""
     yield IN_USE, (), snapshot.in_use
     yield MOST_USED, (), snapshot.most_used
-    yield TRANSLATIONS, (), len(snapshot.last_uses)
+    yield TRANSLATIONS, (), snapshot.translations
     for interface, (active, maximum) in snapshot.hosts.items():
         yield HOSTS, (interface,), active
         yield MOST_HOSTS, (interface,), maximum

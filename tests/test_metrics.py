@@ -45,14 +45,12 @@ def test_packets_and_drops_of_a_class() -> None:
 
 
 def test_connections_hosts_and_translations_in_use() -> None:
-    snapshot = replace(
-        SEED, in_use=7, hosts={"outside": (2, 3)}, last_uses={(MAPPED, 0): 0}, refused_full=4, refused_shares=5
-    )
+    snapshot = replace(SEED, in_use=7, hosts={"outside": (2, 3)}, translations=9, refused_full=4, refused_shares=5)
     assert value(snapshot, "fixup_connections") == 7
     assert value(snapshot, "fixup_connections_most") == 60
     assert value(snapshot, "fixup_local_hosts", interface="outside") == 2
     assert value(snapshot, "fixup_local_hosts_most", interface="outside") == 3
-    assert value(snapshot, "fixup_translations") == 1
+    assert value(snapshot, "fixup_translations") == 9
     assert value(snapshot, "fixup_kernel_table_full_total") == 4
     assert value(snapshot, "fixup_kernel_class_table_full_total") == 5
 

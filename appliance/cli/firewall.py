@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from appliance.control.client import ask, ask_for_parts
-from appliance.control.protocol import Request, ShowConnections, Told
+from appliance.control.protocol import Request, Told
 from appliance.daemon.rundir import RunDirectory
-from appliance.show import ConnectionsReport
 
 R = TypeVar("R", bound=Told)
 
@@ -21,8 +20,8 @@ def told(run_dir: Path, request: Request, kind: type[R]) -> R:
     return report
 
 
-def connections(run_dir: Path, request: ShowConnections) -> Iterator[ConnectionsReport]:
+def told_in_parts(run_dir: Path, request: Request, kind: type[R]) -> Iterator[R]:
     """The same in parts, as they come."""
     for part in ask_for_parts(RunDirectory(run_dir).control, request):
-        assert isinstance(part, ConnectionsReport)  # as above
+        assert isinstance(part, kind)  # as above
         yield part

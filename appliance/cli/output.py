@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from appliance.cli.call import Call
 from appliance.plain import to_plain
-from appliance.show import ConnectionsReport
+from appliance.show import ConnectionsReport, TranslationsReport
 
 T = TypeVar("T")
+#: A report that comes in parts: numbers, which are the first part's, and then what is listed.
+P = TypeVar("P", ConnectionsReport, TranslationsReport)
 
 
 def printed(call: Call, report: T, text: Callable[[T], Iterator[str]]) -> None:
@@ -22,23 +24,25 @@ def printed(call: Call, report: T, text: Callable[[T], Iterator[str]]) -> None:
             print(line)
 
 
-def printed_parts(
-    call: Call, parts: Iterator[ConnectionsReport], text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]
-) -> None:
+def printed_parts(call: Call, parts: Iterator[P], text: Callable[[Iterable[P]], Iterator[str]]) -> None:
     """A report that comes in parts: what has come is printed, and nothing is kept."""
     for line in json_of_parts(parts) if "json" in call.options else text(parts):
         print(line)
 
 
-def json_of_parts(parts: Iterable[ConnectionsReport]) -> Iterator[str]:
+def json_of_parts(parts: Iterable[P]) -> Iterator[str]:
     """Lines of the one JSON document of all `parts`; the numbers are the first part's."""
     opened = listed = False
     for part in parts:
+        *numbers, (name, entries) = to_plain(part).items()
         if not opened:
-            yield f'{{\n  "in_use": {part.in_use},\n  "most_used": {part.most_used},\n  "connections": ['
+            yield "{"
+            for number, value in numbers:
+                yield f'  "{number}": {value},'
+            yield f'  "{name}": ['
             opened = True
-        for each in part.connections:
+        for each in entries:
             comma = "," if listed else ""
-            yield f"    {comma}{json.dumps(to_plain(each))}"
+            yield f"    {comma}{json.dumps(each)}"
             listed = True
     yield "  ]\n}"

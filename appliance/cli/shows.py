@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from appliance.cli import format
 from appliance.cli.call import Call, UsageError
-from appliance.cli.firewall import connections, told
+from appliance.cli.firewall import told, told_in_parts
 from appliance.cli.output import printed, printed_parts
 from appliance.cli.packets import asked, traced
 from appliance.cli.wanted import addresses, hosts_wanted, translations_wanted, wanted
@@ -81,7 +81,7 @@ show_service_policy_connections = _policies(format.service_policy_connections)
 show_service_policy_connections_details = _policies(partial(format.service_policy_connections, detailed=True))
 
 show_conn_count = _always(ShowConnections(count_only=True), ConnectionsReport, format.conn_count)
-show_xlate_count = _always(ShowTranslations(), TranslationsReport, format.xlate_count)
+show_xlate_count = _always(ShowTranslations(count_only=True), TranslationsReport, format.xlate_count)
 show_nat = _always(ShowNat(), NatReport, format.nat)
 show_nat_detail = _always(ShowNat(), NatReport, partial(format.nat, detailed=True))
 show_asp_drop = _always(ShowAsp(), AspReport, format.asp_drop)
@@ -116,7 +116,7 @@ def show_conn_long(call: Call) -> int:
 def _show_conn(call: Call, command: str, text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]) -> int:
     """The report comes in parts."""
     request = ShowConnections(wanted=wanted(command, call.operands))
-    printed_parts(call, connections(call.instance, request), text)
+    printed_parts(call, told_in_parts(call.instance, request, ConnectionsReport), text)
     return 0
 
 
@@ -179,7 +179,7 @@ def _show_local_host(
     hosts = hosts_wanted(command, call.operands)
     report = told(call.instance, ShowLocalHosts(), LocalHostsReport)
     ends = Wanted(addresses=(hosts.addresses,) if hosts.addresses else ())
-    parts = connections(call.instance, ShowConnections(wanted=ends))
+    parts = told_in_parts(call.instance, ShowConnections(wanted=ends), ConnectionsReport)
     found = (each for part in parts for each in part.connections)
     interfaces = tuple(behind(report, found, hosts, listed=listed))
     printed(call, {"interfaces": interfaces}, lambda _: text(interfaces))
@@ -187,9 +187,10 @@ def _show_local_host(
 
 
 def show_xlate(call: Call) -> int:
-    """``show xlate``"""
-    request = ShowTranslations(translations_wanted("show xlate", call.operands))
-    return _show(call, request, TranslationsReport, format.xlate)
+    """``show xlate``: the report comes in parts."""
+    request = ShowTranslations(wanted=translations_wanted("show xlate", call.operands))
+    printed_parts(call, told_in_parts(call.instance, request, TranslationsReport), format.xlate)
+    return 0
 
 
 def show_interface(call: Call) -> int:

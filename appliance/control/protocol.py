@@ -83,8 +83,9 @@ class ShowLocalHosts:
 
 @dataclass(frozen=True, slots=True)
 class ShowTranslations:
-    """Ask for a `TranslationsReport`."""
+    """Ask for a `TranslationsReport`, in parts; `count_only` for one without the translations themselves."""
 
+    count_only: bool = False
     wanted: TranslationsWanted = field(default_factory=TranslationsWanted)
 
 

@@ -103,8 +103,10 @@ class Operators:
                 return show.running_config(self._config, everything)
             case ShowLocalHosts():
                 return show.local_hosts(self._config, self._snapshot())
+            case ShowTranslations(count_only=True):
+                return self._translated()
             case ShowTranslations(wanted=wanted):
-                return show.translations(self._config, self._snapshot(), wanted)
+                return self._translations(wanted)
             case ShowNat():
                 return show.nat(self._config, self._hits.translations())
             case ShowAccessLists(name=name):
@@ -175,6 +177,17 @@ class Operators:
         yield self._part()
         for found in self._wanted(wanted):
             yield self._part(tuple(report for _, report in found)) if found else None
+
+    def _translations(self, wanted: show.TranslationsWanted) -> Iterator[Answer | None]:
+        """The statics first, with how many there are of all; then what each chunk of the table was given."""
+        yield show.translations(self._config, self._snapshot(), wanted)
+        chosen = show.Chosen(self._config)
+        for some in self._table.walk():
+            found = tuple(chosen.wanted(some, wanted, clock.monotonic()))
+            yield self._translated(found) if found else None
+
+    def _translated(self, translations: tuple[show.TranslationReport, ...] = ()) -> show.TranslationsReport:
+        return show.TranslationsReport(self._books.translations.in_use, self._books.translations.most, translations)
 
     def _clear(self, wanted: show.Choice) -> Iterator[Answer | None]:
         """End what is wanted: connection tracking forgets it too, and no packet of it passes any more."""

@@ -11,6 +11,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from appliance import show
 from appliance.config.config import Config, TcpInterceptStatistics
 from appliance.daemon import clock
 from appliance.daemon.records import ConnectionRecords
@@ -28,7 +29,6 @@ from appliance.nat.connection import (
     Expired,
     Key,
     Refused,
-    State,
     Stranded,
     TornDown,
     Unanswered,
@@ -38,8 +38,6 @@ from appliance.syslog import AverageRateExceeded, BurstRateExceeded, ClassTableF
 
 #: Endings of which connection tracking has not seen the packets.
 _BY_CLOCK = (Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT)
-#: States of entries that are not, or no longer, in use.
-_NO_CONNECTION = frozenset({State.CLOSED, State.DEAD, State.WAITING})
 #: Entries of connection tracking taken out at a turn, and how many may wait for it.
 _AT_A_TURN = 1_024
 _WAITING = 65_536
@@ -75,7 +73,7 @@ class Books:
     def configure(self, config: Config) -> None:
         """From now on `config` says what is translated, and where an address is."""
         self._records.configure(config)
-        self._translate(config.all_statics)
+        self._translate(config.all_statics, show.standing(config))
         if config.tcp_intercept != self._statistics:
             self._statistics = config.tcp_intercept
             self._attacks = _attacks(config.tcp_intercept)
@@ -83,10 +81,10 @@ class Books:
 
     def close(self) -> None:
         """Nothing is translated any more."""
-        self._translate(())
+        self._translate((), 0)
 
-    def _translate(self, statics: Sequence[Static]) -> None:
-        for record in self.translations.configure(statics, clock.monotonic()):
+    def _translate(self, statics: Sequence[Static], standing: int) -> None:
+        for record in self.translations.configure(statics, standing, clock.monotonic()):
             self._sinks.write(record)
 
     def fetch(self) -> None:
@@ -109,10 +107,12 @@ class Books:
             records += self._records.records(event)
             if isinstance(event, Built):
                 self.translations.used(event.key, event.time)
+                self.translations.enter(event)
                 self.in_use += 1
                 self.most_used = max(self.most_used, self.in_use)
             elif isinstance(event, TornDown):
                 self.in_use -= 1
+                self.translations.leave(event)
                 if event.ending in _BY_CLOCK:
                     self._stale.append(event.key)
         self._sinks.write(*records)
@@ -165,6 +165,7 @@ class Books:
         """Set right by the table what events tell."""
         self._astray = False
         self.in_use = 0
+        self.translations.recount()
         self._records.recount(self._connections())
         self.most_used = max(self.most_used, self.in_use)
 
@@ -172,8 +173,9 @@ class Books:
         """What the table holds and is in use; counted on the way."""
         for some in self._table.walk():
             for each in some:
-                if each.state not in _NO_CONNECTION:
+                if each.in_use:
                     self.in_use += 1
+                    self.translations.enter(each)
                     yield each
 
 

@@ -327,6 +327,7 @@ class Daemon:
             most_used=self._books.most_used,
             hosts=self._books.hosts,
             last_uses=self._books.translations.last_uses(),
+            translations=self._books.translations.in_use,
             most_translations=self._books.translations.most,
             statics=table.counts(),
             classes=table.classes(),

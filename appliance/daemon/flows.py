@@ -1,8 +1,9 @@
 """What entries with ``log`` matched, as 106100: a flow's first hit at once, then how many there were in each interval.
 
 A flow is a protocol with its two ends at one entry. It is forgotten after an interval without a hit. With as many known
-as may be, a new one is told hit by hit: the rules hand out so many copies a second at most; of denied ones 106101 says
-so (asa.md §4.5, §6.4). A reload keeps the flows of the entries that it leaves as they were.
+as may be, a new one is told hit by hit if it is permitted: the rules hand out so many copies a second at most; if it is
+denied it is not told at all, and 106101 says that there are such (asa.md §4.5, §6.4). A reload keeps the flows of the
+entries that it leaves as they were.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class LoggedFlows:
         return sum(self._known.values()), self._known[False]
 
     def hit(self, tag: str, protocol: str, source: Endpoint, destination: Endpoint, now: int) -> EntryHit | None:
-        """One hit; its record if it is a flow's first."""
+        """One hit; its record if it is the first of a flow that is told."""
         entry = self._entries.get(tag)
         if entry is None:  # a rule of the configuration before
             return None
@@ -72,6 +73,7 @@ class LoggedFlows:
             self._known[permits] += 1
         elif not permits:
             self._full = True
+            return None
         return first
 
     def due(self, now: int) -> Iterator[EntryHit | DenyFlowsFull]:

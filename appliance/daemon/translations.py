@@ -1,4 +1,5 @@
-"""The statics in force: since when, and when each was last used; what is said when they come and go."""
+"""The translations: how many there are; of the statics in force since when, when each was last used, and what is said
+when they come and go."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from ipaddress import IPv4Address
 
 from appliance.daemon import clock
 from appliance.flow import Endpoint
-from appliance.nat.connection import Key
+from appliance.nat.connection import Key, Parties
 from appliance.nat.static import End, Names, Static
 from appliance.syslog import (
     PortTranslationBuilt,
@@ -34,11 +35,21 @@ class Translations:
         self._uses: dict[End, _Use] = {}
         self._names = Names(())
         self._hosts: dict[IPv4Address, End] = {}  # by the real address
+        self._standing = 0  # there are so many without any connection
+        self._chosen = 0  # and so many that connections were given as they connected (a pool, PAT)
         #: How many there were at once, at most.
         self.most = 0
 
-    def configure(self, statics: Sequence[Static], now: int) -> Iterator[Record]:
-        """From now on it is `statics`; the records of those that went and of those that came. Limits make no other."""
+    @property
+    def in_use(self) -> int:
+        """How many there are."""
+        return self._standing + self._chosen
+
+    def configure(self, statics: Sequence[Static], standing: int, now: int) -> Iterator[Record]:
+        """From now on it is `statics`, and so many are `standing`: ports of UDP are among these.
+
+        The records of those that went and of those that came. Limits make no other.
+        """
         coming = {each.name: each for each in statics}
         for name, use in tuple(self._uses.items()):
             if name not in coming or _ends(coming[name]) != _ends(use.static):
@@ -50,7 +61,23 @@ class Translations:
                 yield _built(static)
         self._names = Names(statics)
         self._hosts = {static.real: static.name for static in statics if static.ports is None}
-        self.most = max(self.most, len(self._uses))
+        self._standing = standing
+        self.most = max(self.most, self.in_use)
+
+    def enter(self, connection: Parties) -> None:
+        """It is there, with what it was given."""
+        if connection.beyond is not None:
+            self._chosen += 1
+            self.most = max(self.most, self.in_use)
+
+    def leave(self, connection: Parties) -> None:
+        """It is over, and that with it."""
+        if connection.beyond is not None:
+            self._chosen -= 1
+
+    def recount(self) -> None:
+        """Those that are there will be entered again: events were lost, or there were connections before us."""
+        self._chosen = 0
 
     def used(self, key: Key, now: int) -> None:
         """A connection was built; neither of its ends need be translated."""

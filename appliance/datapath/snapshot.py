@@ -141,6 +141,7 @@ class Snapshot:
     hosts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     #: per mapped address when the latest connection through the static was built (ns)
     last_uses: Mapping[End, int] = field(default_factory=dict)
+    translations: int = 0  # statics, and those that connections were given as they connected
     most_translations: int = 0  # at once, since the start
     statics: tuple[StaticUse, ...] = ()
     classes: tuple[ClassUse, ...] = ()

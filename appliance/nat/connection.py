@@ -24,6 +24,10 @@ class State(enum.IntEnum):
     WAITING = 7  # not counted: a SYN that found a limit of connections reached at egress
 
 
+#: States of entries that are not, or no longer, in use.
+_NO_CONNECTION = frozenset({State.CLOSED, State.DEAD, State.WAITING})
+
+
 @value
 class Key:
     """A connection's tuple as its client's first packet had it: a server behind a static by its mapped address, any
@@ -74,6 +78,11 @@ class Connection(Parties):
     inspected: bool = False  # a packet of it carried a class that inspects
     intercepted: bool = False  # SYNPROXY opened it towards the server (TCP Intercept)
     lifetime: int = 0  # seconds that its class lets it live in this state; 0: as `timeout` says
+
+    @property
+    def in_use(self) -> bool:
+        """It was begun, and has not ended: what inspection closed is over, whatever place it holds."""
+        return self.state not in _NO_CONNECTION
 
     @property
     def embryonic(self) -> bool:

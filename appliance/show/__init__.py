@@ -51,6 +51,7 @@ from appliance.show.policies import (
 )
 from appliance.show.threats import TOP, AttackReport, AttacksReport, attacks
 from appliance.show.translations import (
+    Chosen,
     NatReport,
     NatRuleReport,
     PortsReport,
@@ -58,6 +59,7 @@ from appliance.show.translations import (
     TranslationsReport,
     TranslationsWanted,
     nat,
+    standing,
     translations,
 )
 
@@ -72,6 +74,7 @@ __all__ = [
     "AttacksReport",
     "Behind",
     "Choice",
+    "Chosen",
     "ClassReport",
     "ClearedReport",
     "ClientReport",
@@ -119,6 +122,7 @@ __all__ = [
     "nat",
     "running_config",
     "service_policy",
+    "standing",
     "translations",
 ]
 

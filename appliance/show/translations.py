@@ -1,12 +1,13 @@
-"""``show xlate`` and ``show nat``: the statics, as translations that are in use and as rules that are hit.
+"""``show xlate`` and ``show nat``: translations that are in use, and the rules of them that are hit.
 
-A static is a translation from the start on and has no timeout; its idle time is counted from the latest connection
-that was built through it (asa.md §3.6).
+A static is a translation from the start on and has no timeout. What a pool or PAT gave a connection is one as long as
+that lives: of these a report is made for a run of the table's entries at a time. The idle time of either is counted
+from the latest connection that was built through it (asa.md §3.6).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
@@ -14,14 +15,17 @@ from itertools import groupby
 from appliance.config.config import Config
 from appliance.config.names import port_name
 from appliance.config.nat import ANYWHERE, ManualNat, NatStatement, ObjectNat, TranslationStatement
-from appliance.config.topology import Ends
+from appliance.config.topology import Ends, Topology
 from appliance.config.translations import translations as rules
 from appliance.datapath.snapshot import Snapshot
-from appliance.nat.static import Static
+from appliance.nat.connection import Connection
+from appliance.nat.static import End, Static
 from appliance.nat.translation import Kind, Pool, Translation
 from appliance.show.connections import AddressRange, ConnectionReport
 
 _SECOND = 1_000_000_000  # ns
+#: Seconds of ``timeout pat-xlate`` where nothing is said (asa.md §6.6).
+_PAT_XLATE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,11 @@ class TranslationsWanted:
 
     def takes_ends(self, ends: Ends) -> bool:
         """Whether a connection between `ends` goes through a wanted translation."""
-        pairs = ((ends.client, ends.client_mapped), (ends.server, ends.server_mapped))
+        pairs = ((ends.client, ends.beyond), (ends.server, ends.server_mapped))
         return any(
             self.holds(real.interface, real.address, mapped.interface, mapped.address)
             for real, mapped in pairs
-            if real.address != mapped.address
+            if (real.address, real.port) != (mapped.address, mapped.port)
         )
 
     def holds(self, real_interface: str, real: IPv4Address, mapped_interface: str, mapped: IPv4Address) -> bool:
@@ -67,7 +71,7 @@ class PortsReport:
 class TranslationReport:
     """One translation: ``NAT from inside:192.0.2.25 to outside:203.0.113.125``; times in seconds.
 
-    `ports` is there for a translation of one port.
+    `ports` is there for a translation of one port. `flags`: ``s`` of a static, ``i`` of a dynamic one, ``r`` of ports.
     """
 
     real_interface: str
@@ -82,7 +86,8 @@ class TranslationReport:
 
 @dataclass(frozen=True, slots=True)
 class TranslationsReport:
-    """``show xlate``: how many there are, how many there were at most, and which (none for ``count``)."""
+    """``show xlate``, or a part of it: how many there are, how many there were at most, and which (none for
+    ``count``)."""
 
     in_use: int
     most_used: int
@@ -90,35 +95,72 @@ class TranslationsReport:
 
 
 def translations(config: Config, snapshot: Snapshot, wanted: TranslationsWanted) -> TranslationsReport:
-    """The statics that are wanted, of hosts and then of ports, in the order they are asked."""
-    of_ports = [each for each in rules(config) if each.kind is Kind.STATIC and each.ports is not None]
-    found = [_translation(each, snapshot) for each in config.statics]
-    found += filter(None, (_of_port(each, snapshot) for each in of_ports))
+    """The first part: the statics that are wanted, of hosts and then of ports, in the order they are asked."""
+    found = _statics(config, snapshot.last_uses, snapshot.now)
     return TranslationsReport(
-        len(found),
-        max(len(found), snapshot.most_translations),
+        snapshot.translations,
+        snapshot.most_translations,
         tuple(
             each for each in found if wanted.holds(each.real_interface, each.real, each.mapped_interface, each.mapped)
         ),
     )
 
 
-def _translation(static: Static, snapshot: Snapshot) -> TranslationReport:
-    used = snapshot.last_uses.get(static.name, snapshot.now)
-    idle = max(0, snapshot.now - used) // _SECOND
+def standing(config: Config) -> int:
+    """How many translations there are without any connection."""
+    return sum(1 for _ in _statics(config, {}, 0))
+
+
+class Chosen:
+    """Makes the other parts under one configuration: what connections were given as they connected."""
+
+    def __init__(self, config: Config) -> None:
+        self._topology = Topology(config)
+        self._timeout = dict(config.timeouts.others).get("pat-xlate", _PAT_XLATE)
+
+    def wanted(
+        self, connections: Iterable[Connection], wanted: TranslationsWanted, now: int
+    ) -> Iterator[TranslationReport]:
+        """Those of `connections` that are wanted; idle times are counted to `now`, the kernel's clock in ns."""
+        for each in connections:
+            if each.beyond is None or not each.in_use:
+                continue
+            ends = self._topology.ends(each)
+            real, mapped = ends.client, ends.beyond
+            if wanted.holds(real.interface, real.address, mapped.interface, mapped.address):
+                idle, ports = max(0, now - each.started) // _SECOND, PortsReport("tcp", real.port, mapped.port)
+                between = real.interface, real.address, mapped.interface, mapped.address
+                yield TranslationReport(*between, "ri", idle, self._timeout, ports)
+
+
+def _statics(config: Config, last_uses: Mapping[End, int], now: int) -> Iterator[TranslationReport]:
+    for each in config.statics:
+        yield _of_host(each, _idle(last_uses, each.name, now))
+    for rule in rules(config):
+        if rule.kind is Kind.STATIC and rule.ports is not None:
+            found = _of_port(rule, last_uses, now)
+            if found is not None:
+                yield found
+
+
+def _idle(last_uses: Mapping[End, int], name: End, now: int) -> int:
+    return max(0, now - last_uses.get(name, now)) // _SECOND
+
+
+def _of_host(static: Static, idle: int) -> TranslationReport:
     return TranslationReport(
         static.real_interface, static.real, static.mapped_interface, static.mapped, "s", idle, timeout=0
     )
 
 
-def _of_port(rule: Translation, snapshot: Snapshot) -> TranslationReport | None:
+def _of_port(rule: Translation, last_uses: Mapping[End, int], now: int) -> TranslationReport | None:
     """A static of one port; None where it is between no two hosts."""
     ports, mapped = rule.ports, rule.mapped
     ends = rule.real_interface, rule.mapped_interface
     if ports is None or isinstance(mapped, Pool) or ends[0] is None or ends[1] is None:
         return None
     address = mapped.network_address
-    idle = max(0, snapshot.now - snapshot.last_uses.get((address, ports.mapped), snapshot.now)) // _SECOND
+    idle = _idle(last_uses, (address, ports.mapped), now)
     known = PortsReport(ports.protocol, ports.real, ports.mapped)
     return TranslationReport(ends[0], rule.real.network_address, ends[1], address, "sr", idle, 0, known)
 

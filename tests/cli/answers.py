@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from appliance import show
@@ -38,11 +39,15 @@ from appliance.flow import Side
 from appliance.iptables.trace import trace
 from appliance.iptables.walk import Packet
 from appliance.nat.connection import State
-from tests.appliances import ETH0, EXAMPLE, HARDWARE, NOW, PLAIN, SEED, configured, connection
+from tests.appliances import ETH0, EXAMPLE, HARDWARE, MAPPED, NOW, PLAIN, SEED, configured, connection
 
 ENTRY = connection(State.ESTABLISHED, sent=frozenset(Side))
 CONNECTIONS = [show.ConnectionsReport(2, 60, part) for part in ((), *[(show.Reporter(PLAIN).report(ENTRY, NOW),)] * 2)]
 
+
+_GIVEN = replace(ENTRY, beyond=(MAPPED, 1025))
+_CHOSEN = tuple(show.Chosen(PLAIN).wanted([_GIVEN], show.TranslationsWanted(), NOW))
+TRANSLATIONS = [show.TranslationsReport(2, 60, part) for part in ((), _CHOSEN, _CHOSEN)]
 
 #: What reloads come to, the last one first.
 OUTCOMES: list[Applied] = []
@@ -65,8 +70,10 @@ def answer(request: Request) -> Answers:
             return show.logging(PLAIN, SEED)
         case ShowLocalHosts():
             return show.local_hosts(PLAIN, SEED)
-        case ShowTranslations(wanted=wanted):
-            return show.translations(PLAIN, SEED, wanted)
+        case ShowTranslations(count_only=True):
+            return TRANSLATIONS[0]
+        case ShowTranslations():
+            return iter(TRANSLATIONS)
         case ShowNat():
             return show.nat(PLAIN, [(each, 0, 0) for each in translations(PLAIN)])
         case ShowAccessLists(name=name):

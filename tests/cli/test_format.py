@@ -136,16 +136,22 @@ def test_local_hosts() -> None:
 
 
 def test_translations() -> None:
-    used = replace(SEED, last_uses={each.name: NOW - 97 * SECOND for each in PLAIN.statics}, most_translations=5)
-    report = show.translations(PLAIN, used, show.TranslationsWanted())
-    assert printed(format.xlate(report)) == golden("xlate")
-    assert printed(format.xlate_count(report)) == "3 in use, 5 most used\n"
+    last_uses = {each.name: NOW - 97 * SECOND for each in PLAIN.statics}
+    used = replace(SEED, last_uses=last_uses, translations=5, most_translations=7)
+    statics = show.translations(PLAIN, used, show.TranslationsWanted())
+    given = replace(connection(State.ESTABLISHED), beyond=(IPv4Address("192.0.2.1"), 1025))
+    others = [
+        show.TranslationsReport(5, 7, (each,))
+        for each in show.Chosen(PLAIN).wanted([given, given], show.TranslationsWanted(), NOW)
+    ]
+    assert printed(format.xlate([statics, *others])) == golden("xlate")
+    assert printed(format.xlate_count(statics)) == "5 in use, 7 most used\n"
 
 
 def test_a_translation_of_one_port() -> None:
     ends = IPv4Address("192.0.2.25"), "outside", IPv4Address("203.0.113.125")
     entry = show.TranslationReport("inside", *ends, "sr", 97, 0, show.PortsReport("tcp", 25, 2525))
-    assert printed(format.xlate(show.TranslationsReport(1, 1, (entry,)))).splitlines()[3:] == [
+    assert printed(format.xlate([show.TranslationsReport(1, 1, (entry,))])).splitlines()[3:] == [
         "TCP PAT from inside:192.0.2.25 25-25 to outside:203.0.113.125 2525-2525",
         "    flags sr idle 0:01:37 timeout 0:00:00",
     ]

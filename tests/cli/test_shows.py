@@ -34,6 +34,8 @@ def test_show_prints_what_asa_prints(run_dir: Path, capsys: Out, line: str, gold
         ("show conn count", "2 in use, 60 most used"),
         ("show conn detail", "2 in use, 60 most used"),
         ("show conn long", "2 in use, 60 most used"),
+        ("show xlate", "2 in use, 60 most used"),
+        ("show xlate count", "2 in use, 60 most used"),
         ("show running-config", "!"),
         ("show running-config all", "!"),
         ("show running-config access-list", "access-list outside_in remark mail from the world"),
@@ -112,6 +114,17 @@ def test_connections_in_parts_are_one_document(run_dir: Path, capsys: Out) -> No
     told = json.loads(capsys.readouterr().out)
     assert told.keys() == {"in_use", "most_used", "connections"}
     assert [each["flags"] for each in told["connections"]] == ["UIOB", "UIOB"]
+
+
+def test_translations_reach_the_terminal_part_by_part_and_are_one_document(run_dir: Path, capsys: Out) -> None:
+    assert main(["--run-dir", str(run_dir), "show", "xlate"]) == 0
+    line = "TCP PAT from outside:203.0.113.10/40000 to inside:203.0.113.125/1025 flags ri idle 0:00:07 timeout 0:00:30"
+    first, *_, one, two = capsys.readouterr().out.splitlines()
+    assert (first, one, two) == ("2 in use, 60 most used", line, line)
+    assert main(["--run-dir", str(run_dir), "show", "xlate", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["in_use"], told["most_used"]) == (2, 60)
+    assert [each["ports"] for each in told["translations"]] == [{"protocol": "tcp", "real": 40000, "mapped": 1025}] * 2
 
 
 def test_a_section_is_what_begins_so_with_what_is_in_it(run_dir: Path, capsys: Out) -> None:

@@ -92,6 +92,15 @@ class Known:
     groups: tuple[Group, ...] = ()
     nameifs: tuple[str, ...] = ()
 
+    def of_ports(self, protocol: str) -> list[Named]:
+        """Groups of ports of `protocol`, and so is every group in them."""
+        found: list[str] = []
+        for group in self.groups:  # what a group holds stands before it
+            held = [each.name for each in group.members if isinstance(each, Named) and each.kind == "group-object"]
+            if protocol in group.protocol.split("-") and set(held) <= set(found):
+                found.append(group.name)
+        return [Named("object-group", each) for each in found]
+
     def of(self, kind: GroupKind) -> list[Named]:
         return [Named("object-group", each.name) for each in self.groups if each.kind is kind]
 
@@ -108,9 +117,7 @@ def sampled(found: Sequence[Any]) -> st.SearchStrategy[Any]:
 @st.composite
 def aces(draw: st.DrawFn, known: Known) -> Ace:
     protocol = draw(st.sampled_from(["ip", "icmp", "tcp", "udp", "sctp", "200"]))
-    of_ports = [each for each in known.groups if protocol in each.protocol.split("-")]
-    some = st.none() | ports() | sampled([Named("object-group", each.name) for each in of_ports])
-    some = some if protocol in ("tcp", "udp") else st.none()
+    some = st.none() | ports() | sampled(known.of_ports(protocol)) if protocol in ("tcp", "udp") else st.none()
     named = [Named("object", each.name) for each in known.services]
     named += known.of(GroupKind.PROTOCOL) + known.of(GroupKind.SERVICE)
     ends = st.just(ANY) | NETWORKS | sampled(known.ends)
@@ -330,10 +337,20 @@ def modern(draw: st.DrawFn, nameifs: list[str]) -> Modern:
         found = replace(found, objects=(*found.objects, real, known))
         rule = draw(object_nats(real, known, between) | manual_nats(real, known, between))
         if isinstance(rule, ObjectNat):
+            if _called(rule) is not None and _called(rule) in map(_called, found.of_objects):
+                continue
             found = replace(found, of_objects=(*found.of_objects, rule))
         else:
             found = replace(found, manual=(*found.manual, rule))
     return found
+
+
+def _called(rule: ObjectNat) -> object:
+    """What a static takes of an interface's own address, which another one may not take; None for any other rule."""
+    if rule.dynamic or rule.mapped is not None:
+        return None
+    port = (rule.ports.protocol, rule.ports.mapped) if rule.ports else None
+    return rule.real_interface, rule.mapped_interface, port
 
 
 def _some(words: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:

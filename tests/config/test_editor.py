@@ -41,6 +41,25 @@ def test_a_candidate_is_verified_as_it_was_typed(config: Config) -> None:
     assert set(lines.values()) <= set(running_config(config).splitlines())
 
 
+PORTS = [
+    "object-group service plain",
+    "service-object tcp eq 25",
+    "object-group service mail tcp",
+    "port-object eq 587",
+    "group-object plain",
+    "access-list new extended permit tcp any any object-group mail",
+]
+
+
+def test_a_group_of_ports_that_holds_services_is_refused_when_all_is_asked_for_as_in_a_file(editor: Editor) -> None:
+    assert typed(editor, *PORTS) == []
+    errors = [each.message for each in editor.loaded()[0].diagnostics if each.severity is Severity.ERROR]
+    assert errors == ["ERROR: object-group (mail) is not one of ports of tcp"]
+    assert errors == [each.message for each in load(editor.text()).diagnostics if each.severity is Severity.ERROR]
+    assert typed(editor, "object-group service mail tcp", "no group-object plain") == []
+    assert editor.loaded()[0].config == editor.config
+
+
 def test_what_was_undone_is_named_no_more(editor: Editor) -> None:
     undone = ["access-list new permit ip any any", "access-group new in interface inside"]
     assert typed(editor, *undone, *(f"no {each}" for each in reversed(undone))) == []

@@ -1,4 +1,4 @@
-"""The statics in force: what is said when they come and go, and when each was last used."""
+"""The translations: how many there are; what is said when statics come and go, and when each was last used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from appliance.daemon.translations import Translations
-from appliance.nat.connection import Key
+from appliance.nat.connection import Key, Parties
 from appliance.nat.static import Static
 
 SECOND = 1_000_000_000
@@ -15,7 +15,7 @@ ESA = Static("inside", "outside", IPv4Address("203.0.113.126"), IPv4Address("192
 
 
 def said(translations: Translations, *statics: Static, now: int = 0) -> list[str]:
-    return [each.text() for each in translations.configure(statics, now)]
+    return [each.text() for each in translations.configure(statics, len(statics), now)]
 
 
 def test_they_come_with_the_configuration_and_go_with_it() -> None:
@@ -54,3 +54,27 @@ def test_the_latest_connection_is_its_last_use() -> None:
     assert translations.last_uses() == {MAIL.name: 5 * SECOND, ESA.name: SECOND}
     translations.used(Key(server, 25, ESA.real, 40000), 9 * SECOND)  # the host itself opened it
     assert translations.last_uses() == {MAIL.name: 5 * SECOND, ESA.name: 9 * SECOND}
+
+
+def test_what_connections_were_given_is_in_use_with_the_statics() -> None:
+    translations = Translations()
+    given = Parties(Key(ESA.mapped, 25, MAIL.real, 40000), ESA.mapped, beyond=(MAIL.mapped, 1025))
+    plain = replace(given, beyond=None)
+    said(translations, MAIL, ESA)
+    for each in (given, plain, given):
+        translations.enter(each)
+    assert (translations.in_use, translations.most) == (4, 4)
+    translations.leave(plain)
+    translations.leave(given)
+    said(translations, MAIL)
+    assert (translations.in_use, translations.most) == (2, 4)
+    translations.recount()
+    for _ in range(4):
+        translations.enter(given)
+    assert (translations.in_use, translations.most) == (5, 5)
+
+
+def test_a_port_of_udp_stands_though_no_connection_is_counted_through_it() -> None:
+    translations = Translations()
+    assert list(translations.configure((), 1, 0)) == []
+    assert (translations.in_use, translations.most) == (1, 1)

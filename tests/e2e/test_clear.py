@@ -157,7 +157,7 @@ def test_translations_say_what_they_did(talk: Talk) -> None:
     near, far = talk.open(0)
     assert talk.answer(ShowNat()).rules[0].untranslate_hits == before + 1
     assert talk.answer(ShowNat()).rules[0].translate_hits == 0
-    report = talk.answer(ShowTranslations())
+    report = talk.parts(ShowTranslations())[0]
     assert (report.in_use, report.most_used, report.translations[0].idle <= 1) == (3, 3, True)
     assert f"305009: Built static translation from inside:{SERVER} to outside:{MAPPED_SERVER}" in talk.text()
     near.close()

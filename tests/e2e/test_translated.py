@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from appliance.control.protocol import ClearConnections
+from appliance.control.protocol import ClearConnections, ClearTranslations, ShowTranslations
 from appliance.flow import Endpoint
 from appliance.lab.network import CLIENTS, EXEMPT, LIMITED, OUTSIDE, SERVER
-from appliance.show import ClearedReport, Wanted
+from appliance.show import AddressRange, ClearedReport, PortsReport, TranslationReport, TranslationsWanted, Wanted
 from tests.appliances import EXAMPLE
 from tests.e2e.firewall import Firewall, under
 from tests.ground import eventually
@@ -21,6 +21,7 @@ STATEMENTS = f"""static (inside,outside) tcp {OTHER} 2525 {SERVER} smtp netmask 
 nat (inside) 1 192.0.2.0 255.255.255.0
 global (outside) 1 interface
 access-list outside_in extended permit tcp any host {SERVER} eq smtp
+logging buffer-size 65536
 """
 
 
@@ -78,6 +79,38 @@ def test_a_pools_connections_are_told_apart_shown_and_cleared(box: Firewall) -> 
         each.close()
 
 
+def translations(box: Firewall, wanted: TranslationsWanted) -> list[TranslationReport]:
+    """What `show xlate` lists."""
+    return [each for part in box.parts(ShowTranslations(wanted=wanted)) for each in part.translations]
+
+
+def test_what_a_pool_gave_is_a_translation_until_its_connection_ends(box: Firewall) -> None:
+    standing = box.answer(ShowTranslations(count_only=True)).in_use
+    with box.ground.within("outside"):
+        listener = socket.create_server((str(CLIENTS[0]), 25))
+    with box.ground.within("inside"):
+        ends = [(str(each), PORT + 2) for each in (EXEMPT, LIMITED)]
+        clients = [socket.create_connection((str(CLIENTS[0]), 25), 10, each) for each in ends]
+    servers = [greeted(listener, client)[0] for client in clients]
+    assert eventually(lambda: box.answer(ShowTranslations(count_only=True)).in_use == standing + 2)
+    assert box.answer(ShowTranslations(count_only=True)).most_used >= standing + 2
+    assert len(translations(box, TranslationsWanted())) == standing + 2
+
+    [found] = translations(box, TranslationsWanted(real=AddressRange(EXEMPT, EXEMPT)))
+    _, port = servers[0].getpeername()
+    assert (found.mapped, found.flags, found.ports) == (OUTSIDE.ip, "ri", PortsReport("tcp", PORT + 2, port))
+    line = f"TCP PAT from inside:{EXEMPT}/{PORT + 2} to outside:{OUTSIDE.ip}/{port} flags ri idle 0:00:0"
+    told = box.run("show", "xlate", "local", str(EXEMPT)).stdout.splitlines()
+    assert [each[: len(line)] for each in told[3:]] == [line]
+
+    gone = TranslationsWanted(mapped=AddressRange(OUTSIDE.ip, OUTSIDE.ip), interfaces=("outside",))
+    assert box.answer(ClearTranslations(gone)) == ClearedReport(2)
+    assert translations(box, gone) == []
+    assert box.answer(ShowTranslations(count_only=True)).in_use == standing
+    for each in (*clients, *servers, listener):
+        each.close()
+
+
 def test_what_inspection_closes_is_closed_beyond_a_pool(box: Firewall) -> None:
     with box.ground.within("outside"):
         listener = socket.create_server((str(CLIENTS[0]), 25))
@@ -86,6 +119,7 @@ def test_what_inspection_closes_is_closed_beyond_a_pool(box: Firewall) -> None:
     server, _ = greeted(listener, client)
     client.sendall(b"MAIL FROM:<a|b@example>\r\n")
     assert eventually(lambda: "Flow closed by inspection" in box.text() and box.connections() == [])
+    assert translations(box, TranslationsWanted(real=AddressRange(LIMITED, LIMITED))) == []
     for each in (client, server, listener):
         each.close()
 

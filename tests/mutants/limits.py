@@ -570,6 +570,19 @@ _TOLD = (
     _told(
         "two spaces behind the flags", DENIED, "flags {record.flags}  on interface", "flags {record.flags} on interface"
     ),
+    _told(
+        "translations: what connections were given",
+        USES,
+        "return self._standing + self._chosen",
+        "return self._standing",
+    ),
+    _told(
+        "translations: so many at once, with what was given",
+        USES,
+        "            self._chosen += 1\n            self.most = max(self.most, self.in_use)\n",
+        "            self._chosen += 1\n",
+    ),
+    _told("translations: what was given goes with its connection", USES, "self._chosen -= 1", "self._chosen -= 0"),
 )
 
 _SHOWN = (
@@ -645,6 +658,19 @@ _SHOWN = (
         "(self.mapped is None or self.mapped.first <= mapped <= self.mapped.last)",
         "(self.mapped is None or self.mapped.first <= mapped)",
     ),
+    _shown(
+        "what a connection was given goes with it",
+        TRANSLATIONS,
+        "if each.beyond is None or not each.in_use:",
+        "if each.beyond is None:",
+    ),
+    _shown(
+        "a client's own port is no translation",
+        TRANSLATIONS,
+        "real, mapped = ends.client, ends.beyond",
+        "real, mapped = ends.client, ends.client",
+    ),
+    _shown("what was given is dynamic", TRANSLATIONS, '"ri", idle,', '"r", idle,'),
     _shown("manual rules behind objects' own", TRANSLATIONS, "return 3 if statement.after_auto else 1", "return 1"),
 )
 

@@ -1117,9 +1117,23 @@ MUTANTS = (
     Mutant(
         "clear xlate: what is translated alone",
         TRANSLATIONS,
-        "if real.address != mapped.address",
+        "if (real.address, real.port) != (mapped.address, mapped.port)",
         "if True",
         OF_SHOW,
+    ),
+    Mutant(
+        "clear xlate: a client is translated behind its server's interface",
+        TRANSLATIONS,
+        "((ends.client, ends.beyond), (ends.server, ends.server_mapped))",
+        "((ends.client, ends.client_mapped), (ends.server, ends.server_mapped))",
+        OF_SHOW,
+    ),
+    Mutant(
+        "106100: of denied flows beyond what is kept nothing is told",
+        "appliance/daemon/flows.py",
+        "            self._full = True\n            return None\n",
+        "            self._full = True\n",
+        ("tests/daemon/test_flows.py",),
     ),
     Mutant(
         "show local-host: places without connections",

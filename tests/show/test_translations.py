@@ -10,12 +10,19 @@ import pytest
 from appliance import show
 from appliance.config.config import Config
 from appliance.config.translations import translations as rules
-from appliance.nat.connection import State
+from appliance.nat.connection import Connection, Key, State
 from appliance.plain import from_plain, to_plain
-from appliance.show import AddressRange, NatReport, PortsReport, TranslationsReport, TranslationsWanted
+from appliance.show import (
+    AddressRange,
+    NatReport,
+    PortsReport,
+    TranslationReport,
+    TranslationsReport,
+    TranslationsWanted,
+)
 from tests.appliances import MAPPED, NOW, PLAIN, REAL, SECOND, SEED, configured, connection
 
-USED = replace(SEED, last_uses={(MAPPED, 0): NOW - 97 * SECOND}, most_translations=5)
+USED = replace(SEED, last_uses={(MAPPED, 0): NOW - 97 * SECOND}, translations=3, most_translations=5)
 
 
 def span(address: IPv4Address) -> AddressRange:
@@ -34,7 +41,7 @@ def test_every_static_is_a_translation_idle_since_its_latest_connection() -> Non
     )
     assert (first.flags, first.idle, first.timeout) == ("s", 97, 0)
     assert report.translations[1].idle == 0
-    assert show.translations(PLAIN, SEED, TranslationsWanted()).most_used == 3
+    assert show.standing(PLAIN) == 3
 
 
 WANTED = [
@@ -62,6 +69,52 @@ def test_connections_that_go_through_wanted_ones(wanted: TranslationsWanted, cou
     past = replace(through, key=replace(through.key, mapped=REAL))  # as where nothing is translated
     found = show.Reporter(PLAIN).wanted([through, past], wanted, NOW)
     assert [each for each, _ in found] == ([through] if count else [])
+
+
+OWN, PEER, INSIDE = IPv4Address("203.0.113.1"), IPv4Address("203.0.113.10"), IPv4Address("192.0.2.30")
+#: From inside to a peer, which knows it by a port of the firewall's own address.
+GIVEN = replace(
+    connection(State.ESTABLISHED, uptime=5), key=Key(PEER, 25, INSIDE, 40000), real=PEER, beyond=(OWN, 1025)
+)
+
+
+ANY = TranslationsWanted()
+
+
+def chosen(*connections: Connection, wanted: TranslationsWanted = ANY, text: str = "") -> list[TranslationReport]:
+    return list(show.Chosen(configured(HEAD + OLD + text)).wanted(connections, wanted, NOW))
+
+
+def test_what_a_connection_was_given_is_a_translation_as_long_as_it_lives() -> None:
+    (found,) = chosen(GIVEN, replace(GIVEN, beyond=None))
+    assert found == TranslationReport("inside", INSIDE, "outside", OWN, "ri", 5, 30, PortsReport("tcp", 40000, 1025))
+    assert [len(chosen(replace(GIVEN, state=state))) for state in State] == [0, 1, 1, 1, 1, 1, 0, 0]
+    assert [each.timeout for each in chosen(GIVEN, text="timeout pat-xlate 0:01:00\n")] == [60]
+    assert show.standing(configured(HEAD + OLD)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there"),
+    [
+        (TranslationsWanted(mapped=span(OWN)), True),
+        (TranslationsWanted(mapped=span(INSIDE)), False),
+        (TranslationsWanted(real=span(INSIDE)), True),
+        (TranslationsWanted(real=span(PEER)), False),
+        (TranslationsWanted(interfaces=("outside",)), True),
+        (TranslationsWanted(interfaces=("dmz",)), False),
+    ],
+)
+def test_wanted_ones_of_what_was_given_are_listed_and_cleared(wanted: TranslationsWanted, there: bool) -> None:
+    assert bool(chosen(GIVEN, wanted=wanted)) == there
+    cleared = show.Reporter(configured(HEAD + OLD)).wanted([GIVEN], wanted, NOW)
+    assert bool(list(cleared)) == there
+
+
+def test_another_port_of_the_same_address_is_a_translation() -> None:
+    given = replace(GIVEN, beyond=(INSIDE, 1025))
+    assert len(chosen(given)) == len(list(show.Reporter(PLAIN).wanted([given], TranslationsWanted(), NOW))) == 1
+    same = replace(GIVEN, beyond=None)
+    assert list(show.Reporter(configured(HEAD + OLD)).wanted([same], TranslationsWanted(), NOW)) == []
 
 
 def report(config: Config) -> list[tuple[int, int, str, str, str]]:

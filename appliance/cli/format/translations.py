@@ -1,11 +1,11 @@
-"""``show xlate`` and ``show nat`` as ASA 8.3 prints them (asa.md §3.6, §3.8)."""
+"""``show xlate``, of reports that come in parts, and ``show nat`` as ASA 8.3 prints them (asa.md §3.6, §3.8)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from appliance.show import NatReport, TranslationsReport
+from appliance.show import NatReport, PortsReport, TranslationReport, TranslationsReport
 from appliance.syslog import clock
 
 _LEGEND = (
@@ -14,17 +14,29 @@ _LEGEND = (
 )
 
 
-def xlate(report: TranslationsReport) -> Iterator[str]:
+def xlate(parts: Iterable[TranslationsReport]) -> Iterator[str]:
     """``show xlate``"""
-    yield from xlate_count(report)
-    yield from _LEGEND
-    for each in report.translations:
-        kind, here, there = "NAT", "", ""
-        if each.ports is not None:
-            kind = f"{each.ports.protocol.upper()} PAT"
-            here, there = f" {each.ports.real}-{each.ports.real}", f" {each.ports.mapped}-{each.ports.mapped}"
-        yield f"{kind} from {each.real_interface}:{each.real}{here} to {each.mapped_interface}:{each.mapped}{there}"
-        yield f"    flags {each.flags} idle {clock(each.idle)} timeout {clock(each.timeout)}"
+    for number, part in enumerate(parts):
+        if number == 0:
+            yield from xlate_count(part)
+            yield from _LEGEND
+        for each in part.translations:
+            yield from _translation(each)
+
+
+def _translation(report: TranslationReport) -> Iterator[str]:
+    """Two lines of a static, one of what a connection was given."""
+    real, mapped = f"{report.real_interface}:{report.real}", f"{report.mapped_interface}:{report.mapped}"
+    rest = f"flags {report.flags} idle {clock(report.idle)} timeout {clock(report.timeout)}"
+    match report.ports:
+        case None:
+            yield f"NAT from {real} to {mapped}"
+            yield f"    {rest}"
+        case PortsReport(protocol, here, there) if "s" in report.flags:
+            yield f"{protocol.upper()} PAT from {real} {here}-{here} to {mapped} {there}-{there}"
+            yield f"    {rest}"
+        case PortsReport(protocol, here, there):
+            yield f"{protocol.upper()} PAT from {real}/{here} to {mapped}/{there} {rest}"
 
 
 def xlate_count(report: TranslationsReport) -> Iterator[str]:

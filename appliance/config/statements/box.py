@@ -185,7 +185,7 @@ STATEMENTS = {
             Box.deny_flow_max,
             Box.no_deny_flow_max,
             short="no access-list deny-flow-max [<_:1-4096>]",
-            says="so many denied flows of entries with log are known at once; one more is told hit by hit, with 106101",
+            says="so many denied flows of entries with log are known at once; of more nothing is told but 106101",
         ),
         *both(
             "access-list alert-interval <seconds:1-3600>",
