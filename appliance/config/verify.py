@@ -10,6 +10,7 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from appliance.config import finding
 from appliance.config.config import Config
@@ -182,7 +183,8 @@ def _ports(parsed: Parsed) -> Iterator[Diagnostic]:
             for ports in (ace.source_ports, ace.destination_ports):
                 if not isinstance(ports, Named):
                     continue
-                beyond = {each.protocol for each in elements.services(ace)} - protocols(ports.name)
+                plain = replace(ace, source_ports=None, destination_ports=None)  # an empty group is of a protocol, too
+                beyond = {each.protocol for each in elements.services(plain)} - protocols(ports.name)
                 if beyond:
                     line = parsed.lines[ace.line]
                     column = next((each.column for each in line.words if each.text == ports.name), 1)

@@ -149,10 +149,15 @@ def services(draw: st.DrawFn) -> Service:
 
 
 @st.composite
-def groups(draw: st.DrawFn, objects: Sequence[NetworkObject], known: Sequence[ServiceObject]) -> tuple[Group, ...]:
+def groups(
+    draw: st.DrawFn,
+    objects: Sequence[NetworkObject] = (),
+    known: Sequence[ServiceObject] = (),
+    kinds: Sequence[GroupKind] = tuple(GroupKind),
+) -> tuple[Group, ...]:
     found: list[Group] = []
     for number in range(draw(st.integers(0, 3))):
-        kind = draw(st.sampled_from(GroupKind))
+        kind = draw(st.sampled_from(kinds))
         protocol = draw(st.sampled_from(["", "tcp", "tcp-udp"])) if kind is GroupKind.SERVICE else ""
         members: st.SearchStrategy[Any] = {
             GroupKind.NETWORK: NETWORKS | sampled([Named("object", each.name) for each in objects]),

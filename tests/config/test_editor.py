@@ -1,9 +1,10 @@
 """A configuration changed line by line: what is refused changes nothing, and what comes of it is a rule file."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.config.config import Config
 from appliance.config.diagnostics import INCOMPLETE, INVALID, Severity
@@ -12,7 +13,9 @@ from appliance.config.load import load
 from appliance.config.render import running_config
 from appliance.config.syntax import Mode
 from appliance.lab.lab import EXAMPLE
-from tests.config.configs import configs
+from appliance.policy.acl import ANY, AccessList, Ace, Named
+from appliance.policy.objects import Group, GroupKind
+from tests.config.configs import Known, configs, groups
 
 MAIL = load(EXAMPLE.read_bytes()).config
 assert MAIL is not None
@@ -58,6 +61,16 @@ def test_a_group_of_ports_that_holds_services_is_refused_when_all_is_asked_for_a
     assert errors == [each.message for each in load(editor.text()).diagnostics if each.severity is Severity.ERROR]
     assert typed(editor, "object-group service mail tcp", "no group-object plain") == []
     assert editor.loaded()[0].config == editor.config
+
+
+@given(groups(kinds=[GroupKind.SERVICE]), st.sampled_from(["tcp", "udp"]))
+def test_a_group_is_of_a_protocols_ports_if_all_that_it_holds_is(found: tuple[Group, ...], protocol: str) -> None:
+    of_it = Known(groups=found).of_ports(protocol)
+    for each in (Named("object-group", group.name) for group in found):
+        entry = Ace(True, protocol, ANY, None, ANY, each)
+        editor = Editor(replace(Config(), groups=found, access_lists=(AccessList("new", (entry,)),)))
+        assert (editor.loaded()[0].config is not None) == (each in of_it)
+        assert (load(editor.text()).config is not None) == (each in of_it)
 
 
 def test_what_was_undone_is_named_no_more(editor: Editor) -> None:

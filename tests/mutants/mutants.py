@@ -1376,6 +1376,20 @@ MUTANTS = (
         OF_LANGUAGE,
     ),
     Mutant(
+        "a group of ports is of what every group in it is of",
+        "appliance/config/verify.py",
+        "            ahead.extend(_held(group))\n",
+        "",
+        ("tests/config/test_editor.py",),
+    ),
+    Mutant(
+        "a group of ports is of a protocol though it is empty",
+        "appliance/config/verify.py",
+        "elements.services(plain)",
+        "elements.services(ace)",
+        ("tests/config/test_editor.py",),
+    ),
+    Mutant(
         "language: a group in a circle is refused",
         "appliance/config/verify.py",
         "            elif inner in path:",
