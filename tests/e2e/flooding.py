@@ -1,34 +1,36 @@
 """A SYN flood from addresses that are nobody's, as fast as one CPU sends it: bounded in count and in time.
 
-It comes in by the firewall's outside device, in the lab alone, from a documentation range, as its driver would hand it
-over; the answers go out by it and are thrown away there. A child has the kernel make the SYNs (flood.bpf.c), and leaves
-what it did on a page that it shares with us.
+It comes from outside's own device by a packet socket, in the lab alone, from a documentation range; the answers go back
+there and are thrown away. A child shares a ring of frames with the kernel, a SYN of each address, and has all of them
+sent in one system call, each time from another port. It leaves what it did on a page that it shares with us.
+Source: packet(7); Linux, uapi/linux/if_packet.h and virtio_net.h.
 """
 
 import contextlib
-import functools
 import mmap
 import os
+import random
 import re
 import socket
 import struct
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
 
-from appliance.kernel import headers
-from appliance.kernel.bpf_program import Module
 from appliance.lab import burst
-from appliance.lab.network import CLIENTS, MAPPED_SERVER
+from appliance.lab.network import CLIENTS, MAPPED_SERVER, OUTSIDE
 from tests.ground import Ground
 
 SOURCES = IPv4Network("198.51.100.0/24")
-_FIRST_PORT = 1024  # with the addresses: 16 million tuples before one comes again
-_SYNS = 64  # sent before any of them is received: as many as an interface's driver hands over at a time
-_TURNS = 16  # of so many in one system call
+_PORTS = range(1024, 65536)  # with the addresses: 16 million tuples before one comes again
 _PAGE = struct.Struct("=QQ")  # SYNs sent, ns it took
-_DEVICE = "outside0"  # of the firewall
+_PACKET, _VERSION, _RING, _HEADER, _BYPASS_QDISC = 263, 10, 13, 15, 20  # SOL_PACKET, and PACKET_… of it
+_GO = b"\1"  # TP_STATUS_SEND_REQUEST, in the first octet of a place: the kernel clears it
+_PLACE = 128  # octets of the ring that a frame has
+_LENGTH, _DATA = 4, 32  # where in a place they are
+_COPIED = struct.Struct("=2x4H")  # struct virtio_net_hdr: how much of a frame is not left in the ring, but copied
+_PORT, _LOW = _DATA + _COPIED.size + 34, _DATA + _COPIED.size + 40  # the port, and the initial number's lower half
 _NOBODY = b"\x02\x00\x5e\x00\x53\x01"  # a hardware address
 _ANSWERS = ["PREROUTING", "-d", str(SOURCES), "-j", "DROP"]
 
@@ -65,49 +67,72 @@ def flooding(
 
     `astray`: in frames that are for nobody, which the firewall's kernel drops as it gets them.
     """
-    with ground.within("firewall"):
-        hardware, device = _NOBODY if astray else _hardware(), socket.if_nametoindex(_DEVICE)
-    frame = hardware + bytes(6) + b"\x08\x00" + burst.syn(SOURCES[0], server, _FIRST_PORT)  # who sent it is nobody
-    program = _sender().programs["flood"]
+    with ground.within("outside"):
+        hardware = _NOBODY if astray else _gateway()
+    frames = _frames(server, hardware)
     ground.run("outside", "iptables", "-t", "raw", "-A", *_ANSWERS)
     ground.run("firewall", "ip", "route", "replace", str(SOURCES), "via", str(CLIENTS[0]))
     page = mmap.mmap(-1, mmap.PAGESIZE)
 
-    def send(turn: int, turns: int) -> int:
-        return program.run(frame, mark=turn, ifindex=device, repeat=turns).mark
-
-    def flood() -> None:
+    def send() -> None:
         if cpu is not None:
             os.sched_setaffinity(0, {cpu})
-        _send(send, page, seconds, most, rate)
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+            out.bind(("eth0", 0))
+            _send(out, _ring(out, frames), page, seconds, most, rate)
 
-    child = ground.beside("firewall", flood)
+    child = ground.beside("outside", send)
     try:
         yield Flood(ground, page, child.pid)
     finally:
         child.kill()
 
 
-@functools.cache
-def _sender() -> Module:
-    source = Path(__file__).with_name("flood.bpf.c")
-    return Module(source, [f"SYNS={_SYNS}", f"FIRST_PORT={_FIRST_PORT}"], ["flood"], headers.CACHE)
+def _ring(out: socket.socket, frames: list[bytes]) -> mmap.mmap:
+    """A place for each, from which the socket sends them."""
+    for option in (_BYPASS_QDISC, _HEADER, _VERSION):
+        out.setsockopt(_PACKET, option, 1)  # as a version that is TPACKET_V2
+    octets = _PLACE * len(frames)
+    out.setsockopt(_PACKET, _RING, struct.pack("=4I", octets, 1, _PLACE, len(frames)))  # all in one block
+    ring = mmap.mmap(out.fileno(), octets)
+    for start, frame in zip(range(0, octets, _PLACE), frames, strict=True):
+        data = _COPIED.pack(len(frame), 0, 0, 0) + frame
+        struct.pack_into("=I", ring, start + _LENGTH, len(data))
+        ring[start + _DATA : start + _DATA + len(data)] = data
+    return ring
 
 
-def _send(send: Callable[[int, int], int], page: mmap.mmap, seconds: float, most: int, rate: float) -> None:
-    """`send` sends so many turns of _SYNS from a turn on; → the next turn."""
-    turn, sent, began = 0, 0, time.perf_counter_ns()
+def _send(out: socket.socket, ring: mmap.mmap, page: mmap.mmap, seconds: float, most: int, rate: float) -> None:
+    count = len(ring) // _PLACE
+    # What the port gains the initial number loses: the checksum stays right (RFC 1624).
+    both = sum(struct.unpack_from("!H", ring, at)[0] for at in (_PORT, _LOW))
+    ports = random.Random(5).sample(_PORTS, len(_PORTS))
+    sent, began, turn = 0, time.perf_counter_ns(), 0
     while sent < most and (took := time.perf_counter_ns() - began) < seconds * 1e9:
         if sent > rate * took / 1e9:
             time.sleep(0.001)
             continue
-        turn = send(turn, 1 if rate < float("inf") else _TURNS)
-        sent = turn * _SYNS
+        port = ports[turn % len(ports)]
+        for at, value in ((_PORT, port), (_LOW, (both - port) % 0xFFFF)):
+            ring[at::_PLACE] = bytes((value >> 8,)) * count
+            ring[at + 1 :: _PLACE] = bytes((value & 0xFF,)) * count
+        ring[::_PLACE] = _GO * count
+        with contextlib.suppress(OSError):  # the device has no room for some
+            out.send(b"")
+        sent += count - ring[::_PLACE].count(_GO)
+        turn += 1
         _PAGE.pack_into(page, 0, sent, time.perf_counter_ns() - began)
 
 
-def _hardware() -> bytes:
-    """The address of the device."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as here:
-        here.bind((_DEVICE, 0))
-        return bytes(here.getsockname()[4])
+def _frames(server: IPv4Address, hardware: bytes) -> list[bytes]:
+    """An Ethernet frame with a SYN for each source; who sent it is nobody."""
+    head = hardware + bytes(6) + b"\x08\x00"
+    return [head + burst.syn(source, server, _PORTS.start) for source in SOURCES]
+
+
+def _gateway() -> bytes:
+    """The firewall's hardware address, as outside knows it."""
+    with contextlib.suppress(OSError):
+        socket.create_connection((str(OUTSIDE.ip), 9), 1)
+    told = subprocess.run(["ip", "neigh", "show", str(OUTSIDE.ip)], capture_output=True, text=True, check=True).stdout
+    return bytes.fromhex(told.split("lladdr ")[1].split()[0].replace(":", ""))
