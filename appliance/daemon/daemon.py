@@ -116,6 +116,7 @@ class Daemon:
         self._enforce(self._config, self._generation)
         self._listen_to_denials()
         self._open_control()
+        self._books.fetch()  # what is there already is counted before anybody hears that we are
         self._notifier.send(READY=1, MAINPID=os.getpid(), STATUS=f"{len(self._crew.hands)} workers inspecting")
 
     def stop(self) -> None:
