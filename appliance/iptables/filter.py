@@ -202,7 +202,10 @@ def _allowed(scene: Scene, source: Interface, destination: Interface) -> bool:
 
 
 def _untranslated(scene: Scene) -> Iterator[Rule]:
-    """A host behind a static is reached by its mapped address alone: its real one would go round the limits."""
+    """A host behind statics is reached by what they call it alone: its real address would go round the limits.
+
+    By which of its names it was called is no matter: what any rule has translated came by one.
+    """
     for each in scene.translations:
         real, mapped = each.real_interface, each.mapped_interface
         if each.kind is not Kind.STATIC or each.far or each.one_way or isinstance(each.mapped, Pool):
@@ -213,7 +216,8 @@ def _untranslated(scene: Scene) -> Iterator[Rule]:
         if each.ports is not None:
             way += ["-p", each.ports.protocol, "--dport", str(each.ports.real)]
         known = each.mapped.network_address if each.mapped.prefixlen == 32 else each.mapped
-        yield from _mismatched(scene.config, [*way, "-m", "conntrack", "!", "--ctorigdst", str(known)])
+        untouched = ["-m", "conntrack", "!", "--ctstate", "DNAT", "!", "--ctorigdst", str(known)]
+        yield from _mismatched(scene.config, [*way, *untouched])
 
 
 def _reverse(scene: Scene) -> Iterator[Rule]:

@@ -108,6 +108,14 @@ def test_a_host_behind_a_static_is_not_reached_by_its_real_address() -> None:
     assert steps(report)[-1] == "NAT rpf-check DROP"
 
 
+def test_a_host_is_reached_by_each_of_its_names() -> None:
+    more = "access-list outside_in permit ip any any\nstatic (inside,outside) tcp 203.0.113.99 2525 192.0.2.25 25\n"
+    config = loaded(EXAMPLE.read_text(encoding="utf-8") + more)
+    for mapped, port in (("203.0.113.99", 2525), ("203.0.113.125", 25)):
+        assert trace(config, "outside", tcp("203.0.113.10", mapped, port)).allowed
+    assert not trace(config, "outside", tcp("203.0.113.10", "192.0.2.25", 25)).allowed
+
+
 NETWORK = "object network lan\n subnet 192.0.2.0 255.255.255.0\n nat (inside,outside) dynamic interface\n"
 PAIRED = "nat (inside) 1 192.0.2.0 255.255.255.0\nglobal (outside) 1 interface\n"
 PEER = "access-list none permit ip 192.0.2.0 255.255.255.0 host 203.0.113.10\nnat (inside) 0 access-list none\n"

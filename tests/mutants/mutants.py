@@ -1327,6 +1327,13 @@ MUTANTS = (
         ("tests/iptables/test_translations.py",),
     ),
     Mutant(
+        "a host is reached by each of its names",
+        RULES,
+        '["-m", "conntrack", "!", "--ctstate", "DNAT", "!", "--ctorigdst", str(known)]',
+        '["-m", "conntrack", "!", "--ctorigdst", str(known)]',
+        OF_TRACE,
+    ),
+    Mutant(
         "the longest network is the way",
         ROUTING,
         "found.append((-route.network.prefixlen, route.metric,",
