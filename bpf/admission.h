@@ -87,8 +87,8 @@ static __always_inline u32 enter(struct conn *waiting, struct place *at, struct 
 	return NO_ROOM;
 }
 
-/* A SYN takes its places, or is dropped. Over a limit of connections it leaves an uncounted entry, unless it has one
- * already, which is `waiting`: conntrack knows the tuple now. */
+/* A SYN takes its places, or is dropped. Over a limit of connections one to a static leaves an uncounted entry, unless it
+ * has one already, which is `waiting`: conntrack knows the tuple now, and SYNPROXY must not answer it. */
 static __always_inline int admit(struct conn *waiting, struct place *at, struct packet *packet, u64 now)
 {
 	struct finding found = {};
@@ -103,7 +103,7 @@ static __always_inline int admit(struct conn *waiting, struct place *at, struct 
 		return PASS;
 	}
 	give_back(&holding, 1, 1);
-	if (!waiting && !packet->proxied && found.refusal < NO_ROOM) {
+	if (at->number && !waiting && !packet->proxied && found.refusal < NO_ROOM) {
 		struct end nowhere = {};
 
 		begin(&fresh, packet, opener(at), &nowhere, now >> TICK_SHIFT);

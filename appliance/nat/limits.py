@@ -257,9 +257,9 @@ class Table:
         self._refuse(row, parties, now)
         if packet.proxied:
             self._strand(parties, packet.ack, first_octet(packet.seq), now)
-        elif entry is None:
+        elif entry is None and static is not None:  # conntrack knows it now, and SYNPROXY must not answer it
             waiting = fresh(packet, replace(parties, beyond=None), State.WAITING, now)
-            waiting.static = called
+            waiting.static = static.ends
             self.entries[self._tuple(packet.key)] = waiting
         return False
 

@@ -146,7 +146,7 @@ def test_a_place_refused_leaves_nothing(box: Any) -> None:
     box.run("ingress", frame, box.inside, box.inside)
     assert box.run("egress", from_desk(THERE, 40001, id=8), box.outside, box.inside).value == DROP
     states = [leaf.state for leaf in box.table._module.table("conns").values()]
-    assert sorted(states) == [State.SYN, State.WAITING, ALIAS]
+    assert sorted(states) == [State.SYN, ALIAS]
 
 
 def test_a_static_of_a_port_is_limited_and_leads_to_its_port(box: Any) -> None:
