@@ -59,7 +59,7 @@ int ingress(struct __sk_buff *skb)
 	struct scratch *scratch = scratches.lookup(&zero);
 	int verdict;
 
-	if (skb->vlan_present || !set || !scratch) /* the VLAN's own interface has its own program */
+	if (of_vlan(skb) || !set || !scratch)
 		return PASS;
 	struct packet *packet = &scratch->packet;
 	struct place *at = &scratch->at;
@@ -96,7 +96,7 @@ int egress(struct __sk_buff *skb)
 	struct settings *set = settings.lookup(&zero);
 	struct scratch *scratch = scratches.lookup(&zero);
 
-	if (skb->vlan_present || !set || !scratch)
+	if (of_vlan(skb) || !set || !scratch)
 		return PASS;
 	struct packet *packet = &scratch->packet;
 	struct place *at = &scratch->at;

@@ -6,6 +6,8 @@
 #include <uapi/linux/in.h>
 #include <uapi/linux/ip.h>
 
+#define VLAN_ID 0xfff
+
 #define FLAG_FIN 0x01
 #define FLAG_SYN 0x02
 #define FLAG_RST 0x04
@@ -47,7 +49,7 @@ struct packet {
 
 enum parsed {
 	OTHER, /* not TCP, or not readable, or a later fragment: not ours to judge */
-	FORBIDDEN, /* a fragment that hides the header or a flag (design row 21, RFC 1858, RFC 3128) */
+	FORBIDDEN, /* a fragment that hides the header or a flag (design row 21, RFC 1858, RFC 3128); or tag within tag */
 	TCP
 };
 
@@ -58,9 +60,23 @@ static __always_inline int reach(struct __sk_buff *skb, u32 length)
 	return bpf_skb_pull_data(skb, length) == 0;
 }
 
+/* A frame of a VLAN: its own interface has its own program. A tag of number 0 is a priority alone (IEEE 802.1Q 9.6), and
+ * the frame that of the interface. */
+static __always_inline int of_vlan(struct __sk_buff *skb)
+{
+	return skb->vlan_present && skb->vlan_tci & VLAN_ID;
+}
+
+static __always_inline int tagged(struct __sk_buff *skb)
+{
+	return skb->protocol == htons(ETH_P_8021Q) || skb->protocol == htons(ETH_P_8021AD);
+}
+
 static __always_inline enum parsed parse(struct __sk_buff *skb, struct packet *packet)
 {
 	packet->proxied = 0;
+	if (skb->vlan_present && tagged(skb)) /* the kernel takes off both, and may deliver here what nobody has read */
+		return FORBIDDEN;
 	if (skb->protocol != htons(ETH_P_IP) || !reach(skb, ETH_HLEN + sizeof(struct iphdr)))
 		return OTHER;
 	struct iphdr *ip = (void *)(long)skb->data + ETH_HLEN;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import socket
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 from pyroute2 import IPRoute
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 
 from appliance.kernel import bpf_pins, clsact
 from appliance.kernel.bpf import ConnectionTable
@@ -199,6 +202,27 @@ def test_half_open_connections_end_at_the_embryonic_limit(host: Ground, table: C
     assert used(table) == (0, 0)
 
 
+def test_a_priority_tag_leads_around_no_limit(host: Ground, table: ConnectionTable) -> None:
+    """The kernel delivers a frame of VLAN 0 as it does one without a tag, and one of VLAN 0 within VLAN 0."""
+    with host.within("firewall"):
+        limit(table, 0, 1)
+    host.run("firewall", "iptables", "-A", "FORWARD", "-i", "inside0", "-j", "DROP")
+    [device] = json.loads(host.run("firewall", "ip", "-json", "link", "show", "outside0"))
+    untagged = Ether(dst=device["address"])
+    tags = (untagged, untagged / Dot1Q(vlan=0) / Dot1Q(vlan=0), untagged / Dot1Q(vlan=0), untagged / Dot1AD(vlan=0))
+
+    def send() -> None:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+            wire.bind(("eth0", 0))
+            for port, tag in enumerate((*tags, untagged), 2000):
+                syn = IP(src="203.0.113.10", dst=str(MAPPED_SERVER)) / TCP(sport=port, dport=PORT)
+                wire.send(bytes(tag / syn))
+
+    host.beside("outside", send).result()
+    assert eventually(lambda: table.counts()[0].refused_embryonic == 3)
+    assert used(table) == (1, 1)
+
+
 def test_what_the_rules_drop_takes_no_place(host: Ground, table: ConnectionTable) -> None:
     with host.within("firewall"):
         limit(table, 5)
@@ -323,6 +347,7 @@ def test_what_is_pinned_can_be_removed(pins: Path) -> None:
         "classes",
         "conns",
         "counts",
+        "faces",
         "limits",
         "refusals",
         "shares",

@@ -34,6 +34,20 @@ def _mutant(rule: str, file: str, old: str, new: str) -> Mutant:
 
 
 _READING = (
+    Mutant(
+        "program: a priority tag leads around nothing",
+        PARSING,
+        "return skb->vlan_present && skb->vlan_tci & VLAN_ID;",
+        "return skb->vlan_present;",
+        ("tests/bpf/test_network.py",),
+    ),
+    Mutant(
+        "program: nor does a tag within one",
+        PARSING,
+        "if (skb->vlan_present && tagged(skb))",
+        "if (0)",
+        ("tests/bpf/test_network.py",),
+    ),
     _mutant("what is inspected says its mark", CONNLIMIT, "skb->mark & MARK_CLASS ? INSPECTED : 0", "INSPECTED"),
     _mutant(
         "it stays inspected",
@@ -619,6 +633,7 @@ _INTERCEPT = (
 
 _WAITING = (
     _mutant("who finds no place at egress waits", ADMISSION, "\t\tfresh.state = WAITING;\n", ""),
+    _mutant("who called no static waits for nothing", ADMISSION, "if (at->number && !waiting", "if (!waiting"),
     _mutant("a waiting SYN takes its place at ingress", CONNLIMIT, "at->waits = conn &&", "at->waits = 0 && conn &&"),
     _mutant(
         "a waiting SYN takes its place at egress",
