@@ -28,6 +28,7 @@
 /* a packet, and whose it is */
 #include "parsing.h"
 #include "ends.h"
+#include "reverse.h"
 #include "faces.h"
 #include "notes.h"
 
@@ -79,7 +80,7 @@ int ingress(struct __sk_buff *skb)
 		conn = 0;
 	at->waits = conn && conn->state == WAITING && sender(conn, at) == CLIENT && opens(packet) && at->named;
 	if (conn && !at->waits)
-		verdict = known(conn, at, packet, sender(conn, at), set, &allowed);
+		verdict = known(skb, conn, at, packet, sender(conn, at), set, &allowed);
 	else
 		verdict = unknown(at, packet, set, &allowed);
 	if (verdict == DROP)

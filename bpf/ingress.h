@@ -1,4 +1,5 @@
-/* Before the rules: what arrives is looked at and marked; nothing is changed but what waited for a place. */
+/* Before the rules: what arrives is looked at and marked; nothing is changed but what waited for a place,
+ * or held one for a server that lets go of it. */
 #ifndef FIXUP_INGRESS_H
 #define FIXUP_INGRESS_H
 
@@ -8,6 +9,7 @@
 #include "life.h"
 #include "machine.h"
 #include "notes.h"
+#include "reverse.h"
 #include "verdicts.h"
 
 /* A SYN of an entry's client. */
@@ -22,8 +24,8 @@ static __always_inline int look_again(struct conn *conn, struct packet *packet, 
 }
 
 /* A packet of an entry. `allowed` is its mark. */
-static __always_inline int known(struct conn *conn, struct place *at, struct packet *packet, u32 side, struct settings *set,
-				 u32 *allowed)
+static __always_inline int known(struct __sk_buff *skb, struct conn *conn, struct place *at, struct packet *packet, u32 side,
+				 struct settings *set, u32 *allowed)
 {
 	struct step step = {};
 
@@ -33,7 +35,7 @@ static __always_inline int known(struct conn *conn, struct place *at, struct pac
 		return look_again(conn, packet, allowed);
 	}
 	if (conn->state == DEAD) {
-		if (side == SERVER && lets_go(packet)) {
+		if (side == SERVER && lets_go(packet) && leads_back(skb, packet)) {
 			close_dead(conn, at, &step);
 			conclude(at, &step, clock(set));
 		}

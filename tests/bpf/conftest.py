@@ -31,6 +31,7 @@ from tests.admission import INTERFACES, SECOND, by_real
 from tests.bpf.tracking import Tracking
 
 TC_ACT_UNSPEC, TC_ACT_SHOT = -1, 2  # uapi/linux/pkt_cls.h
+SCOPE_LINK = 253  # uapi/linux/rtnetlink.h
 VERDICTS = {
     marks.Disposition.QUEUE: Verdict.PASS,
     marks.Disposition.SKIP: Verdict.SKIP,
@@ -169,11 +170,20 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
             for name in ("outside", "inside", "elsewhere"):
                 netlink.link("add", ifname=name, kind="veth", peer={"ifname": f"{name}-peer"})
             indexes = [netlink.link_lookup(ifname=name)[0] for name in ("outside", "inside", "elsewhere")]
+            _lead(netlink, *indexes[:2])
         table = ConnectionTable(size=4096, cache=tmp_path_factory.mktemp("headers"))
         yield Box(table, *indexes)
         table.close()
     finally:
         namespaces.remove(NAMESPACE)
+
+
+def _lead(netlink: IPRoute, outside: int, inside: int) -> None:
+    """Packets to 192.0.2.0/24 go inside, all others outside."""
+    for index, name, network in ((inside, "inside", "192.0.2.0/24"), (outside, "outside", "0.0.0.0/0")):
+        netlink.link("set", index=index, state="up")
+        netlink.route("add", dst=network, oif=index, scope=SCOPE_LINK)
+        Path(f"/proc/sys/net/ipv4/conf/{name}/forwarding").write_text("1", encoding="ascii")
 
 
 @pytest.fixture

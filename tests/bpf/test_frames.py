@@ -211,6 +211,16 @@ def test_addresses_count_at_their_own_interface_only(box: Any) -> None:
         assert (run.value, run.mark) == (PASS, SKIP)
 
 
+@pytest.mark.parametrize("flags", ["R", "RA", "FA"])
+def test_nobody_outside_gives_back_the_servers_dead_place(box: Any, flags: str) -> None:
+    bring(box, State.DEAD)
+    forged = IP(src=R, dst=C) / tcp(sport=25, dport=1000, flags=flags)
+    assert arrives(box, forged).value == DROP
+    assert (box.states(), box.use()) == ({key(): State.DEAD}, (1, 0))
+    assert box.run("ingress", forged, box.inside, box.inside).value == DROP
+    assert (box.states(), box.use()) == ({}, (0, 0))
+
+
 def test_our_own_reset_passes_a_dead_connection_and_frees_its_place(box: Any) -> None:
     bring(box, State.DEAD)
     to_client = IP(src=M, dst=C) / tcp(sport=25, dport=1000, flags="R", seq=501)

@@ -23,6 +23,7 @@ NOTES = "bpf/notes.h"
 ORDERS = "bpf/orders.h"
 PARSING = "bpf/parsing.h"
 PLACES = "bpf/places.h"
+REVERSE = "bpf/reverse.h"
 VERDICTS = "bpf/verdicts.h"
 
 #: The rules that the model keeps too, frames, and what may fail.
@@ -680,10 +681,17 @@ _DEAD = (
     _mutant(
         "the client does not give a dead place back",
         INGRESS,
-        "if (side == SERVER && lets_go(packet))",
-        "if (lets_go(packet))",
+        "if (side == SERVER && lets_go(packet) && leads_back",
+        "if (lets_go(packet) && leads_back",
     ),
-    _mutant("the server gives a dead place back", INGRESS, "if (side == SERVER && lets_go(packet))", "if (0)"),
+    _mutant(
+        "the server gives a dead place back",
+        INGRESS,
+        "if (side == SERVER && lets_go(packet) && leads_back",
+        "if (0 && leads_back",
+    ),
+    _mutant("nobody else does in its name", INGRESS, "lets_go(packet) && leads_back(skb, packet)", "lets_go(packet)"),
+    _mutant("who is behind another interface is not the server", REVERSE, "way.ifindex == skb->ifindex", "1"),
     _mutant(
         "a FIN lets go too",
         MACHINE,
