@@ -139,9 +139,9 @@ class Session:
             phase = dialogue.phase
             if phase is _TLS:
                 self._begin_tls(Side.SERVER, octets[pos:], base + pos, facts)
-                return
+                break
             if phase is _BYPASS:
-                return
+                break
             pos = self._replies.feed(octets, pos, base, facts)
             if facts and type(facts[-1]) is Breach:
                 self._over = True

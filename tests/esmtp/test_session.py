@@ -89,6 +89,18 @@ def test_tls():
     session.finish()
 
 
+def test_what_was_undecided_is_not_when_tls_begins_right_behind_it():
+    session = Playbook(Session(Settings(starttls=True)))
+    session >> server(b"220 mx\r\n") << Greeted(0) << Greeting(4, b"mx")
+    session >> client(b"EHLO a\r\nSTARTTLS\r\n") << Command("EHLO", 0) << Command("STARTTLS", 8)
+    session << Odd(Oddity.PIPELINED, ANY, detail="STARTTLS")
+    session >> server(b"250-mx\r\n250 START") << EhloReply(8)
+    assert session.session.undecided == 20
+    session >> server(b"TLS\r\n220 go\r\n\x15\x03") << EhloParameter("others", ANY, 8, starttls=True)
+    assert session.session.undecided is None
+    session.finish()
+
+
 def test_only_the_limits_it_was_told():
     limits = {Quantity.COMMAND_LINE: (5, 8), Quantity.RECIPIENTS: (1,), Quantity.SENDER_ADDRESS: (1, 2)}
     session = Playbook(Session(Settings(limits)))
