@@ -7,7 +7,7 @@ Rules:
 * A connection may always keep its share; four times as much while all together keep little. What a sender has under
   way while a loss is repaired grows to its peer's window, and what finds no room here it sends again and again.
 * What waited behind a gap was told to its sender: it finds the room it was promised, whatever is kept by then.
-* At the worker's cap those that are over give way, then one that has been quiet: the worker hears of few pure
+* At the worker's cap a few of those that are over give way, then one that has been quiet: the worker hears of few pure
   acknowledgments (design §2), so most of what that keeps has arrived long ago. If it has not, and comes again, the
   connection is reset.
 * No call costs more because more connections keep octets.
@@ -25,7 +25,7 @@ from appliance.datapath.inspected import Inspected
 SHARE, MAX_KEPT = 1 << 20, 4 << 20
 #: Octets of all connections of a worker that may be kept. Beyond the first number each has its share and no more.
 PLENTY, MAX_KEPT_IN_ALL = 64 << 20, 256 << 20
-#: Who has been quiet for so long (ns) may have to give way, of so many looked at.
+#: Who has been quiet for so long (ns) may have to give way, of so many looked at; so many that are over may, too.
 QUIET, LOOKS = 1_000_000_000, 16
 
 
@@ -37,7 +37,7 @@ class Kept:
     def __init__(self) -> None:
         self.octets = 0
         self.keeping: OrderedDict[Inspected, None] = OrderedDict()  # all that keep octets, or did
-        self._lingering: dict[Inspected, None] = {}  # over by their FINs, their last octets not acknowledged
+        self._lingering: OrderedDict[Inspected, None] = OrderedDict()  # over by their FINs, and keep octets
 
     def keep(self, connection: Inspected, octets: int) -> None:
         """The connection keeps so many more."""
@@ -45,6 +45,13 @@ class Kept:
             self.keeping[connection] = None
         connection.kept += octets
         self.octets += octets
+
+    def keep_less(self, connection: Inspected, octets: int) -> None:
+        """The connection keeps so many fewer."""
+        connection.kept -= octets
+        self.octets -= octets
+        if not connection.kept:
+            self._lingering.pop(connection, None)
 
     def has_room(self, connection: Inspected, octets: int, promised: bool = False) -> bool:
         """Whether the connection may keep so many more, as far as it goes by what that one keeps."""
@@ -57,10 +64,11 @@ class Kept:
 
     def linger(self, connection: Inspected) -> None:
         """It is over, but its last octets may come again."""
-        self._lingering[connection] = None
+        if connection.kept:
+            self._lingering[connection] = None
 
     def longest_over(self) -> Inspected | None:
-        """Of those that are over, the one that has been for longest."""
+        """Of those that are over and keep octets, the one that has been for longest."""
         return next(iter(self._lingering), None)
 
     def quietest(self, but: Inspected, now: int) -> Inspected | None:
@@ -72,9 +80,7 @@ class Kept:
     def give_up(self, connection: Inspected) -> None:
         """It keeps nothing that may go on, though nobody said that it arrived."""
         for stream in (connection.client, connection.server):
-            gone = stream.give_up()
-            connection.kept -= gone
-            self.octets -= gone
+            self.keep_less(connection, stream.give_up())
 
     def forget(self, connection: Inspected) -> None:
         """Nothing that it keeps is needed any more."""

@@ -22,7 +22,7 @@ from appliance.datapath.counters import OCTETS_INSPECTED, OCTETS_RELEASED
 from appliance.datapath.effects import Accept, Effect, SendSack
 from appliance.datapath.ends import Ends
 from appliance.datapath.inspected import Inspected
-from appliance.datapath.kept import MAX_KEPT_IN_ALL, SHARE, Kept
+from appliance.datapath.kept import LOOKS, MAX_KEPT_IN_ALL, SHARE, Kept
 from appliance.datapath.outcome import Outcome
 from appliance.datapath.waiting import WaitingRoom
 from appliance.flow import Side
@@ -129,8 +129,7 @@ class Reader:
             gone = peer.acknowledge(segment.ack)
             if gone != BEYOND:
                 peer.window = segment.window
-                connection.kept -= gone
-                self._kept.octets -= gone
+                self._kept.keep_less(connection, gone)
             elif connection.fail_open and connection.state is _OPEN and side is _SERVER and peer.overtaken(segment.ack):
                 self._ends.leave_alone(connection)
                 self._outcome.go(handle, segment)
@@ -280,7 +279,9 @@ class Reader:
         kept = self._kept
         if not kept.has_room(connection, octets, promised):
             return False
-        while kept.is_full(octets) and (over := kept.longest_over()) is not None:
+        for _ in range(LOOKS):
+            if not kept.is_full(octets) or (over := kept.longest_over()) is None:
+                break
             self._table.remove(over)
             self._ends.let_go(over)
         if kept.is_full(octets) and (quiet := kept.quietest(connection, now)) is not None:

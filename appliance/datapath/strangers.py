@@ -10,6 +10,8 @@ last segment once (RFC 8985 §7).
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from appliance.tcp.connection import reverse
 from appliance.tcp.segment import Segment
 from appliance.tcp.seq import to_offset
@@ -26,7 +28,8 @@ class Strangers:
     __slots__ = ("_heard",)
 
     def __init__(self) -> None:
-        self._heard: dict[bytes, tuple[int, int, int]] = {}
+        # ordered: a dict whose front was deleted takes long to find its first
+        self._heard: OrderedDict[bytes, tuple[int, int, int]] = OrderedDict()
 
     def server_expects(self, segment: Segment) -> int:
         """The number that the receiver of a client's `segment` expects: what it said, else where the segment is."""

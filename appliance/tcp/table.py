@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
@@ -38,8 +39,9 @@ class Table(Generic[C]):
         self._silence = silence
         self._limit = limit
         self._sides: dict[bytes, Found[C]] = {}
-        self._over: dict[bytes, C] = {}  # CLOSED, RESET and DEAD, in the order they ended
-        self._silent: dict[bytes, C] = {}  # the client was never heard, in the order they began
+        # ordered: a dict whose front was deleted takes long to find its first
+        self._over: OrderedDict[bytes, C] = OrderedDict()  # CLOSED, RESET and DEAD, in the order they ended
+        self._silent: OrderedDict[bytes, C] = OrderedDict()  # the client was never heard, in the order they began
         #: `find(key)`: what a packet belongs to, by addresses and ports as its sender writes them; or None
         self.find = self._sides.get
 

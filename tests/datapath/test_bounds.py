@@ -10,6 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from operator import sub
 
+import pytest
+
+from appliance.datapath import kept, reader
 from appliance.datapath.datapath import LIFETIMES, Datapath
 from appliance.datapath.effects import Drop
 from appliance.tcp.connection import State
@@ -177,6 +180,34 @@ def test_what_waits_elsewhere_makes_no_call_dearer() -> None:
         costs.append((evict, end, expire, ahead))
     few, many = costs
     assert max(map(sub, many, few)) <= 8, costs
+
+
+def over(datapath: Datapath, number: int, acknowledged: bool) -> None:
+    """A connection both of whose FINs were read; of its last octets the peers may have told."""
+    each = wire(datapath, number)
+    each.send(CLIENT, 0, b"quit\n", flags=ACK | FIN)
+    each.acked[CLIENT] = 6
+    each.send(SERVER, 0, b"221\n", flags=ACK | FIN)
+    each.acked[SERVER] = 5
+    if acknowledged:
+        each.send(CLIENT, 6)
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_what_is_over_makes_no_packet_at_the_cap_dearer(acknowledged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few of them make room at once, and of those that keep nothing, none."""
+    costs = []
+    for many in (32, 320):
+        datapath = engine(Double)
+        for number in range(many):
+            over(datapath, number, acknowledged)
+        late = wire(datapath, 5_000)
+        for module in (kept, reader):
+            monkeypatch.setattr(module, "MAX_KEPT_IN_ALL", 100)
+        costs.append(calls(partial(late.send, CLIENT, 0, b"x" * 101)))
+        monkeypatch.undo()
+        assert (len(datapath), dropped(late)) == (many + 1 - (0 if acknowledged else kept.LOOKS), 1)
+    assert costs[0] == costs[1]
 
 
 def test_a_connection_with_all_it_may_have_waiting_ends_with_few_calls_for_each_packet() -> None:

@@ -707,6 +707,21 @@ MUTANTS = (
     Mutant("20: what is late is as young", READER, "parcel.segment = stream.rejuvenated(segment)", "pass", OF_DATAPATH),
     Mutant("20: what was promised finds room", READER, ", promised=True", "", OF_DATAPATH),
     Mutant("20: while little is kept in all", KEPT, "promised or self.octets < PLENTY", "True", OF_DATAPATH),
+    Mutant(
+        "20: who is over and keeps nothing stays",
+        KEPT,
+        "if not connection.kept:\n            self._lin",
+        "if False:\n            self._lin",
+        OF_BOUNDS,
+    ),
+    Mutant("20: few that are over make room at once", READER, "for _ in range(LOOKS):", "while True:", OF_BOUNDS),
+    Mutant(
+        "8: nothing is held behind STARTTLS",
+        SESSION,
+        "                break\n            if phase is _BY",
+        "                return\n            if phase is _BY",
+        OF_SESSION,
+    ),
     Mutant("20: nobody is given what was given up", READER, "stream.misses(start, end)", "False", OF_DATAPATH),
     Mutant("20: what has arrived is not needed", STREAM, "max(start, arrived) < min(", "start < min(", OF_DATAPATH),
     Mutant(
