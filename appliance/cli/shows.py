@@ -218,7 +218,7 @@ def show_access_list(call: Call) -> int:
 def clear_conn(call: Call) -> int:
     """``clear conn``: ``all``, or which"""
     if not call.operands:
-        raise UsageError("clear conn: incomplete command; all, address, port or protocol must follow")
+        raise UsageError("clear conn: incomplete command; all, address, port, protocol or state must follow")
     operands = call.operands[1:] if call.operands[0] == "all" else call.operands
     return _clear(call, ClearConnections(wanted("clear conn", operands)))
 

@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 #: Of each kind, one for each end of a connection.
 _ENDS = 2
+#: By name or number; whether it is the one of which there are entries.
+_PROTOCOLS = {"tcp": True, "6": True, "udp": False, "17": False}
 
 
 def wanted(command: str, words: Sequence[str]) -> Wanted:
@@ -129,9 +131,9 @@ def _ports(found: Wanted, value: str) -> Wanted:
 
 
 def _protocol(found: Wanted, value: str) -> Wanted:
-    if value not in ("tcp", "udp"):
+    if value not in _PROTOCOLS:
         raise ValueError("neither tcp nor udp")
-    return replace(found, tcp=value == "tcp")
+    return replace(found, tcp=_PROTOCOLS[value])
 
 
 def _states(found: Wanted, value: str) -> Wanted:

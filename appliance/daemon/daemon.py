@@ -43,7 +43,7 @@ from appliance.kernel.nflog import Listener
 from appliance.kernel.reset import Resetter
 from appliance.marks import GENERATION
 from appliance.nat.connection import TornDown
-from appliance.syslog import EngineFault, WorkerRestarted
+from appliance.syslog import ConnectionsForgotten, EngineFault, WorkerRestarted
 
 #: How often the kernel's events are fetched, and how often expired connections are looked for (ns).
 FETCH_EVERY = 50_000_000
@@ -114,6 +114,8 @@ class Daemon:
         )
         undo.callback(self._close_metrics)
         self._enforce(self._config, self._generation)
+        if self._firewall.succeed(self._generation):
+            self._sinks.write(ConnectionsForgotten())
         self._listen_to_denials()
         self._open_control()
         self._books.fetch()  # what is there already is counted before anybody hears that we are

@@ -16,6 +16,7 @@ from appliance.daemon.worker import QUEUE_BASE
 from appliance.kernel import bpf_pins, clsact, conntrack, links, netfilter
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.found import Filter, Found
+from appliance.marks import GENERATION
 
 
 class Firewall:
@@ -55,6 +56,18 @@ class Firewall:
         unused = [each for each in self._found.changes if isinstance(each, Filter) and each.device not in devices]
         _detach(unused, self._found)
         return len(ended)
+
+    def succeed(self, generation: int) -> bool:
+        """Let go of what earlier runs have left: maps of another layout, and, where there were none to adopt, the
+        connections of before `generation`, which nothing counts. Whether there were such."""
+        bpf_pins.remove(self._run.maps, but=self.table.pins)
+        if self.table.adopted:
+            return False
+        marks = [GENERATION.put(each) for each in range(1, GENERATION.top + 1) if each != generation]
+        uncounted = [each for each in marks if conntrack.carried(each, GENERATION.mask)]
+        for each in uncounted:
+            conntrack.delete_carrying(each, GENERATION.mask)
+        return bool(uncounted)
 
 
 def _detach(filters: list[Filter], found: Found) -> None:

@@ -82,8 +82,11 @@ class ConnectionTable:
             f"MARK_CLASS={marks.CLASS.mask:#x}u",
             f"WORKER_SHIFT={marks.WORKER.shift}",
         ]
-        if pins is not None:
-            macros.append(f'PINS="{bpf_pins.versioned(pins, _layout(source, size))}"')
+        #: where its maps are pinned; and whether they were there, with what another program has counted
+        self.pins = bpf_pins.versioned(pins, _layout(source, size)) if pins is not None else None
+        self.adopted = self.pins is not None and any(self.pins.iterdir())
+        if self.pins is not None:
+            macros.append(f'PINS="{self.pins}"')
         self._module = Module(source, macros, (*clsact.PARENTS, "reap"), cache)
         again = self._module.table("again")
         again[again.Key(0)] = again.Leaf(self.programs["reap"].fd)
@@ -273,7 +276,7 @@ class ConnectionTable:
 
 
 def _layout(source: Path, size: int) -> str:
-    """What a pinned map's shape depends on."""
+    """What the shape of a pinned map depends on, and what its keys and an entry's tag are made by."""
     return f"{size} {STATICS} {CLASSES} {SHARES}" + "".join(
-        (source.parent / name).read_text() for name in ("structs.h", "maps.h")
+        (source.parent / name).read_text() for name in ("structs.h", "ends.h", "maps.h")
     )

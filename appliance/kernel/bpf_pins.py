@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import zlib
 from pathlib import Path
 
 from appliance.kernel.errors import KernelError
 
 _MAGIC = "bpf"
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -34,8 +36,9 @@ def unmount(directory: Path) -> None:
 
 
 def versioned(directory: Path, layout: str) -> Path:
-    """The directory of the maps whose declarations are `layout`, made if need be."""
-    pins = directory / f"{zlib.crc32(layout.encode()):08x}"
+    """The directory of the maps whose declarations, in C, are `layout`, made if need be. Their comments say nothing."""
+    words = " ".join(_COMMENT.sub("", layout).split())
+    pins = directory / f"{zlib.crc32(words.encode()):08x}"
     try:
         pins.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -43,10 +46,10 @@ def versioned(directory: Path, layout: str) -> Path:
     return pins
 
 
-def remove(directory: Path) -> None:
-    """Remove every version's pins; maps that a program still uses live on with it."""
+def remove(directory: Path, but: Path | None = None) -> None:
+    """Remove every version's pins, or all `but` one's; maps that a program still uses live on with it."""
     for pins in directory.iterdir() if directory.is_dir() else ():
-        if pins.is_dir():
+        if pins.is_dir() and pins != but:
             for pin in pins.iterdir():
                 pin.unlink()
             pins.rmdir()

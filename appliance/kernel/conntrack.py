@@ -105,14 +105,26 @@ def _known(error: int) -> bool:
     return error == 0
 
 
-def carried(value: int, mask: int) -> bool:
-    """Whether any IPv4 connection's mark holds `value` under `mask`. The kernel looks; of what it finds one is read."""
+def delete_carrying(value: int, mask: int) -> None:
+    """Forget every connection whose mark holds `value` under `mask`; KernelError as `delete`."""
+    with _open() as netlink:
+        _send(netlink, _about_marks(_DELETE, _REQUEST_ACK, value, mask))
+        for _ in _heard(netlink, 1):
+            pass
+
+
+def _about_marks(kind: int, flags: int, value: int, mask: int) -> bytes:
+    """A request about what carries `value` under `mask`, which the kernel looks for."""
     request = struct.pack("=BBH", socket.AF_INET, 0, 0)
     for attribute, number in ((_CTA_MARK, value), (_CTA_MARK_MASK, mask)):
         request += struct.pack("=HH", 8, attribute) + struct.pack("!I", number)
-    header = struct.pack("=IHHII", 16 + len(request), _GET, _REQUEST_DUMP, 0, 0)
+    return struct.pack("=IHHII", 16 + len(request), kind, flags, 0, 0) + request
+
+
+def carried(value: int, mask: int) -> bool:
+    """Whether any IPv4 connection's mark holds `value` under `mask`. The kernel looks; of what it finds one is read."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as asked:
-        asked.send(header + request)
+        asked.send(_about_marks(_GET, _REQUEST_DUMP, value, mask))
         answer = asked.recv(65_536)
     kind = struct.unpack_from("=H", answer, 4)[0]
     if kind == _ERROR and (code := struct.unpack_from("=i", answer, 16)[0]):

@@ -59,6 +59,7 @@ from appliance.syslog.management import CommandExecuted
 from appliance.syslog.ours import (
     ClassTableFull,
     ConfigurationRefused,
+    ConnectionsForgotten,
     EngineFault,
     EventsLost,
     LeftAlone,
@@ -101,6 +102,7 @@ __all__ = [
     "ConnectionBuilt",
     "ConnectionLimitExceeded",
     "ConnectionTornDown",
+    "ConnectionsForgotten",
     "DenyFlowsFull",
     "Direction",
     "EmbryonicLimitExceeded",
@@ -192,6 +194,7 @@ CATALOGUE: Mapping[int, type[Record]] = {
         EventsLost,
         TableFull,
         ClassTableFull,
+        ConnectionsForgotten,
         CommandExecuted,
         ConfigurationRefused,
     )

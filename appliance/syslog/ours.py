@@ -115,6 +115,18 @@ class LeftAlone(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionsForgotten(Record):
+    """The connections of an earlier run have ended at the start: there was no table of them to go on with (row 20)."""
+
+    id = 900008
+    severity = 4
+    product = "FIXUP"
+
+    def sentence(self) -> str:
+        return "Connections of an earlier run ended: their table is gone, and nothing counted them"
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigurationRefused(Record):
     """A command that would have changed what is in force changed nothing: the file or the machine refused it."""
 

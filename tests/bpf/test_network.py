@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import socket
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 
 from appliance.kernel import bpf_pins, clsact
-from appliance.kernel.bpf import ConnectionTable
+from appliance.kernel.bpf import SOURCE, ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.lab.network import MAPPED_SERVER, SERVER
 from appliance.nat.classes import Limits
@@ -366,6 +367,28 @@ def test_a_file_system_that_is_there_is_used(pins: Path) -> None:
 def test_maps_of_another_layout_are_not_adopted(pins: Path) -> None:
     assert bpf_pins.versioned(pins, "one") != bpf_pins.versioned(pins, "another")
     assert bpf_pins.versioned(pins, "one") == bpf_pins.versioned(pins, "one")
+
+
+def test_a_layout_is_what_its_declarations_say(pins: Path) -> None:
+    one = bpf_pins.versioned(pins, "struct a {\n\tu8 b; /* a\n b */ };")
+    assert one == bpf_pins.versioned(pins, "struct a { u8 b; };")
+    assert one != bpf_pins.versioned(pins, "struct a { u16 b; };")
+
+
+def test_maps_are_adopted_unless_keys_or_tags_are_made_otherwise(pins: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(SOURCE.parent, tmp_path / "bpf")
+    for adopted in (False, True):
+        table = ConnectionTable(pins, size=64, source=copy / SOURCE.name)
+        assert table.adopted is adopted
+        table.close()
+    ends = copy / "ends.h"
+    ends.write_text(ends.read_text().replace("0x2c1b3c6d", "0x2c1b3c6f"))
+    other = ConnectionTable(pins, size=64, source=copy / SOURCE.name)
+    assert not other.adopted
+    assert len([each for each in pins.iterdir() if each.is_dir()]) == 2
+    bpf_pins.remove(pins, but=other.pins)
+    assert [each for each in pins.iterdir() if each.is_dir()] == [other.pins]
+    other.close()
 
 
 def test_no_bpf_file_system_is_one_line(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_what_was_cleared_is_counted(run_dir: Path, capsys: Out, line: str) -> N
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("clear conn", "clear conn: incomplete command; all, address, port or protocol must follow"),
+        ("clear conn", "clear conn: incomplete command; all, address, port, protocol or state must follow"),
         ("clear conn some", "clear conn: unknown word: some; address, netmask, port, protocol, state may follow"),
         ("clear local-host here", "clear local-host: neither an address nor a range of them: here"),
         ("clear xlate global x", "clear xlate: global: neither an address nor a range of them: x"),

@@ -214,6 +214,10 @@ SENTENCES = [
         "%FIXUP-3-900004: Connection table full: 3 new connections refused",
     ),
     (
+        syslog.ConnectionsForgotten(),
+        "%FIXUP-4-900008: Connections of an earlier run ended: their table is gone, and nothing counted them",
+    ),
+    (
         syslog.ClassTableFull(3),
         "%FIXUP-3-900007: Table of the servers and clients of classes full: 3 new connections refused",
     ),
