@@ -125,11 +125,10 @@ int egress(struct __sk_buff *skb)
 	u8 state = conn ? conn->state : CLOSED;
 	if (state != CLOSED)
 		side = sender(conn, at);
-	if (side == SERVER && conn && conn->number != at->named) /* it leaves by another address than its client called */
-		return PASS;
 	if (side == CLIENT && opens(packet))
 		return open_to_server(skb, conn, at, packet, set);
-	if (state != CLOSED && conn)
+	/* a server's that leaves by another address than its client called is not of this connection */
+	if (state != CLOSED && conn && (side == CLIENT || conn->number == at->named))
 		return leaves(skb, conn, at, packet, side, clock(set));
 	return skb->ingress_ifindex && uncounted(at, packet, set) ? DROP : PASS;
 }

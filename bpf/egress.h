@@ -18,6 +18,8 @@ static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *co
 	if (!packet->proxied && (skb->mark & MARK_DISPOSITION) == MARK_INTERCEPT)
 		return DROP; /* nobody answered it: our rules are gone */
 	u8 state = conn ? conn->state : WAITING; /* for its first place, too */
+	if (state != WAITING && at->noted && conn && conn->number != at->number)
+		return DROP; /* its tuple is that of a connection by another name of the server, which holds the place */
 	switch (state) {
 	case CLOSED:
 		return DROP; /* about to be deleted: it comes again */

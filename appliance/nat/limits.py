@@ -138,13 +138,13 @@ class Table:
             return Verdict.DROP  # nobody saw it come in: it comes again
         packet, entry = self._find(packet, leaving=True)
         if entry is not None and packet.side is Side.SERVER and self._named(packet.key) != entry.static:
-            return Verdict.PASS
+            entry = None  # it leaves by another address than its client called
         static = self.remembered.static(self.notes[note]) if noted else self._leading_to(packet)
         if packet.local and not (packet.proxied and static):
             self._our_own(packet, entry, now)
             passes = True
         elif packet.opens and packet.side is Side.CLIENT:
-            passes = self._admit(packet, entry, static, now)
+            passes = not (noted and _by_another_name(entry, static)) and self._admit(packet, entry, static, now)
         elif entry is None:
             passes = not (packet.flags & SYN and packet.flags & ACK and self._limited(packet))
         elif packet.opens:
@@ -404,3 +404,10 @@ class Table:
     def _of_client(self, key: Key) -> Static | None:
         """The static in force by which a packet's client is known where its server is."""
         return self.remembered.names.of(self._behind(self._real(key)[0]), key.client, key.client_port)
+
+
+def _by_another_name(entry: Entry | None, static: Static | None) -> bool:
+    """Whether a SYN to `static` has the tuple of a connection by another name of its server, which holds the place."""
+    if entry is None or entry.state is State.WAITING:
+        return False
+    return entry.static != (static.ends if static else None)

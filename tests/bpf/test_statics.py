@@ -172,3 +172,31 @@ def test_a_host_whose_static_is_gone_is_counted_nowhere_when_it_is_called_by_its
     assert box.states() == dict.fromkeys(named, State.SYN_ACK)
     put(box, HOST)
     assert counts(box) == [1]
+
+
+WHOLE = Static("inside", "outside", MAPPED, REAL, 2)
+BESIDE = Static("inside", "outside", MAPPED, REAL, 2, ports=PortMap("tcp", 8025, 2525))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_client_port_in_use_is_not_good_for_another_name_of_the_server(box: Any, killed: bool) -> None:
+    box.table.set_limits(Limits((BESIDE, WHOLE), (), (), frozenset({"outside"})), box.interfaces)
+    assert calls(box, MAPPED, REAL, 1) == PASS
+    answers(box, MAPPED, 1)
+    if killed:
+        [connection] = box.table.connections()
+        assert box.table.kill(connection.ends)
+    assert calls(box, MAPPED, REAL, 1, dport=2525, real_port=8025) == DROP
+    assert counts(box) == [0, 1]
+    assert calls(box, MAPPED, REAL, 2, dport=2525, real_port=8025) == PASS
+    assert counts(box) == [1, 1]
+
+
+def test_what_nobody_counts_is_not_answered_by_another_name(box: Any) -> None:
+    box.table.set_limits(Limits((BESIDE, WHOLE), (), (), frozenset({"outside"})), box.interfaces)
+    calls(box, MAPPED, REAL, 1)
+    frame = IP(src=str(MAPPED), dst=str(CLIENT)) / TCP(sport=2525, dport=1, flags="SA", seq=500, ack=101)
+    assert box.run("egress", frame, box.outside, box.inside).value == DROP
+    frame[TCP].flags = "A"
+    assert box.run("egress", frame, box.outside, box.inside).value == PASS
+    assert set(box.states().values()) == {State.SYN}

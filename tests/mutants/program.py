@@ -836,6 +836,20 @@ _MARKS = (
         "(sender(conn, at) == CLIENT && conn->number != at->named)",
         "0",
     ),
+    Mutant(
+        "program: a tuple in use is not good for another name",
+        EGRESS,
+        "conn && conn->number != at->number)",
+        "0)",
+        ("tests/bpf/test_statics.py",),
+    ),
+    Mutant(
+        "program: an answer by another name is not of the connection",
+        CONNLIMIT,
+        "(side == CLIENT || conn->number == at->named)",
+        "1",
+        ("tests/bpf/test_statics.py",),
+    ),
 )
 
 PROGRAM = (*_READING, *_HANDSHAKE, *_END, *_LIMITS, *_INTERCEPT, *_WAITING, *_DEAD, *_TIME, *_MARKS)
