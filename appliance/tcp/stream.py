@@ -104,7 +104,7 @@ class Stream:
         self._proxied = proxied
         self._shift = 0  # at least what the receiver's numbers are ahead of the sender's
         self._too_far = 0  # by how much `_shift` is more than that, at most
-        self.acked: int | None = None  # the last acknowledgment number looked at
+        self.acked: int | None = None  # the highest acknowledgment number looked at
         self.window = 0  # what the receiver offered when `acked` was looked at
         self.next = 0
         self.straight_at = first  # the sequence number; NOWHERE where the stream is not straight, or may not be
@@ -138,8 +138,9 @@ class Stream:
         if offset > most:
             self.acked = before
             return BEYOND
-        offset = min(offset, self.decided)
-        return self.edits.acknowledge(offset)
+        if before is not None and offset < self._offset(before) <= most:  # of an older packet: it takes nothing back
+            self.acked = before
+        return self.edits.acknowledge(min(offset, self.decided))
 
     def give_up(self) -> int:
         """Let go of all that may go on, though nobody said that it arrived. How many octets that were."""

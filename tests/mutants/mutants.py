@@ -722,6 +722,13 @@ MUTANTS = (
         "                return\n            if phase is _BY",
         OF_SESSION,
     ),
+    Mutant(
+        "20: an older packet takes nothing back",
+        STREAM,
+        "if before is not None and offset <",
+        "if False and offset <",
+        OF_DATAPATH,
+    ),
     Mutant("20: nobody is given what was given up", READER, "stream.misses(start, end)", "False", OF_DATAPATH),
     Mutant("20: what has arrived is not needed", STREAM, "max(start, arrived) < min(", "start < min(", OF_DATAPATH),
     Mutant(

@@ -31,6 +31,12 @@ class TestAcknowledging:
         assert stream.acknowledge(ack % 2**32) == gone
         assert (stream.edits.base, stream.acked) == (gone, ack)
 
+    def test_an_older_packet_takes_nothing_back(self, stream: Stream) -> None:
+        assert stream.acknowledge(106) == 6
+        assert stream.give_up() == 4
+        assert stream.acknowledge(102) == 0
+        assert [stream.acked, stream.misses(5, 6), stream.misses(5, 7)] == [106, False, True]
+
     @pytest.mark.parametrize("ack", [112, 99 + 2**31])
     def test_a_number_beyond_says_nothing_but_that(self, stream: Stream, ack: int) -> None:
         assert stream.acknowledge(ack) == BEYOND
