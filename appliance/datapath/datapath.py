@@ -304,7 +304,6 @@ class Datapath:
         elif connection.state is State.DEAD:
             self._outcome.drop(handle)
         elif connection.state is State.BYPASS:
-            self._kept.forget(connection)
             self._outcome.go(handle, segment)
         elif flags & SYN and flags & ACK and side is _SERVER and not own and segment.start == segment.end:
             if not self._successors.hold(connection, (handle, segment, mark, indev, outdev), now):

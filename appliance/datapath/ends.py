@@ -121,7 +121,7 @@ class Ends:
     # --- unread from now on -------------------------------------------------------------------------------------
 
     def bypass(self, connection: Inspected, log: bool) -> None:
-        """The connection has gone over to TLS."""
+        """The connection has gone over to TLS. What it keeps is needed for the packet in hand, and no longer."""
         self._count[counters.BYPASSED] += 1
         self._stop_reading(connection)
         flow = self.flow(connection)
@@ -133,6 +133,7 @@ class Ends:
         """Octets of the connection have passed unseen, as its class allows: the rest of it passes unread (row 19)."""
         self._count[counters.LEFT_ALONE] += 1
         self._stop_reading(connection)
+        self._kept.forget(connection)
         flow = self.flow(connection)
         self.emit(LeftAlone(flow.client, flow.server))
         self._outcome.effects.append(Release(flow))

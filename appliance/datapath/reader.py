@@ -244,6 +244,8 @@ class Reader:
             self._outcome.drop(parcel.handle, counters.DEFERRED)
         else:
             self._room.hold_undecided(connection, side, parcel)
+        if connection.state is _BYPASS:  # by this very packet; nothing is ever read again
+            self._kept.forget(connection)
 
     def _finish(self, connection: Inspected, side: Side, stream: Stream, parcel: Parcel, now: int) -> bool:
         """The FIN's turn has come; False if the connection is closed by what is found then."""

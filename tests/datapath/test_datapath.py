@@ -774,9 +774,15 @@ class TestActions:
         release = wire.effects[-1]
         assert isinstance(release, Release)
         assert [type(each) for each in records(wire)] == [TlsStarted]
+        assert wire.datapath._kept.octets == 0, "nobody reads them again"
         wire.send(SERVER, 0, b"!SSS?")
         wire.send(CLIENT, 1, b"!SSS?", ACK | URG)
         assert verdict(wire) == Accept(wire.handle)
+
+    def test_the_packet_that_brings_a_bypass_goes_as_it_was_released(self, wire: Wire) -> None:
+        wire.send(CLIENT, 2, b"S~")
+        wire.send(CLIENT, 0, b"ab")
+        assert wire.got(CLIENT) == b"abX~"
         assert wire.datapath._kept.octets == 0
 
     def test_behind_a_bypass_a_new_connection_is_inspected(self, wire: Wire) -> None:

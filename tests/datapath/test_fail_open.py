@@ -92,6 +92,7 @@ class TestPastTheQueue:
         wire.send(SERVER, 0, b"250 ok")
         assert left_alone(wire) == 1
         assert wire.verdicts[3] == Drop(3), "what waited comes again"
+        assert wire.datapath._kept.octets == 0, "nobody reads them again"
         wire.send(CLIENT, 9, b"SSSS")
         assert wire.verdicts[wire.handle] == Accept(wire.handle)
 

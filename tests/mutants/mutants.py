@@ -729,6 +729,7 @@ MUTANTS = (
         "if False and offset <",
         OF_DATAPATH,
     ),
+    Mutant("8: unread, it keeps nothing", READER, "if connection.state is _BYPASS:  #", "if False:  #", OF_DATAPATH),
     Mutant("20: nobody is given what was given up", READER, "stream.misses(start, end)", "False", OF_DATAPATH),
     Mutant("20: what has arrived is not needed", STREAM, "max(start, arrived) < min(", "start < min(", OF_DATAPATH),
     Mutant(
