@@ -9,7 +9,8 @@ Rules:
 * What waited behind a gap was told to its sender: it finds the room it was promised, whatever is kept by then.
 * At the worker's cap a few of those that are over give way, then one that has been quiet: the worker hears of few pure
   acknowledgments (design §2), so most of what that keeps has arrived long ago. If it has not, and comes again, the
-  connection is reset.
+  connection is reset. If nobody was quiet, one that was not gives way: packets do not hold the cap.
+* What a dialogue keeps is never given up: all connections there may be keep no more of that than the cap.
 * No call costs more because more connections keep octets.
 
 Source: design §2, decision 20.
@@ -20,12 +21,15 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from appliance.datapath.inspected import Inspected
+from appliance.tcp.stream import Stream
 
 #: Octets a connection may keep, of both streams: its share, and at most.
 SHARE, MAX_KEPT = 1 << 20, 4 << 20
 #: Octets of all connections of a worker that may be kept. Beyond the first number each has its share and no more.
 PLENTY, MAX_KEPT_IN_ALL = 64 << 20, 256 << 20
-#: Who has been quiet for so long (ns) may have to give way, of so many looked at; so many that are over may, too.
+#: Octets of a stream that are never given up.
+FEW = 1 << 10
+#: Who has been quiet for so long (ns) gives way before others, of so many looked at; so many that are over do at once.
 QUIET, LOOKS = 1_000_000_000, 16
 
 
@@ -36,18 +40,24 @@ class Kept:
 
     def __init__(self) -> None:
         self.octets = 0
-        self.keeping: OrderedDict[Inspected, None] = OrderedDict()  # all that keep octets, or did
+        #: All that keep octets, or did, and when they began to or were last acknowledged any (ns)
+        self.keeping: OrderedDict[Inspected, int] = OrderedDict()
         self._lingering: OrderedDict[Inspected, None] = OrderedDict()  # over by their FINs, and keep octets
 
-    def keep(self, connection: Inspected, octets: int) -> None:
+    def keep(self, connection: Inspected, octets: int, now: int) -> None:
         """The connection keeps so many more."""
         if not connection.kept:
-            self.keeping[connection] = None
+            self.keeping[connection] = now
         connection.kept += octets
         self.octets += octets
 
-    def keep_less(self, connection: Inspected, octets: int) -> None:
-        """The connection keeps so many fewer."""
+    def acknowledged(self, connection: Inspected, octets: int, now: int) -> None:
+        """So many octets of the connection have arrived."""
+        if octets:
+            self.keeping[connection] = now
+            self._keep_less(connection, octets)
+
+    def _keep_less(self, connection: Inspected, octets: int) -> None:
         connection.kept -= octets
         self.octets -= octets
         if not connection.kept:
@@ -72,15 +82,18 @@ class Kept:
         return next(iter(self._lingering), None)
 
     def quietest(self, but: Inspected, now: int) -> Inspected | None:
-        """Of the next few that keep octets the one that gives way: how many counts as much as for how long."""
+        """Of the next few that keep octets the one that gives way: first who is quiet.
+
+        Then how many they are counts as much as how long ago any of them was acknowledged.
+        """
         looked_at = [self._look_at_next() for _ in range(min(LOOKS, len(self.keeping)))]
-        quiet = [each for each in looked_at if each.kept and each is not but and now - each.last >= QUIET]
-        return max(quiet, key=lambda each: each.kept * (now - each.last), default=None)
+        ages = {each: now - since for each, since in looked_at if each is not but and _gives(each)}
+        return max(ages, key=lambda each: (now - each.last >= QUIET, each.kept * ages[each]), default=None)
 
     def give_up(self, connection: Inspected) -> None:
-        """It keeps nothing that may go on, though nobody said that it arrived."""
-        for stream in (connection.client, connection.server):
-            self.keep_less(connection, stream.give_up())
+        """It keeps few octets that may go on, though nobody said that the others arrived."""
+        for stream in _gives(connection):
+            self._keep_less(connection, stream.give_up())
 
     def forget(self, connection: Inspected) -> None:
         """Nothing that it keeps is needed any more."""
@@ -91,9 +104,14 @@ class Kept:
         self.keeping.pop(connection, None)
         self._lingering.pop(connection, None)
 
-    def _look_at_next(self) -> Inspected:
+    def _look_at_next(self) -> tuple[Inspected, int]:
         """The next of those that keep octets; its turn comes again when all others had theirs."""
-        connection, _ = self.keeping.popitem(last=False)
+        connection, since = self.keeping.popitem(last=False)
         if connection.kept:
-            self.keeping[connection] = None
-        return connection
+            self.keeping[connection] = since
+        return connection, since
+
+
+def _gives(connection: Inspected) -> list[Stream]:
+    """Its streams that have octets to give up."""
+    return [stream for stream in (connection.client, connection.server) if len(stream.edits) > FEW]

@@ -99,11 +99,10 @@ class Reader:
             peer.window = window
         rest, all_of_it = connection.kept - gone, kept.octets - gone + new
         if rest + new > SHARE or all_of_it > MAX_KEPT_IN_ALL:
-            connection.kept = rest
-            kept.octets -= gone
+            kept.acknowledged(connection, gone, now)
             return None
-        if not rest:
-            kept.keeping[connection] = None
+        if gone or not rest:
+            kept.keeping[connection] = now
         connection.kept = rest + new
         kept.octets = all_of_it
         offset = stream.next
@@ -129,7 +128,7 @@ class Reader:
             gone = peer.acknowledge(segment.ack)
             if gone != BEYOND:
                 peer.window = segment.window
-                self._kept.keep_less(connection, gone)
+                self._kept.acknowledged(connection, gone, now)
             elif connection.fail_open and connection.state is _OPEN and side is _SERVER and peer.overtaken(segment.ack):
                 self._ends.leave_alone(connection)
                 self._outcome.go(handle, segment)
@@ -213,7 +212,7 @@ class Reader:
             return
         actions: Sequence[Action] = ()
         if new > 0:
-            self._kept.keep(connection, new)
+            self._kept.keep(connection, new, now)
             actions = self._inspect(connection, side, stream, segment.packet[segment.end - new : segment.end], now)
             if not actions and settled:
                 stream.decided = end

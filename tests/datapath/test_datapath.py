@@ -24,6 +24,7 @@ from appliance.syslog import (
     TlsStarted,
 )
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
+from appliance.tcp.table import MAX_CONNECTIONS
 from tests.datapath.double import Double
 from tests.wire import CLIENT, MARK, MS, SECOND, SERVER, Wire, count, engine, packet, segment
 
@@ -584,6 +585,7 @@ class TestKept:
     def test_the_bounds(self) -> None:
         assert (kept.SHARE, kept.MAX_KEPT) == (1_048_576, 4_194_304)
         assert (kept.PLENTY, kept.MAX_KEPT_IN_ALL) == (67_108_864, 268_435_456)
+        assert 2 * kept.FEW * MAX_CONNECTIONS == kept.MAX_KEPT_IN_ALL, "few octets of everybody do not hold the cap"
 
     def test_all_connections_have_one_too(self, bounds: Callable[..., None]) -> None:
         bounds(MAX_KEPT_IN_ALL=10)
@@ -613,7 +615,7 @@ class TestKept:
     @pytest.fixture
     def quiet(self, bounds: Callable[..., None]) -> Wire:
         """One that gave up the six octets it kept for another's eleven."""
-        bounds(MAX_KEPT_IN_ALL=16)
+        bounds(MAX_KEPT_IN_ALL=16, FEW=0)
         datapath = engine(Double)
         made, busy = (Wire(datapath, client=("203.0.113.11", 1_025 + at)).open() for at in range(2))
         made.send(CLIENT, 0, b"a" * 3 + b"S" * 3)
@@ -624,8 +626,8 @@ class TestKept:
         return made
 
     def test_of_those_that_keep_octets_a_quiet_one_gives_them_up(self, bounds: Callable[..., None]) -> None:
-        """How many counts as much as for how long; who sent within a second keeps them."""
-        bounds(MAX_KEPT_IN_ALL=20)
+        """How many counts as much as for how long; who sent within a second keeps them as long as somebody did not."""
+        bounds(MAX_KEPT_IN_ALL=20, FEW=0)
         datapath = engine(Double)
         less, more, busy, late = (Wire(datapath, client=("203.0.113.11", 1_025 + at)).open() for at in range(4))
         less.send(CLIENT, 0, b"a" * 3)
@@ -638,9 +640,56 @@ class TestKept:
         late.send(CLIENT, 5, b"b" * 4)
         assert verdict(late) == Accept(3)
         late.send(CLIENT, 9, b"b")
-        assert verdict(late) == Drop(4), "nobody else is quiet"
-        busy.send(CLIENT, 11, flags=RST | ACK)
-        assert (verdict(busy), datapath._kept.octets) == (Accept(3), 9)
+        assert verdict(late) == Accept(4), "nobody else is quiet"
+        assert [each.kept for each in datapath._table] == [0, 0, 0, 10]
+
+    @pytest.mark.parametrize("news", ["none", "an octet"])
+    def test_who_sends_does_not_hold_the_cap(self, bounds: Callable[..., None], news: str) -> None:
+        """Two send an octet again and again, or have one acknowledged; what they keep gives way all the same."""
+        bounds(MAX_KEPT_IN_ALL=200, FEW=0)
+        datapath = engine(Double)
+        one, two, late = (Wire(datapath, client=("203.0.113.11", 1_025 + at)).open() for at in range(3))
+        for each in (one, two):
+            each.send(CLIENT, 0, b"a" * 100)
+        for turn in range(1, 10):
+            late.now = one.now = two.now = turn * SECOND
+            for each in (one, two):
+                if news == "none":
+                    each.send(CLIENT, 99, b"a")
+                else:
+                    each.acked[CLIENT] = turn
+                    each.send(SERVER, 0)
+        late.send(CLIENT, 0, b"b" * 50)
+        assert verdict(late) == Accept(2)
+
+    def test_who_was_acknowledged_of_late_keeps_its_octets(self, bounds: Callable[..., None]) -> None:
+        bounds(MAX_KEPT_IN_ALL=20, FEW=0)
+        datapath = engine(Double)
+        old, heard, late = (Wire(datapath, client=("203.0.113.11", 1_025 + at)).open() for at in range(3))
+        old.send(CLIENT, 0, b"a" * 8)
+        heard.send(CLIENT, 0, b"a" * 10)
+        old.now = heard.now = late.now = 2 * SECOND
+        old.send(CLIENT, 7, b"a")
+        heard.acked[CLIENT] = 1
+        heard.send(SERVER, 0)
+        late.now += 1
+        late.send(CLIENT, 0, b"b" * 11)
+        assert [each.kept for each in datapath._table] == [0, 9, 11]
+
+    def test_a_few_octets_are_never_given_up(self, bounds: Callable[..., None]) -> None:
+        """A reply that was lost behind the firewall comes again though its client's mail was given up."""
+        bounds(MAX_KEPT_IN_ALL=20, FEW=4)
+        datapath = engine(Double)
+        one, two = (Wire(datapath, client=("203.0.113.11", 1_025 + at)).open() for at in range(2))
+        one.send(CLIENT, 0, b"a" * 8)
+        one.send(SERVER, 0, b"25S\n")
+        two.now = one.now = 2 * SECOND
+        two.send(CLIENT, 0, b"b" * 16)
+        assert [each.kept for each in datapath._table] == [4, 16]
+        one.send(SERVER, 0, b"25S\n")
+        assert segment(modified(one)).payload == b"25X\n"
+        two.send(CLIENT, 16, b"b")
+        assert verdict(two) == Drop(3), "nobody else keeps more than a few"
 
     def test_it_goes_on_if_they_had_arrived(self, quiet: Wire) -> None:
         quiet.send(CLIENT, 6, b"c")
@@ -664,7 +713,7 @@ class TestKept:
         assert ended == [FlowTerminated(kill.flow.client, kill.flow.server, Termination.RESET)]
 
     def test_what_is_undecided_it_keeps(self, bounds: Callable[..., None]) -> None:
-        bounds(MAX_KEPT_IN_ALL=11)
+        bounds(MAX_KEPT_IN_ALL=11, FEW=0)
         datapath = engine(Double)
         one, two = Wire(datapath).open(), Wire(datapath, client=("203.0.113.11", 1_025)).open()
         one.send(SERVER, 0, b"ab\n")

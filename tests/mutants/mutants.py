@@ -730,6 +730,17 @@ MUTANTS = (
         OF_DATAPATH,
     ),
     Mutant("8: unread, it keeps nothing", READER, "if connection.state is _BYPASS:  #", "if False:  #", OF_DATAPATH),
+    Mutant("20: first who is quiet", KEPT, "(now - each.last >= QUIET, ", "(", OF_DATAPATH),
+    Mutant(
+        "20: a dialogue's octets are never given up", KEPT, "len(stream.edits) > FEW", "len(stream.edits)", OF_DATAPATH
+    ),
+    Mutant(
+        "20: what was acknowledged of late counts less",
+        KEPT,
+        "            self.keeping[connection] = now\n            self._keep_less",
+        "            self._keep_less",
+        OF_DATAPATH,
+    ),
     Mutant("20: nobody is given what was given up", READER, "stream.misses(start, end)", "False", OF_DATAPATH),
     Mutant("20: what has arrived is not needed", STREAM, "max(start, arrived) < min(", "start < min(", OF_DATAPATH),
     Mutant(
@@ -756,8 +767,8 @@ MUTANTS = (
     Mutant(
         "§2: released octets are kept until acknowledged",
         STREAM,
-        "offset = min(offset, self.decided)",
-        "offset = min(offset + 1, self.decided)",
+        "acknowledge(min(offset, self.decided))",
+        "acknowledge(min(offset + 1, self.decided))",
         OF_BAD_LINE,
     ),
     Mutant(
