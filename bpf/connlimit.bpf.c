@@ -85,8 +85,8 @@ int ingress(struct __sk_buff *skb)
 		verdict = unknown(at, packet, set, &allowed);
 	if (verdict == DROP)
 		return DROP;
-	if (opens(packet))
-		note(at, packet, skb->ifindex);
+	if (opens(packet) && !note(at, packet, skb->ifindex, clock(set) >> TICK_SHIFT))
+		return DROP;
 	mark(skb, allowed | worker(at->hash, set) << WORKER_SHIFT);
 	return PASS;
 }
@@ -112,7 +112,7 @@ int egress(struct __sk_buff *skb)
 	leaving(at, packet, skb->ifindex, set);
 	at->inspected = skb->mark & MARK_CLASS ? INSPECTED : 0;
 	if (opens(packet)) {
-		switch (recognize(at, packet, skb->ingress_ifindex)) {
+		switch (recognize(at, packet, skb->ingress_ifindex, clock(set) >> TICK_SHIFT)) {
 		case FOREIGN:
 			return PASS;
 		case UNKNOWN:

@@ -33,7 +33,7 @@ KEPT("hash", struct share_key, struct share, shares, SHARES);
 /* what the classes match, twice: user space writes one half while the other is in force. */
 BPF_TABLE("array", u32, struct rule, rules, 2 * RULES);
 
-/* SYNs on their way through the rules, from interfaces that are CHOOSING; the oldest give way. */
+/* SYNs on their way through the rules, from interfaces that are CHOOSING; taken away as they leave, the oldest give way. */
 BPF_TABLE("lru_hash", struct note_key, struct note, notes, NOTES);
 
 /* interface and address → the static of that face; written by user space, which leaves those of a static that is gone as

@@ -164,7 +164,11 @@ struct note {
 	__be16 sender_port;
 	__be16 receiver_port;
 	u32 named; /* the static by which the receiver was called */
+	u32 since; /* ticks */
 };
+
+/* Ticks: how long a note is good for, far beyond what a SYN waits for its worker. */
+#define NOTE_AGE (10 * SECOND)
 
 /* An interface of ours; of one that is CHOOSING, the address or port of some that connect from there is chosen then, and
  * their SYNs are noted. */

@@ -64,6 +64,9 @@ PATIENCE = 1_000_000_000
 #: how long (ns) a cookie is good for, at most (Linux, net/ipv4/syncookies.c: 2 periods of 60 s)
 COOKIE_AGE = 120_000_000_000
 
+#: how long (ns) it is remembered that a SYN came in which has not left yet
+NOTE_AGE = 10_000_000_000
+
 _SECOND = 1_000_000_000
 
 #: A SYN as it came in: sender, receiver, number.
@@ -81,7 +84,7 @@ class Table:
         self.events: list[Event] = []
         self.told: dict[tuple[Ends | str, Limit], int] = {}  # when the last event spoke of it
         self.cookies: dict[Ends, int] = {}  # when a static gave one out last
-        self.notes: dict[_Note, Ends | None] = {}  # SYNs that came in, and the static that each called
+        self.notes: dict[_Note, tuple[int, Ends | None]] = {}  # SYNs on their way: since when, and the static called
         self.remembered = Remembered()
         self.set_limits(limits, 0)
 
@@ -110,7 +113,7 @@ class Table:
         verdict = self._ingress(packet, now)
         if packet.opens and verdict is not Verdict.DROP and self._chooses(packet):
             called = self._static(packet.key) if packet.side is Side.CLIENT else self._of_client(packet.key)
-            self.notes[self._note(packet)] = called.ends if called else None
+            self.notes[self._note(packet)] = now, called.ends if called else None
         return verdict
 
     def _ingress(self, packet: Packet, now: int) -> Verdict:
@@ -133,13 +136,13 @@ class Table:
     def egress(self, packet: Packet, now: int) -> Verdict:
         """A packet was let through: what it changes, and what is dropped after all."""
         noted = packet.opens and not packet.local and self._chooses(packet)
-        note = self._note(packet)
-        if noted and note not in self.notes:
+        since, called = self.notes.pop(self._note(packet), (now - NOTE_AGE, None)) if noted else (now, None)
+        if now - since >= NOTE_AGE:
             return Verdict.DROP  # nobody saw it come in: it comes again
         packet, entry = self._find(packet, leaving=True)
         if entry is not None and packet.side is Side.SERVER and self._named(packet.key) != entry.static:
             entry = None  # it leaves by another address than its client called
-        static = self.remembered.static(self.notes[note]) if noted else self._leading_to(packet)
+        static = self.remembered.static(called) if noted else self._leading_to(packet)
         if packet.local and not (packet.proxied and static):
             self._our_own(packet, entry, now)
             passes = True

@@ -206,8 +206,8 @@ def test_addresses_count_at_their_own_interface_only(box: Any) -> None:
     limit(box, 1)
     bring(box, State.ESTABLISHED)
     assert arrives(box, IP(src=C, dst=R) / tcp(sport=2)).value == PASS
-    for target in (M, R):
-        run = box.run("ingress", IP(src=C, dst=target) / tcp(sport=2), box.inside, box.inside)
+    for number, target in enumerate((M, R)):
+        run = box.run("ingress", IP(src=C, dst=target, id=number) / tcp(sport=2), box.inside, box.inside)
         assert (run.value, run.mark) == (PASS, SKIP)
 
 

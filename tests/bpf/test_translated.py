@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -130,6 +131,29 @@ def test_a_syn_that_nobody_saw_come_in_comes_again(box: Any) -> None:
     assert box.states() == {}
     assert box.run("egress", IP(src=C, dst=HERE) / tcp(), box.inside, box.outside).value == PASS  # from where none is
     assert len(box.states()) == 1
+
+
+def test_one_note_is_of_one_connection(box: Any) -> None:
+    """All that a SYN is known by beyond the rules is its sender's choice: two alike are not on their way at once."""
+    assert box.run("ingress", from_desk(HERE, 1000), box.inside, box.inside).value == PASS
+    for source, port in ((HERE, 1001), ("192.0.2.31", 1000)):
+        assert box.run("ingress", from_desk(source, port), box.inside, box.inside).value == DROP
+    assert box.run("ingress", from_desk(HERE, 1000), box.inside, box.inside).value == PASS, "the same one again"
+    assert box.run("egress", from_desk(THERE, 40000), box.outside, box.inside).value == PASS
+    assert box.run("egress", from_desk(THERE, 40001), box.outside, box.inside).value == DROP, "it has left"
+    assert box.run("ingress", from_desk(HERE, 1001), box.inside, box.inside).value == PASS
+    assert box.run("egress", from_desk(THERE, 40001), box.outside, box.inside).value == PASS
+    assert set(box.states()) == {OUTBOUND, replace(OUTBOUND, client_port=1001)}
+
+
+def test_a_note_is_forgotten_with_time(box: Any) -> None:
+    assert box.run("ingress", from_desk(HERE, 1000), box.inside, box.inside).value == PASS
+    box.later(11)
+    assert box.run("egress", from_desk(THERE, 40000), box.outside, box.inside).value == DROP
+    for verdict in (DROP, PASS):  # what comes again may be another
+        assert box.run("ingress", from_desk(HERE, 1001), box.inside, box.inside).value == verdict
+    assert box.run("egress", from_desk(THERE, 40000), box.outside, box.inside).value == PASS
+    assert set(box.states()) == {replace(OUTBOUND, client_port=1001)}
 
 
 def test_one_whose_server_is_translated_in_no_way_we_know_has_no_entry(box: Any) -> None:

@@ -521,6 +521,21 @@ _LIMITS = (
         "return row && limit && (set->first_rule < set->last_rule ||",
         "return row && limit && (set->first_rule <= set->last_rule ||",
     ),
+    *(
+        Mutant(f"program: {rule}", NOTES, old, new, ("tests/bpf/test_translated.py",))
+        for rule, old, new in (
+            ("two SYNs alike are not on their way at once", "\treturn same;\n", "\treturn 1;\n"),
+            ("the same SYN comes again", "\treturn same;\n", "\treturn 0;\n"),
+            ("of another port is another SYN", "known->sender_port == note.sender_port", "1"),
+            (
+                "a note goes as its SYN leaves",
+                "\tstruct note note = *known;\n\tnotes.delete(&key);\n",
+                "\tstruct note note = *known;\n",
+            ),
+            ("a note is of no use for long", "if (!known || outdated(known, now))", "if (!known)"),
+            ("an old note keeps nobody away", "\t\tnotes.delete(&key);\n\t}\n\treturn same;", "\t}\n\treturn same;"),
+        )
+    ),
     _mutant("an interface without a name is not ours", NOTES, "return in ? FOREIGN : OURS;", "return OURS;"),
     _mutant(
         "the firewall's own connections are not counted",
