@@ -23,7 +23,7 @@ from appliance.config.config import Timeouts
 from appliance.daemon import channel, clock, endings
 from appliance.daemon.pages import Page
 from appliance.daemon.policy import Policy, answer, receive
-from appliance.datapath.counters import EARLY, QUEUE_OVERFLOWS, UNDECIDED, WAITED, verdict_slot
+from appliance.datapath.counters import EARLY, QUEUE_OVERFLOWS, UNDECIDED, UNSENT, WAITED, verdict_slot
 from appliance.datapath.datapath import LIFETIMES, Datapath
 from appliance.datapath.effects import Accept, Drop, Effect, Emit, Kill, Modify, Release, SendReset
 from appliance.kernel import privileges
@@ -102,13 +102,18 @@ class Worker:
                 case Drop(handle):
                     handle.drop()
                 case Kill() | Release() | SendReset():
-                    self._orders.append(effect)
+                    self._ask(self._orders, effect)
                 case Emit():
-                    self._records.append(effect)
+                    self._ask(self._records, effect)
                 case _:
                     assert_never(effect)
         if self._orders or self._records or self._datapath.untold:
             self._flush()
+
+    def _ask(self, requests: deque[channel.Request], request: channel.Request) -> None:
+        """Root has one more thing to do; beyond BACKLOG the oldest of its kind is given up."""
+        self._engine[UNSENT] += len(requests) == requests.maxlen
+        requests.append(request)
 
     def _flush(self) -> None:
         """Send what root has to do, oldest first and records last, as far as the channel takes it.

@@ -23,6 +23,7 @@ ENGINE = (
     "evicted",  # packets that made room for others
     "no_room",  # packets that found no room to wait
     "full",  # packets with new data at the cap of unacknowledged octets
+    "given_up",  # times a connection let go, at the cap, of octets nobody said had arrived
     "deferred",  # packets dropped because a command in them is over its rate
     "stalled",  # held lines decided by the clock
     "malformed",  # packets that are no TCP segment
@@ -46,6 +47,7 @@ ENGINE = (
     "idled",  # connections forgotten because nothing came
     "exceptions",  # faults of the engine, each closing its connection
     "queue_overflows",  # times the kernel said it had dropped packets for want of buffer (ENOBUFS)
+    "unsent",  # requests and records given up because the root process did not read
     "verdicts_16us",  # packets done with within so long of the worker's having them, be it with a verdict or held
     "verdicts_33us",
     "verdicts_66us",
@@ -72,6 +74,7 @@ ENGINE = (
     EVICTED,
     NO_ROOM,
     FULL,
+    GIVEN_UP,
     DEFERRED,
     STALLED,
     MALFORMED,
@@ -95,6 +98,7 @@ ENGINE = (
     IDLED,
     EXCEPTIONS,
     QUEUE_OVERFLOWS,
+    UNSENT,
     VERDICTS,  # the first of those that say how long it took
     *_,
     _SLOWEST,

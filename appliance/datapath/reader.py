@@ -287,6 +287,7 @@ class Reader:
             self._ends.let_go(over)
         if kept.is_full(octets) and (quiet := kept.quietest(connection, now)) is not None:
             kept.give_up(quiet)
+            self._count[counters.GIVEN_UP] += 1
         return not kept.is_full(octets)
 
     def decide_stalled(self, connection: Inspected, now: int) -> None:

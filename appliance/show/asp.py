@@ -50,14 +50,17 @@ class AspDrop:
 class AspReport:
     """``show asp drop`` and ``show asp queue``: what was dropped is only there if there is any.
 
-    `waiting` packets wait now; `waited` says how many began to, behind a gap (``early``) or for a decision
-    (``undecided``). `verdicts` are packets by how long a worker had them.
+    `given_up` says how often a connection let go of octets nobody said had arrived, `unsent` how many requests and
+    records the root process did not read in time. `waiting` packets wait now; `waited` says how many began to, behind a
+    gap (``early``) or for a decision (``undecided``). `verdicts` are packets by how long a worker had them.
     """
 
     frames: tuple[AspDrop, ...]
     flows: tuple[AspDrop, ...]
     queues: tuple[QueueUse, ...]
     overflows: int
+    given_up: int
+    unsent: int
     waiting: int
     waited: Mapping[str, int]
     verdicts: Mapping[str, int]
@@ -81,6 +84,8 @@ def asp(snapshot: Snapshot) -> AspReport:
         tuple(each for each in flows if each.count),
         snapshot.queues,
         engine.get("queue_overflows", 0),
+        engine.get("given_up", 0),
+        engine.get("unsent", 0),
         waiting(engine),
         {name: engine.get(name, 0) for name in ("early", "undecided")},
         {name.removeprefix("verdicts_"): engine.get(name, 0) for name in VERDICT_TIMES},

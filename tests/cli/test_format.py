@@ -266,6 +266,7 @@ def test_running_config() -> None:
 def asp() -> show.AspReport:
     engine = {"no_room": 12, "unknown_flows": 2077, "killed": 67870, "early": 9, "undecided": 4, "waited": 10}
     engine |= {"verdicts_16us": 1200, "verdicts_1ms": 3, "verdicts_slower": 1, "queue_overflows": 2}
+    engine |= {"given_up": 6, "unsent": 7}
     queues = (QueueUse(2500, 4711, 3, 5, 0), QueueUse(2501, 1234567, 8192, 1, 7))
     return show.asp(replace(SEED, engine=engine, queues=queues))
 

@@ -12,7 +12,7 @@ from appliance.daemon.worker import Worker
 from appliance.datapath.effects import Effect, Emit, Kill, SendReset
 from appliance.flow import Endpoint, Flow
 from appliance.syslog import LeftAlone
-from tests.wire import engine
+from tests.wire import count, engine
 
 BACKLOG = 200
 
@@ -32,10 +32,12 @@ def test_what_root_does_not_read_is_bounded_and_orders_go_first(monkeypatch: pyt
         ours.setblocking(False)
         roots.setblocking(False)
         made._requests, made._datapath = ours, engine()
+        made._engine = made._datapath._count
         for number in range(2 * BACKLOG):
             effects: list[Effect] = [Kill(flow(number)), SendReset(flow(number), True, 1, 1)]
             made._perform([Emit(LeftAlone(flow(number).client, flow(number).server)), *effects])
         assert (len(made._orders), len(made._records)) == (BACKLOG, BACKLOG)
+        unsent = count(made._datapath, "unsent")
         heard = []
         while made._orders or made._records:
             made._flush()
@@ -45,4 +47,5 @@ def test_what_root_does_not_read_is_bounded_and_orders_go_first(monkeypatch: pyt
             except BlockingIOError:
                 pass
         assert all(isinstance(each, Emit) for each in heard[-BACKLOG:])
+        assert len(heard) + unsent == 3 * 2 * BACKLOG, "what was given up is counted"
         assert heard[-BACKLOG - 1] == SendReset(flow(2 * BACKLOG - 1), True, 1, 1), "the newest were kept"

@@ -641,6 +641,7 @@ class TestKept:
         assert verdict(late) == Accept(3)
         late.send(CLIENT, 9, b"b")
         assert verdict(late) == Accept(4), "nobody else is quiet"
+        assert count(datapath, "given_up") == 3
         assert [each.kept for each in datapath._table] == [0, 0, 0, 10]
 
     @pytest.mark.parametrize("news", ["none", "an octet"])
@@ -661,6 +662,17 @@ class TestKept:
                     each.send(SERVER, 0)
         late.send(CLIENT, 0, b"b" * 50)
         assert verdict(late) == Accept(2)
+
+    def test_who_was_quiet_gives_way_first(self, bounds: Callable[..., None]) -> None:
+        bounds(MAX_KEPT_IN_ALL=20, FEW=0)
+        datapath = engine(Double)
+        more, quiet, late = (Wire(datapath, client=("203.0.113.11", 1_025 + at)).open() for at in range(3))
+        more.send(CLIENT, 0, b"a" * 10)
+        quiet.send(CLIENT, 0, b"a" * 5)
+        more.now = late.now = 2 * SECOND
+        more.send(CLIENT, 9, b"a")
+        late.send(CLIENT, 0, b"b" * 6)
+        assert [each.kept for each in datapath._table] == [10, 0, 6]
 
     def test_who_was_acknowledged_of_late_keeps_its_octets(self, bounds: Callable[..., None]) -> None:
         bounds(MAX_KEPT_IN_ALL=20, FEW=0)

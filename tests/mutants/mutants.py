@@ -741,6 +741,7 @@ MUTANTS = (
         "            self._keep_less",
         OF_DATAPATH,
     ),
+    Mutant("20: it is counted who gave up octets", READER, "self._count[counters.GIVEN_UP] += 1", "pass", OF_DATAPATH),
     Mutant("20: nobody is given what was given up", READER, "stream.misses(start, end)", "False", OF_DATAPATH),
     Mutant("20: what has arrived is not needed", STREAM, "max(start, arrived) < min(", "start < min(", OF_DATAPATH),
     Mutant(

@@ -52,7 +52,9 @@ def test_every_counter_of_drops_is_of_one_reason() -> None:
 
 def test_what_is_held_and_how_long_packets_take() -> None:
     engine = {"early": 9, "undecided": 4, "waited": 10, "verdicts_16us": 5, "verdicts_slower": 1, "queue_overflows": 2}
+    engine |= {"given_up": 6, "unsent": 7}
     report = show.asp(replace(SEED, engine=engine, queues=QUEUES))
     assert (report.waiting, report.waited, report.overflows) == (3, {"early": 9, "undecided": 4}, 2)
+    assert (report.given_up, report.unsent) == (6, 7)
     assert (report.verdicts["16us"], report.verdicts["slower"], sum(report.verdicts.values())) == (5, 1, 6)
     assert from_plain(show.AspReport, to_plain(report)) == report

@@ -28,6 +28,7 @@ def asp_queue(report: AspReport) -> Iterator[str]:
     for each in report.queues:
         yield f"{each.number:<5}{each.worker_pid:>10}{each.length:>9}{each.dropped:>15}{each.user_dropped:>17}"
     yield f"Receive buffer overflows: {report.overflows}"
+    yield f"Given up: unacknowledged octets {report.given_up} times, {report.unsent} requests and records"
     waited = report.waited
     yield (
         f"Packets held: {report.waiting} now, {waited['early']} since the start behind a gap, "
