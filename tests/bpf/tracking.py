@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from appliance.flow import Side
 from appliance.nat.connection import Key
 from appliance.nat.machine import Packet
 from appliance.nat.static import End, Names, Static
@@ -24,15 +25,23 @@ class Tracking:
 
     def __init__(self) -> None:
         self._living: dict[Key, Track] = {}
+        self._lost: set[Key] = set()  # their client's name beyond has been another host's
         self.put(())
 
     def put(self, statics: Iterable[Static]) -> None:
         """What begins from now on is translated by these."""
         self._names = Names(statics)
+        for key, track in self._living.items():
+            known = self._names.real(*track.client)
+            if known == _client(key):
+                self._lost.discard(key)
+            elif known != track.client:
+                self._lost.add(key)
 
     def follow(self, keys: Collection[Key]) -> None:
         """These connections there are."""
         self._living = {key: self._track(key) for key in keys}
+        self._lost &= self._living.keys()
 
     def knows(self, key: Key) -> bool:
         """Whether there is such a connection."""
@@ -48,7 +57,8 @@ class Tracking:
         """Whether it is forwarded as what it is.
 
         Not to where nobody is, nor past a static; nor where its ends are another connection's, for connection tracking
-        would give it another port; nor where its client's name is another host's by now.
+        would give it another port; nor where its client's name is another host's, or was since it began; nor what calls
+        a name that was chosen for somebody's own connection.
         """
         key, track, twin = packet.key, self.of(packet), self._twin(packet.key)
         ends = {track.place, _client(key)}
@@ -59,6 +69,10 @@ class Tracking:
             return False
         around = (key.mapped, key.port) == track.place and self._names.of(INTERFACES[key.client], *track.place)
         if around and key not in self._living:
+            return False
+        if (twin or key) in self._lost:
+            return False
+        if packet.beyond and packet.opens and packet.side is Side.SERVER:
             return False
         return packet.beyond is not None or self._names.real(*track.client) in (track.client, _client(key))
 
