@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from appliance.config.names import NEVER
 from appliance.config.nat import TranslationStatement
 from appliance.config.versions import Version, named, of_release
-from appliance.nat.static import Static
+from appliance.nat.static import Static, intercepted_once
 from appliance.policy.acl import AccessList
 from appliance.policy.maps import ClassMap, InspectMap, PolicyMap
 from appliance.policy.objects import Group, NetworkObject, ServiceObject
@@ -214,7 +214,7 @@ class Config:
     @property
     def all_statics(self) -> tuple[Static, ...]:
         """What is translated the same way whoever is at the other end: hosts, then ports."""
-        return (*self.statics, *self.port_statics)
+        return intercepted_once((*self.statics, *self.port_statics))
 
     def interface(self, nameif: str) -> Interface | None:
         """The interface called `nameif`."""

@@ -14,6 +14,7 @@ from appliance.config.lexer import Line
 from appliance.config.nat import ManualNat, NatStatement, PolicyStaticStatement, StaticStatement
 from appliance.config.parser import Parsed
 from appliance.config.translations import STATICS, covering, of_a_port, served, translations
+from appliance.nat.static import Static
 from appliance.nat.translation import Kind as Does
 from appliance.nat.translation import Pool, Translation
 from appliance.policy.acl import Element
@@ -119,6 +120,7 @@ def _statics(parsed: Parsed) -> Iterator[Diagnostic]:
     for word in ("mapped", "real"):
         yield from _twice(parsed, rules, word)
     yield from _covered(parsed)
+    yield from _intercepted_twice(parsed)
     for each in whole:
         line = parsed.lines[each.line]
         for address in own:
@@ -163,6 +165,21 @@ def _covered(parsed: Parsed) -> Iterator[Diagnostic]:
         else:
             message = f"WARNING: nothing comes to this port: line {whole.line} translates all of its address"
             yield finding.found(Severity.WARNING, line, message)
+
+
+def _intercepted_twice(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Servers that two statics have embryonic limits for: of what TCP Intercept opens for a client nobody could say by
+    which of them it came."""
+    seen: dict[tuple[str, IPv4Address], list[Static]] = {}
+    for each in sorted(parsed.config.all_statics, key=lambda static: static.line):
+        if each.own or not each.max_embryonic:
+            continue
+        others = seen.setdefault((each.real_interface, each.real), [])
+        first = next(filter(each.shares, others), None)
+        others.append(each)
+        if first is not None:
+            message = f"ERROR: another static of {each.real} has an embryonic limit: it is in line {first.line}"
+            yield finding.error(parsed.lines[each.line], message)
 
 
 def _column(line: Line, keyword: str) -> int:

@@ -140,7 +140,7 @@ class LimitMaps:
             port, real_port = (swap(port) for _, port in (static.name, static.place))
             rows[outside, mapped, 0, port] = (real, real_port, number, inside)
             rows[inside, real, outside, real_port] = (real, real_port, number, outside)
-            if (inside, real, _OURSELVES, real_port) not in rows or static.max_embryonic:
+            if not static.own:
                 rows[inside, real, _OURSELVES, real_port] = (real, real_port, number, outside)
         old_faces = list(faces.items())
         for old, face in old_faces:

@@ -6,7 +6,7 @@ A static is of a host, or of one TCP port of it: ``static (real_ifc,mapped_ifc) 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from appliance.nat.translation import PortMap
@@ -31,7 +31,7 @@ class Static:
     max_embryonic: int = UNLIMITED
     line: int = field(default=0, compare=False)  # of the rule file, for errors
     ports: PortMap | None = None  # of this one alone
-    own: bool = False  # its mapped address is the firewall's: no connection to it can be intercepted
+    own: bool = False  # no connection to it is intercepted: its address is the firewall's, or another is its host's
 
     @property
     def name(self) -> tuple[IPv4Address, int]:
@@ -47,6 +47,27 @@ class Static:
     def ends(self) -> Ends:
         """Both: over reloads it is the same static as long as these are."""
         return self.name, self.place
+
+    def shares(self, other: Static) -> bool:
+        """Whether both lead to one server: TCP Intercept calls that by neither's name."""
+        (_, port), (_, others) = self.place, other.place
+        same = (self.real_interface, self.real) == (other.real_interface, other.real)
+        return same and (port == others or not (port and others))
+
+
+def intercepted_once(statics: Iterable[Static]) -> tuple[Static, ...]:
+    """Of the statics of one server one alone intercepts: what has an embryonic limit, else the first.
+
+    Two with limits stay as they are: who wrote them is told.
+    """
+    found, chosen = list(statics), dict[tuple[str, IPv4Address], list[Static]]()
+    for at, each in sorted(enumerate(found), key=lambda pair: not pair[1].max_embryonic):
+        others = chosen.setdefault((each.real_interface, each.real), [])
+        if each.own or (not each.max_embryonic and any(map(each.shares, others))):
+            found[at] = replace(each, own=True)
+        else:
+            others.append(each)
+    return tuple(found)
 
 
 class Names:

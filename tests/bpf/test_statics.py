@@ -14,7 +14,7 @@ from appliance.kernel import bpf_limits
 from appliance.kernel.bpf import ConnectionTable
 from appliance.nat.classes import LimitedClass, Limits
 from appliance.nat.connection import Ending, Key, Limit, State, TornDown
-from appliance.nat.static import Static
+from appliance.nat.static import Static, intercepted_once
 from appliance.nat.translation import PortMap
 from tests.admission import CLIENT, MAPPED, OTHER, REAL, mail, police
 
@@ -200,3 +200,12 @@ def test_what_nobody_counts_is_not_answered_by_another_name(box: Any) -> None:
     frame[TCP].flags = "A"
     assert box.run("egress", frame, box.outside, box.inside).value == PASS
     assert set(box.states().values()) == {State.SYN}
+
+
+def test_what_synproxy_opens_is_counted_at_the_static_that_is_intercepted(box: Any) -> None:
+    limited, beside = replace(HOST, max_embryonic=5), replace(HOST, mapped=RENAMED, mapped_interface="elsewhere")
+    statics = intercepted_once((limited, beside, replace(BESIDE, max_conns=0)))
+    box.table.set_limits(Limits(statics), {**box.interfaces, "elsewhere": box.elsewhere})
+    syn = IP(src=str(CLIENT), dst=str(REAL)) / TCP(sport=1, dport=8025, flags="S", seq=100, ack=7000)
+    assert box.run("egress", syn, box.inside, 0).value == PASS
+    assert counts(box) == [1, 0, 0]

@@ -368,6 +368,7 @@ _LOADER = (
         "if places}",
         OF_STATICS,
     ),
+    _loader("SYNPROXY opens by the static that is intercepted", MAPS, "if not static.own:", "if static:", OF_STATICS),
     _loader(
         "a number is not another static's at once",
         MAPS,

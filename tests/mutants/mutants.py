@@ -1362,6 +1362,20 @@ MUTANTS = (
         ("tests/iptables/test_translations.py",),
     ),
     Mutant(
+        "of a server one static is intercepted",
+        "appliance/nat/static.py",
+        "any(map(each.shares, others))",
+        "False",
+        ("tests/nat/test_static.py",),
+    ),
+    Mutant(
+        "two embryonic limits of one server are refused",
+        "appliance/config/verify_translations.py",
+        "next(filter(each.shares, others), None)",
+        "None",
+        ("tests/config/test_golden.py",),
+    ),
+    Mutant(
         "a host is reached by each of its names",
         RULES,
         '["-m", "conntrack", "!", "--ctstate", "DNAT", "!", "--ctorigdst", str(known)]',
