@@ -28,7 +28,7 @@ from appliance.nat.static import End, Ends, Static
 STATICS = 1_025  # 0 is no static's number
 CLASSES = 256
 INTERFACES = 256
-NOTES = 4_096  # SYNs between coming in and going out
+NOTES = 65_536  # SYNs between coming in and going out; the oldest give way, so a flood must not fill it soon
 SHARES = 65_536  # servers and clients of classes; 5 MiB
 
 _OURSELVES = 0xFFFFFFFF  # bpf/structs.h
