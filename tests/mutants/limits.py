@@ -469,7 +469,12 @@ _LOADER = (
         "for start in range(0, len(keys), length))",
         "for start in range(0, min(len(keys), length), length))",
     ),
-    _loader("a table of another layout is another", LOADER, 'for name in ("structs.h", "maps.h")', "for name in ()"),
+    _loader(
+        "a table of another layout is another",
+        LOADER,
+        'for name in ("structs.h", "ends.h", "maps.h")',
+        "for name in ()",
+    ),
     _loader(
         "pins are removed", PINS, "                pin.unlink()\n            pins.rmdir()", "                break"
     ),

@@ -440,7 +440,9 @@ _LIMITS = (
         "\tif (0)\n\t\tgive_back_share",
     ),
     _mutant("who has no place is no row", PLACES, "\tif (last)\n\t\tshares.delete(&key);", ""),
-    _mutant("a full table takes no place", ADMISSION, "\tgive_back(&holding, 1, 1);\n\tif (!waiting", "\tif (!waiting"),
+    _mutant(
+        "a full table takes no place", ADMISSION, "\tgive_back(&holding, 1, 1);\n\tif (at->number", "\tif (at->number"
+    ),
     _mutant("a full table refuses", ADMISSION, "\treturn NO_ROOM;", "\treturn ADMITTED;"),
     _mutant(
         "a full table is told of", ADMISSION, "if (which == NO_ROOM || which == NO_SHARE) {", "if (which == NO_SHARE) {"
@@ -616,8 +618,8 @@ _INTERCEPT = (
     _mutant(
         "SYNPROXY's SYN does not wait",
         ADMISSION,
-        "if (!waiting && !packet->proxied && found.refusal",
-        "if (!waiting && found.refusal",
+        "if (at->number && !waiting && !packet->proxied && found.refusal",
+        "if (at->number && !waiting && found.refusal",
     ),
     _mutant("a cookie that comes back to no place is marked", INGRESS, "\t\t*allowed = MARK_FULL;", "\t\t;"),
     _mutant(
