@@ -53,7 +53,8 @@ static __always_inline int gave_cookies(struct place *at, u64 now)
 	u32 row = at->number;
 	struct count *count = counts.lookup(&row);
 
-	return count && count->cookie && (u32)(now >> TICK_SHIFT) - count->cookie < COOKIE_AGE;
+	/* a second more on both sides: another CPU's clock may read before the one that was told (clock.h) */
+	return count && count->cookie && (u32)(now >> TICK_SHIFT) + SECOND - count->cookie < COOKIE_AGE + SECOND;
 }
 
 /* A packet without an entry, or a SYN whose entry waits. One that waits takes its place here: conntrack knows it already. */

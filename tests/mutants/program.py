@@ -637,9 +637,7 @@ _INTERCEPT = (
     _mutant(
         "an ACK is stray where no cookie was given", INGRESS, "else if (!gave_cookies(at, clock(set)))", "else if (0)"
     ),
-    _mutant(
-        "a cookie is good for so long", INGRESS, "- count->cookie < COOKIE_AGE;", "- count->cookie < COOKIE_AGE / 2;"
-    ),
+    _mutant("a cookie is good for so long", INGRESS, "< COOKIE_AGE + SECOND;", "< COOKIE_AGE / 2;"),
     _mutant("an ACK may be a cookie's", ADMISSION, "count->cookie = (now >> TICK_SHIFT) ?: 1;", ";"),
     _mutant(
         "the server's answer in vain is told to the client",
