@@ -714,7 +714,7 @@ def a_server_that_does_not_answer_synproxy_is_told_of_at_each_sweep(box: Subject
     box.events()
     assert (box.sweep(), box.events()) == (0, [])
     for _ in range(2):
-        box.later(1)
+        box.later(2)
         assert box.sweep() == 0
         event = only(box.events())
         assert isinstance(event, Unanswered)
@@ -722,7 +722,7 @@ def a_server_that_does_not_answer_synproxy_is_told_of_at_each_sweep(box: Subject
         box.leaves(proxied_syn())
     assert box.states()[key()] is State.SYN
     box.leaves(server(SYN | ACK, 500, 101))
-    box.later(1)
+    box.later(2)
     assert (box.sweep(), box.events()) == (0, [])
 
 
