@@ -150,12 +150,11 @@ class Inspector:
 
     def _act(self, side: Side, fact: Fact, actions: list[Action]) -> None:
         counters = self._counters
-        if isinstance(fact, Command):  # most facts are: `match` takes half as long again to see it
-            counters[_COMMAND] += 1
-            if lines := self._plan.verbs.get(fact.verb):
-                self._command(lines, fact.offset, actions)
-            return
         match fact:  # those of every mail first
+            case Command():
+                counters[_COMMAND] += 1
+                if lines := self._plan.verbs.get(fact.verb):
+                    self._command(lines, fact.offset, actions)
             case MessageBegun():
                 pass
             case MessageEnded():
