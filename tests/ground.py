@@ -70,7 +70,9 @@ class Moment:
 
     def has_come(self, within: float = 0.0) -> bool:
         """It has, or does `within` s."""
-        return bool(select.select([self._event], [], [], within)[0])  # it is never read, so it stays
+        poll = select.poll()  # `select` knows no descriptor above 1,023
+        poll.register(self._event, select.POLLIN)
+        return bool(poll.poll(within * 1000))  # it is never read, so it stays
 
     def wait(self) -> None:
         """Until it has come."""

@@ -10,6 +10,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -153,7 +154,8 @@ def test_of_200_clients_that_race_for_50_places_exactly_50_get_one(
     server = host.beside("inside", partial(serve, ROUNDS * PLACES))
     events: list[Event] = []
     for _ in range(ROUNDS):
-        _one_race(host, table)
+        with ExitStack() as over:
+            _one_race(host, table, [over.enter_context(closing(Moment())) for _ in range(3 + PROCESSES)])
         events += table.events()
     assert server.result() == ROUNDS * PLACES
     assert sum(isinstance(event, Built) for event in events) == ROUNDS * PLACES
@@ -161,10 +163,9 @@ def test_of_200_clients_that_race_for_50_places_exactly_50_get_one(
     assert all(not each.servers for each in table.classes())
 
 
-def _one_race(host: Ground, table: ConnectionTable) -> None:
+def _one_race(host: Ground, table: ConnectionTable, moments: list[Moment]) -> None:
     before = _refused(table)
-    go, stop, done = (host.moment() for _ in range(3))
-    here = [host.moment() for _ in range(PROCESSES)]
+    go, stop, done, *here = moments
     racers = [host.beside("outside", partial(compete, CLIENTS // PROCESSES, go, stop, each, done)) for each in here]
     go.come()
     assert eventually(lambda: _states(table)[State.ESTABLISHED] == PLACES)
