@@ -20,6 +20,7 @@ PINS = "appliance/kernel/bpf_pins.py"
 FORGETTING = "appliance/kernel/conntrack.py"
 TOLD = "appliance/syslog/connections.py"
 DENIED = "appliance/syslog/denied.py"
+BOOKS = "appliance/daemon/books.py"
 RECORDS = "appliance/daemon/records.py"
 HOSTS = "appliance/daemon/hosts.py"
 USES = "appliance/daemon/translations.py"
@@ -40,6 +41,7 @@ OF_STATICS = ("tests/bpf/test_statics.py", "tests/bpf/test_program.py")
 OF_CONNTRACK = ("tests/kernel/test_conntrack.py",)
 OF_RECORDS = (
     "tests/syslog/test_catalogue.py",
+    "tests/daemon/test_books.py",
     "tests/daemon/test_records.py",
     "tests/daemon/test_hosts.py",
     "tests/daemon/test_translations.py",
@@ -357,6 +359,13 @@ _MODEL = (
         "before = self._counted.setdefault(name, count)",
         "before = self._counted.get(name, 0)",
     ),
+    _model("a tuple in use is not good for another name", MODEL, "noted and _by_another_name(entry, static)", "False"),
+    _model(
+        "what waits holds no tuple for its name",
+        MODEL,
+        "if entry is None or entry.state is State.WAITING:\n        return False",
+        "if entry is None:\n        return False",
+    ),
 )
 
 _LOADER = (
@@ -503,6 +512,15 @@ _TOLD = (
         "on interface {record.source.interface}",
         "on interface {record.destination.interface}",
     ),
+    _told("what the clock ended is forgotten everywhere", BOOKS, "if event.ending in _BY_CLOCK:", "if False:"),
+    _told(
+        "events on their way are heard before a count",
+        BOOKS,
+        "if self._astray and len(events) < EVENTS:",
+        "if self._astray:",
+    ),
+    _told("a loss of events is told once", BOOKS, "self._lost = lost", "self._lost = 0"),
+    _told("what inspection closed is not in use", BOOKS, "if each.in_use:", "if True:"),
     _told("302014 has its reason", TOLD, "bytes {self.octets} {self.reason.value}", "bytes {self.octets}"),
     _told(
         "302013 has mapped addresses",
