@@ -21,7 +21,7 @@ SPOOFING = "ip verify reverse-path interface outside"
 def box(standing: Firewall) -> Iterator[Firewall]:
     text = EXAMPLE.replace("logging timestamp", "logging buffer-size 1048576")
     text += f"access-list outside_in extended deny tcp any any eq {FINGER} log warnings\n{SPOOFING}\n"
-    text += f"access-list outside_in extended deny tcp any any eq {TIME}\n"
+    text += f"access-list outside_in extended deny tcp any any eq {TIME}\naccess-list deny-flow-max 1\n"
     with under(standing, text) as made:
         yield made
 
@@ -66,6 +66,17 @@ def test_an_entry_with_log_tells_of_the_flow(box: Firewall) -> None:
     assert eventually(lambda: any(words in line for line in box.log()))
     about = [line for line in box.log() if f"{FINGER}" in line and "outside_in" in line]
     assert [line[:13] for line in about] == ["%ASA-4-106100"], "once, and no 106023"
+
+
+def test_of_a_denied_flow_without_room_it_is_told_that_there_is_one(box: Firewall) -> None:
+    refused(box, FINGER, 0x02)
+    refused(box, FINGER, 0x02, source=str(CLIENTS[1]))
+    assert eventually(
+        lambda: "%ASA-1-106101: Number of cached deny-flows for ACL log has reached limit (1)" in box.log()
+    )
+    assert not [line for line in box.log() if f"outside/{CLIENTS[1]}(40000)" in line]
+    report = box.answer(ShowAccessLists("outside_in"))
+    assert (report.flows, report.denied_flows, report.deny_flow_max) == (1, 1, 1)
 
 
 def test_a_source_that_is_routed_elsewhere_is_dropped_and_told(box: Firewall) -> None:
