@@ -51,6 +51,7 @@ from appliance.show import (
     RunningConfigReport,
     ServicePolicyReport,
     TranslationsReport,
+    TranslationsWanted,
     VersionReport,
     Wanted,
     behind,
@@ -175,13 +176,16 @@ def show_local_host_detail(call: Call) -> int:
 def _show_local_host(
     call: Call, command: str, text: Callable[[Iterable[Behind]], Iterator[str]], *, listed: bool = True
 ) -> int:
-    """Two questions: which hosts there are, and whose the connections are."""
+    """Three questions: which hosts there are, and whose the connections and the translations are."""
     hosts = hosts_wanted(command, call.operands)
     report = told(call.instance, ShowLocalHosts(), LocalHostsReport)
-    ends = Wanted(addresses=(hosts.addresses,) if hosts.addresses else ())
-    parts = told_in_parts(call.instance, ShowConnections(wanted=ends), ConnectionsReport)
-    found = (each for part in parts for each in part.connections)
-    interfaces = tuple(behind(report, found, hosts, listed=listed))
+    ends = ShowConnections(wanted=Wanted(addresses=(hosts.addresses,) if hosts.addresses else ()))
+    given = ShowTranslations(wanted=TranslationsWanted(real=hosts.addresses))
+    connections = (each for part in told_in_parts(call.instance, ends, ConnectionsReport) for each in part.connections)
+    translations = (
+        each for part in told_in_parts(call.instance, given, TranslationsReport) for each in part.translations
+    )
+    interfaces = tuple(behind(report, connections, translations, hosts, listed=listed))
     printed(call, {"interfaces": interfaces}, lambda _: text(interfaces))
     return 0
 

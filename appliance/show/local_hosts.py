@@ -1,7 +1,7 @@
 """``show local-host``: hosts by interface, with what they use of their limits and the connections they have.
 
-Limits and totals are the daemon's; which connections are whose the client puts together, for the daemon sends them in
-parts and holds none of them.
+Limits and totals are the daemon's; which connections and translations are whose the client puts together, for the
+daemon sends them in parts and holds none of them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ipaddress import IPv4Address
 from appliance.config.config import Config
 from appliance.datapath.snapshot import ClassUse, Snapshot, StaticUse
 from appliance.show.connections import AddressRange, ConnectionReport
+from appliance.show.translations import TranslationReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,6 @@ class HostUse:
 
     interface: str
     address: IPv4Address
-    mapped: IPv4Address
     connections: int
     limit: int
     embryonic: int
@@ -46,7 +46,7 @@ class HostUse:
 
 @dataclass(frozen=True, slots=True)
 class LocalHostsReport:
-    """``show local-host`` but for the connections."""
+    """``show local-host`` but for connections and translations."""
 
     interfaces: tuple[InterfaceHosts, ...]
     uses: tuple[HostUse, ...]
@@ -71,7 +71,6 @@ def _use(uses: list[StaticUse], classes: tuple[ClassUse, ...]) -> HostUse:
     return HostUse(
         static.real_interface,
         static.real,
-        static.mapped,
         sum(each.connections for each in uses),
         _lowest(_together(each.static.max_conns for each in uses), *(each.max_conns for each in limited)),
         sum(each.embryonic for each in uses),
@@ -92,14 +91,14 @@ def _lowest(*limits: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class LocalHost:
-    """One host: what it uses, how it is translated, and its connections."""
+    """One host: what it uses, its translations and its connections."""
 
     address: IPv4Address
-    mapped: IPv4Address | None
     count: int
     limit: int
     embryonic: int
     watermark: int
+    translations: tuple[TranslationReport, ...]
     connections: tuple[ConnectionReport, ...]
 
 
@@ -129,10 +128,15 @@ class HostsWanted:
 
 
 def behind(
-    report: LocalHostsReport, connections: Iterable[ConnectionReport], wanted: HostsWanted, *, listed: bool = True
+    report: LocalHostsReport,
+    connections: Iterable[ConnectionReport],
+    translations: Iterable[TranslationReport],
+    wanted: HostsWanted,
+    *,
+    listed: bool = True,
 ) -> Iterator[Behind]:
     """The hosts that have connections, or places taken, by interface and address; unless they are `listed`, without
-    the connections, of which none is kept then."""
+    translations and connections, of which none is kept then."""
     uses = {(each.interface, each.address): each for each in report.uses}
     found = {place: _Found() for place, use in uses.items() if use.connections}
     for each in connections:
@@ -141,6 +145,10 @@ def behind(
             host.count += 1
             if listed:
                 host.connections.append(each)
+    for given in translations if listed else ():
+        place = given.real_interface, given.real
+        if place in found:
+            found[place].translations.append(given)
     for interface in report.interfaces:
         hosts = (
             _host(place[1], uses.get(place), found[place]) for place in sorted(found) if place[0] == interface.interface
@@ -150,14 +158,15 @@ def behind(
 
 @dataclass(slots=True)
 class _Found:
-    """A host's connections, and how many there are."""
+    """A host's translations and connections, and how many of these there are."""
 
     count: int = 0
+    translations: list[TranslationReport] = field(default_factory=list)
     connections: list[ConnectionReport] = field(default_factory=list)
 
 
 def _host(address: IPv4Address, use: HostUse | None, found: _Found) -> LocalHost:
-    connections = tuple(found.connections)
+    owned = tuple(found.translations), tuple(found.connections)
     if use is None:
-        return LocalHost(address, None, found.count, 0, 0, 0, connections)
-    return LocalHost(address, use.mapped, use.connections, use.limit, use.embryonic, use.watermark, connections)
+        return LocalHost(address, found.count, 0, 0, 0, *owned)
+    return LocalHost(address, use.connections, use.limit, use.embryonic, use.watermark, *owned)

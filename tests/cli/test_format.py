@@ -125,7 +125,15 @@ HOSTS = replace(
 def behind() -> list[show.Behind]:
     entry = connection(State.ESTABLISHED, 40213, octets=1774, sent=BOTH)
     report = show.local_hosts(PLAIN, HOSTS)
-    return list(show.behind(report, [show.Reporter(PLAIN).report(entry, NOW)], show.HostsWanted()))
+    server, client = PLAIN.statics[0].real, IPv4Address("203.0.113.10")
+    translations = (
+        show.TranslationReport("inside", server, "outside", PLAIN.statics[0].mapped, "s", 97, 0),
+        show.TranslationReport(
+            "outside", client, "inside", IPv4Address("192.0.2.1"), "ri", 3, 30, show.PortsReport("tcp", 40213, 1025)
+        ),
+    )
+    connections = [show.Reporter(PLAIN).report(entry, NOW)]
+    return list(show.behind(report, connections, translations, show.HostsWanted()))
 
 
 def test_local_hosts() -> None:

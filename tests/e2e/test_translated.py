@@ -102,6 +102,8 @@ def test_what_a_pool_gave_is_a_translation_until_its_connection_ends(box: Firewa
     line = f"TCP PAT from inside:{EXEMPT}/{PORT + 2} to outside:{OUTSIDE.ip}/{port} flags ri idle 0:00:0"
     told = box.run("show", "xlate", "local", str(EXEMPT)).stdout.splitlines()
     assert [each[: len(line)] for each in told[3:]] == [line]
+    host = box.run("show", "local-host", str(EXEMPT)).stdout
+    assert f"  Xlate:\n    PAT Global {OUTSIDE.ip}({port}) Local {EXEMPT}({PORT + 2})\n" in host
 
     gone = TranslationsWanted(mapped=AddressRange(OUTSIDE.ip, OUTSIDE.ip), interfaces=("outside",))
     assert box.answer(ClearTranslations(gone)) == ClearedReport(2)

@@ -14,7 +14,16 @@ from appliance.nat.classes import LimitedClass
 from appliance.nat.connection import Connection, State
 from appliance.nat.translation import PortMap
 from appliance.plain import from_plain, to_plain
-from appliance.show import AddressRange, Behind, HostsWanted, HostUse, LocalHostsReport
+from appliance.show import (
+    AddressRange,
+    Behind,
+    HostsWanted,
+    HostUse,
+    LocalHostsReport,
+    PortsReport,
+    TranslationReport,
+    TranslationsWanted,
+)
 from tests.appliances import MAPPED, NOW, PLAIN, REAL, SEED, connection
 
 HOSTS = {"outside": (2, 3), "inside": (1, 1)}
@@ -28,8 +37,20 @@ ENTRIES = (
 )
 
 
-def listed(wanted: HostsWanted = HostsWanted(), entries: Iterable[Connection] = ENTRIES) -> list[Behind]:  # noqa: B008  # it is frozen
-    return list(show.behind(REPORT, [show.Reporter(PLAIN).report(each, NOW) for each in entries], wanted))
+#: Those of the statics, and one that a client was given.
+GIVEN = TranslationReport(
+    "outside", IPv4Address("203.0.113.10"), "inside", IPv4Address("192.0.2.1"), "ri", 3, 30, PortsReport("tcp", 1, 1025)
+)
+TRANSLATIONS = (*show.translations(PLAIN, SEED, TranslationsWanted()).translations, GIVEN)
+
+
+def listed(
+    wanted: HostsWanted = HostsWanted(),  # noqa: B008  # it is frozen
+    entries: Iterable[Connection] = ENTRIES,
+    **more: bool,
+) -> list[Behind]:
+    reports = [show.Reporter(PLAIN).report(each, NOW) for each in entries]
+    return list(show.behind(REPORT, reports, TRANSLATIONS, wanted, **more))
 
 
 def test_interfaces_come_in_the_files_order_with_their_sums() -> None:
@@ -41,7 +62,7 @@ def test_interfaces_come_in_the_files_order_with_their_sums() -> None:
 
 
 def test_limits_are_of_the_real_host() -> None:
-    assert REPORT.uses[0] == HostUse("inside", REAL, MAPPED, 12, 50, 1, 100)
+    assert REPORT.uses[0] == HostUse("inside", REAL, 12, 50, 1, 100)
     assert (REPORT.uses[1].limit, REPORT.uses[1].watermark) == (0, 0)
 
 
@@ -72,10 +93,23 @@ def test_each_end_of_a_connection_is_a_host() -> None:
         ("203.0.113.9", 1, 1),
         ("203.0.113.10", 2, 2),
     ]
-    assert [each.mapped for each in outside.hosts] == [None, None]
     server = inside.hosts[0]
-    assert (server.address, server.mapped, server.limit, server.watermark) == (REAL, MAPPED, 50, 100)
+    assert (server.address, server.limit, server.watermark) == (REAL, 50, 100)
     assert len(server.connections) == 3
+
+
+def test_each_host_has_its_translations_and_none_is_a_host_by_them_alone() -> None:
+    outside, inside = listed()
+    assert [each.translations for each in outside.hosts] == [(), (GIVEN,)]
+    assert [[each.mapped for each in host.translations] for host in inside.hosts] == [[MAPPED], [LIMITED.mapped]]
+    elsewhere = (replace(GIVEN, real_interface="inside"),)
+    assert [each.translations for each in next(show.behind(REPORT, (), elsewhere, HostsWanted())).hosts] == []
+
+
+def test_of_a_brief_list_nothing_is_kept() -> None:
+    hosts = [host for each in listed(listed=False) for host in each.hosts]
+    assert {(host.translations, host.connections) for host in hosts} == {((), ())}
+    assert [host.count for host in hosts] == [1, 2, 12, 1]
 
 
 def test_a_place_without_a_connection_is_counted() -> None:

@@ -1,15 +1,15 @@
-"""``show local-host`` as ASA prints it (asa.md §3.7)."""
+"""``show local-host`` as ASA prints it, translations as its 8.2 does (asa.md §3.6, §3.7)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
 from appliance.cli.format.connections import connection, detail
-from appliance.show import Behind, ConnectionReport, LocalHost
+from appliance.show import Behind, ConnectionReport, LocalHost, TranslationReport
 
 
 def local_host(interfaces: Iterable[Behind]) -> Iterator[str]:
-    """``show local-host``: with each host its translation and its connections."""
+    """``show local-host``: with each host its translations and its connections."""
     return _listed(interfaces, lambda host: _owned(host, lambda each: iter((connection(each),))))
 
 
@@ -41,11 +41,18 @@ def _limits(host: LocalHost) -> Iterator[str]:
 
 
 def _owned(host: LocalHost, line: Callable[[ConnectionReport], Iterator[str]]) -> Iterator[str]:
-    if host.mapped is not None:
+    if host.translations:
         yield ""
         yield "  Xlate:"
-        yield f"    Global {host.mapped} Local {host.address}"
+    yield from (f"    {_translation(each)}" for each in host.translations)
     yield ""
     yield "  Conn:"
     for each in host.connections:
         yield from (f"    {text}" for text in line(each))
+
+
+def _translation(report: TranslationReport) -> str:
+    ports = report.ports
+    if ports is None:
+        return f"Global {report.mapped} Local {report.real}"
+    return f"PAT Global {report.mapped}({ports.mapped}) Local {report.real}({ports.real})"
