@@ -20,7 +20,7 @@ from appliance.config.inspections import inspections
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import Loaded, load
 from appliance.control.protocol import Applied, Reload, WriteMemory, Written
-from appliance.daemon.startup import Startup
+from appliance.daemon.startup import Startup, here, lines_of
 from appliance.syslog import one_line
 
 if TYPE_CHECKING:
@@ -37,12 +37,14 @@ def run(call: Call) -> int:
     (file,) = call.operands
     startup = Startup(Path(file).absolute())
     try:
-        loaded = startup.load()
+        text = startup.text()
     except OSError as error:
         raise UsageError(f"run: cannot read {file}: {error.strerror}") from error
+    anywhere = load(text)
+    loaded = here(anywhere, lines_of(text))
     _print_diagnostics(loaded.diagnostics, file)
     if loaded.config is None:
-        return 2 if load(startup.text()).config is None else 1
+        return 2 if anywhere.config is None else 1
     from appliance.daemon.main import run as run_daemon
 
     return run_daemon(loaded.config, startup, call.instance)

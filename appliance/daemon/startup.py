@@ -31,7 +31,8 @@ class Startup:
 
     def load(self) -> Loaded:
         """The configuration it holds, for this machine; OSError if it can't be read."""
-        return load_here(self.text())
+        text = self.text()
+        return here(load(text), lines_of(text))
 
     def save(self, text: bytes) -> None:
         """Make it hold `text`, whole or not at all, and keep what it held as NAME.old; OSError if it can't be."""
@@ -50,9 +51,9 @@ class Startup:
         beside.replace(path)
 
 
-def load_here(text: bytes) -> Loaded:
-    """The configuration `text` says, if this machine has its devices."""
-    return here(load(text), dict(enumerate(text.decode("utf-8", "surrogateescape").split("\n"), 1)))
+def lines_of(text: bytes) -> dict[int, str]:
+    """The lines of a rule file by their numbers."""
+    return dict(enumerate(text.decode("utf-8", "surrogateescape").split("\n"), 1))
 
 
 def here(loaded: Loaded, lines: Mapping[int, str]) -> Loaded:

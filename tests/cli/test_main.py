@@ -11,6 +11,7 @@ import pytest
 from appliance.cli.main import main
 from appliance.cli.row import Command
 from appliance.cli.shell import COMMANDS
+from appliance.daemon.startup import Startup
 from appliance.kernel.errors import KernelError
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,24 @@ def test_no_daemon_is_one_line_and_exit_1(tmp_path: Path, capsys: Out) -> None:
     assert capsys.readouterr().err == (
         f"fixup: no firewall runs in {tmp_path}: start one with fixup run CONFIG, or name its --run-dir\n"
     )
+
+
+@pytest.mark.parametrize(("text", "code"), [("interfce E0\n", 2), ("interface E0\n nameif outside\n", 1)])
+def test_a_refused_file_is_read_once(
+    tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch, text: str, code: int
+) -> None:
+    """What is missing of a machine may come; what is wrong with a file stays wrong."""
+    read: list[Path] = []
+
+    def once(startup: Startup) -> bytes:
+        read.append(startup.path)
+        return text.encode()
+
+    monkeypatch.setattr(Startup, "text", once)
+    file = tmp_path / "box.cfg"
+    assert main(["run", str(file)]) == code
+    assert capsys.readouterr().err.startswith(f"{file}:1:1: ERROR: ")
+    assert read == [file]
 
 
 # --- help and version -------------------------------------------------------------------------------------------
