@@ -7,6 +7,7 @@ may come later, `verify` refuses.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
@@ -228,30 +229,26 @@ def _statics() -> Iterator[Statement]:
         EarlyTranslations.no_static,
         says="the interface's own address stands for the host",
     )
-    for protocol in ("tcp", "udp"):
-        for mapped in ("<mapped:address>", "interface"):
-            yield from both(
-                f"{_STATIC} <protocol={protocol}> {mapped} <mapped_port:{protocol}-port>"
-                f" <real:address> <real_port:{protocol}-port> {_PORT_END}",
-                EarlyTranslations.static,
-                EarlyTranslations.no_static,
-                says="one port of an address stands for one of the host's",
-            )
     yield from both(
         f"{_STATIC} <mapped:address> access-list <acl:access-list> {_PORT_END}",
         EarlyTranslations.policy_static,
         EarlyTranslations.no_policy_static,
         says="translates the list's source for its destinations alone",
     )
-    for protocol in ("tcp", "udp"):
-        for mapped in ("<mapped:address>", "interface"):
-            yield from both(
-                f"{_STATIC} <protocol={protocol}> {mapped} <mapped_port:{protocol}-port>"
-                f" access-list <acl:access-list> {_PORT_END}",
-                EarlyTranslations.policy_static,
-                EarlyTranslations.no_policy_static,
-                says="the same of one port: the list's entries are of a host and its port, for their destinations",
-            )
+    for protocol, mapped in itertools.product(("tcp", "udp"), ("<mapped:address>", "interface")):
+        port = f"{_STATIC} <protocol={protocol}> {mapped} <mapped_port:{protocol}-port>"
+        yield from both(
+            f"{port} <real:address> <real_port:{protocol}-port> {_PORT_END}",
+            EarlyTranslations.static,
+            EarlyTranslations.no_static,
+            says="one port of an address stands for one of the host's",
+        )
+        yield from both(
+            f"{port} access-list <acl:access-list> {_PORT_END}",
+            EarlyTranslations.policy_static,
+            EarlyTranslations.no_policy_static,
+            says="the same for some peers alone: the list's entries are of the host and its port, for their destinations",
+        )
 
 
 STATEMENTS = {
