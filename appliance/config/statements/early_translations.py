@@ -247,7 +247,7 @@ def _statics() -> Iterator[Statement]:
             f"{port} access-list <acl:access-list> {_PORT_END}",
             EarlyTranslations.policy_static,
             EarlyTranslations.no_policy_static,
-            says="the same for some peers alone: the list's entries are of the host and its port, for their destinations",
+            says="the same for some peers alone: the list's entries are of the host and port, for their destinations",
         )
 
 
