@@ -2,11 +2,14 @@
 
 import os
 import pwd
+import subprocess
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from appliance.kernel import namespaces
 from appliance.lab.lab import Lab
 from appliance.lab.postfix import without_trace
+from tests.ground import eventually
 
 PROGRAM = Path(__file__).parents[2] / ".cache/exim/usr/sbin/exim4"
 CONFIGURATION = """\
@@ -52,7 +55,7 @@ class Exim:
     """Takes mail for exim.inside.example on `address`, in a host inside."""
 
     def __init__(self, lab: Lab, home: Path, address: IPv4Address) -> None:
-        self._lab, self._home = lab, home
+        self._lab, self._home, self._address = lab, home, address
         account = pwd.getpwnam("Debian-exim")
         for each in (home, home / "spool", home / "log", home / "boxes"):
             each.mkdir()
@@ -67,6 +70,12 @@ class Exim:
             command = [str(PROGRAM), "-C", str(self._home / "exim.conf"), "-bd", "-q1m"]
             code = self._lab.spawn("inside", command, output).wait(30)
         assert code == 0, (self._home / "exim.out").read_text()
+        assert eventually(self._listens)  # it goes into the background before it does
+
+    def _listens(self) -> bool:
+        with namespaces.within(self._lab.network.namespace("inside")):
+            told = subprocess.run(["ss", "-tlnH"], capture_output=True, text=True, check=True).stdout
+        return f"{self._address}:25 " in told
 
     def delivered(self, recipient: str) -> list[bytes]:
         """The messages for an address as they were sent, but for line ends of LF."""
