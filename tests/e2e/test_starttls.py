@@ -1,6 +1,5 @@
 """TLS where the map allows it: real servers use it, and nothing is smuggled in beside it (row 11)."""
 
-import contextlib
 import socket
 from collections.abc import Iterator
 
@@ -11,7 +10,7 @@ from tests.appliances import EXAMPLE
 from tests.e2e.box import Box, box
 from tests.e2e.conftest import WIRES
 from tests.e2e.test_mail import mails
-from tests.ground import eventually
+from tests.ground import Moment, eventually
 
 pytestmark = pytest.mark.root
 
@@ -33,8 +32,8 @@ policy-map global_policy
 GREETING, EHLO = b"220 mx\r\n", b"EHLO a.example\r\n"
 OFFER = b"250-mx\r\n250 STARTTLS\r\n"
 RECORD = b"\x16\x03\x01\x00\x05hello"
-#: s of silence: in which what is waited for comes, and after which nothing more will. A closed connection is silent.
-PATIENCE, SILENCE = 1.5, 0.3
+#: s of silence behind which nothing more comes, once a conversation is over.
+SILENCE = 0.3
 
 
 @pytest.fixture(scope="module", params=WIRES, ids=list(WIRES))
@@ -45,13 +44,22 @@ def tls(request: pytest.FixtureRequest) -> Iterator[Box]:
         yield made
 
 
-def hear(wire: socket.socket, until: bytes = b"") -> bytes:
-    """What comes, up to and with `until`, or up to silence or the end."""
-    wire.settimeout(PATIENCE if until else SILENCE)
+def hear(wire: socket.socket, over: Moment, until: bytes = b"") -> bytes:
+    """What comes, up to and with `until`, or up to the end; once it is over, up to silence."""
+    wire.settimeout(SILENCE)
     heard = b""
-    with contextlib.suppress(TimeoutError, ConnectionResetError):
-        while not (until and heard.endswith(until)) and (piece := wire.recv(4096)):
-            heard += piece
+    while not (until and heard.endswith(until)):
+        try:
+            piece = wire.recv(4096)
+        except TimeoutError:
+            if over.has_come():
+                return heard
+            continue
+        except ConnectionResetError:
+            return heard
+        if not piece:
+            return heard
+        heard += piece
     return heard
 
 
@@ -59,7 +67,9 @@ def converse(mail: Box, turns: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]
     """A client outside sends the first of each turn, a server inside answers with the second when that has come.
 
     Returns what the server heard behind EHLO, and what the client heard behind the reply to it. EHLO is before that.
+    It is over when both have said all and closed, or when the firewall says that it closed the connection.
     """
+    over = mail.ground.moment()
 
     def serve() -> bytes:
         with socket.create_server((str(LIMITED), 25)) as door:
@@ -67,29 +77,33 @@ def converse(mail: Box, turns: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]
             wire, _ = door.accept()
             with wire:
                 wire.sendall(GREETING)
-                hear(wire, EHLO)
+                hear(wire, over, EHLO)
                 wire.sendall(OFFER)
                 heard = b""
                 for says, answer in turns:
-                    heard += hear(wire, says[-2:])
+                    heard += hear(wire, over, says[-2:])
                     if answer:
                         wire.sendall(answer)
-                return heard + hear(wire)
+                return heard + hear(wire, over)
 
     def call() -> bytes:
         with socket.create_connection((str(MAPPED_LIMITED), 25), 10) as wire:
-            hear(wire, b"\r\n")
+            hear(wire, over, b"\r\n")
             wire.sendall(EHLO)
-            hear(wire, OFFER)
+            hear(wire, over, OFFER)
             heard = b""
             for says, answer in turns:
                 wire.sendall(says)
-                heard += hear(wire, answer[-2:])
-            return heard + hear(wire)
+                heard += hear(wire, over, answer[-2:]) if answer else b""
+            wire.shutdown(socket.SHUT_WR)
+            return heard + hear(wire, over)
 
+    mail.forget()
     server = mail.ground.beside("inside", serve)
     assert eventually(lambda: _listens(mail))
     client = mail.outside(call)
+    assert eventually(lambda: client.done() or "-108004:" in mail.text())
+    over.come()
     return server.result(), client.result()
 
 
