@@ -36,6 +36,7 @@ def packet(
     ip_options: bytes = b"",
     urgent: int = 0,
     fragment: int = 0x4000,
+    identification: int = 1,
 ) -> bytes:
     """An IPv4 packet with right checksums. Options must be padded to four octets."""
     pseudo = _address(source) + _address(target)
@@ -46,7 +47,8 @@ def packet(
     summed = checksum(pseudo + b"\0\x06" + len(tcp).to_bytes(2, "big") + tcp)
     tcp = tcp[:16] + summed.to_bytes(2, "big") + tcp[18:]
     header = 20 + len(ip_options)
-    ip = struct.pack("!BBHHHBBH", 0x40 | header >> 2, 0, header + len(tcp), 1, fragment, 64, 6, 0) + pseudo + ip_options
+    ip = struct.pack("!BBHHHBBH", 0x40 | header >> 2, 0, header + len(tcp), identification, fragment, 64, 6, 0)
+    ip += pseudo + ip_options
     return ip[:10] + checksum(ip).to_bytes(2, "big") + ip[12:] + tcp
 
 

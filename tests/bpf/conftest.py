@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 from pyroute2 import IPRoute
-from scapy.layers.inet import IP, TCP
-from scapy.layers.l2 import Ether
 
 from appliance import marks
 from appliance.flow import Side
@@ -26,11 +24,13 @@ from appliance.nat.classes import Limits
 from appliance.nat.connection import Event, Key, State
 from appliance.nat.machine import Packet, Verdict
 from appliance.nat.static import Ends
-from tests import admission
+from tests import admission, wire
 from tests.admission import INTERFACES, SECOND, by_real
 from tests.bpf.tracking import Tracking
 
 TC_ACT_UNSPEC, TC_ACT_SHOT = -1, 2  # uapi/linux/pkt_cls.h
+ETHERNET = bytes.fromhex("020000000002 020000000001 0800")
+MORE_FRAGMENTS = 0x2000
 SCOPE_LINK = 253  # uapi/linux/rtnetlink.h
 VERDICTS = {
     marks.Disposition.QUEUE: Verdict.PASS,
@@ -72,12 +72,11 @@ class Box:
         admission.limit(self, 0)
         self.events()
 
-    def run(self, program: str, frame: Any, device: int, came_in: int, mark: int = 0, repeat: int = 1) -> Run:
-        """The program on a scapy packet at `device`, which came in at `came_in`."""
+    def run(self, program: str, packet: Any, device: int, came_in: int, mark: int = 0, repeat: int = 1) -> Run:
+        """The program on an IPv4 packet, octets or scapy's, at `device`, which came in at `came_in`."""
         self.table.set_clock_offset(self.now - time.monotonic_ns())
-        frame = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", type=0x800) / frame)
         return self.table.programs[program].run(
-            frame, mark=mark, ifindex=device, ingress_ifindex=came_in, repeat=repeat
+            ETHERNET + bytes(packet), mark=mark, ifindex=device, ingress_ifindex=came_in, repeat=repeat
         )
 
     def arrives(self, packet: Packet) -> Verdict:
@@ -90,18 +89,21 @@ class Box:
             self.run("egress", self.frame(packet, packet.side.peer), self._side(packet, packet.side.peer), came_in)
         )
 
-    def frame(self, packet: Packet, at: Side) -> Any:
+    def frame(self, packet: Packet, at: Side) -> bytes:
         """The packet on the wire at one side of the firewall, where the other side may be known by another address."""
         key, track = packet.key, self.tracking.of(packet)
         client, server = (key.client, key.client_port), (key.mapped, key.port)
         both = (client, track.place) if packet.side is Side.CLIENT else (track.place, client)
         if at is Side.SERVER:
             client, server = track.client, track.place
-        (source, sport), (target, dport) = (client, server) if packet.side is Side.CLIENT else (server, client)
-        tcp = TCP(sport=sport, dport=dport, flags=packet.flags, seq=packet.seq, ack=packet.ack)
+        ends = (client, server) if packet.side is Side.CLIENT else (server, client)
         identification = zlib.crc32(repr(both).encode()) & 0xFFFF  # a sender's own, which nothing on the way changes
-        header = IP(src=str(source), dst=str(target), id=identification, flags=0 if packet.whole else "MF")
-        return header / tcp / (b"x" * packet.payload)
+        return wire.packet(
+            *((str(address), port) for address, port in ends),
+            *(packet.seq, packet.ack, packet.flags, b"x" * packet.payload),
+            fragment=0 if packet.whole else MORE_FRAGMENTS,
+            identification=identification,
+        )
 
     def _side(self, packet: Packet, side: Side) -> int:
         """The interface that a side of the packet's connection is behind."""
