@@ -216,6 +216,16 @@ class Config:
         """What is translated the same way whoever is at the other end: hosts, then ports."""
         return intercepted_once((*self.statics, *self.port_statics))
 
+    @property
+    def own_addresses(self) -> frozenset[IPv4Address]:
+        """The firewall's own."""
+        return frozenset(each.address.ip for each in self.interfaces if each.address is not None)
+
+    def own_address(self, nameif: str) -> IPv4Network | None:
+        """The firewall's own there, as a network."""
+        interface = self.interface(nameif)
+        return IPv4Network(interface.address.ip) if interface is not None and interface.address is not None else None
+
     def interface(self, nameif: str) -> Interface | None:
         """The interface called `nameif`."""
         return next((each for each in self.interfaces if each.nameif == nameif), None)

@@ -20,7 +20,7 @@ from appliance.config.statements.interfaces import Interfaces
 from appliance.config.statements.logs import Logs
 from appliance.config.statements.object_translations import ObjectTranslations
 from appliance.config.statements.routes import Routes
-from appliance.config.translations import hosts, ports
+from appliance.config.statics import hosts, ports
 
 
 class Draft(Box, Interfaces, Routes, AccessLists, EarlyTranslations, ObjectTranslations, Fixups, Logs):

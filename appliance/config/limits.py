@@ -162,15 +162,7 @@ def _listed(config: Config, elements: Elements, name: str) -> Iterator[_Line]:
 
 
 def _span(ports: Ports | None) -> PortSpan:
-    match ports:
-        case None:
-            return _ALL
-        case Ports(operator="lt", low=low):
-            return PortSpan(0, low - 1)
-        case Ports(operator="gt", low=low):
-            return PortSpan(low + 1, 65535)
-        case Ports(operator=operator, low=low, high=high):
-            return PortSpan(low, high, operator == "neq")
+    return PortSpan(*ports.span, ports.operator == "neq") if ports else _ALL
 
 
 def _choosing(config: Config) -> set[str]:

@@ -8,12 +8,15 @@ from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config import finding
 from appliance.config.diagnostics import Diagnostic, Severity
+from appliance.config.early_rules import of_a_port
 from appliance.config.elements import MOST as ELEMENTS
 from appliance.config.elements import Elements, TooMany
 from appliance.config.lexer import Line
 from appliance.config.nat import ManualNat, NatStatement, PolicyStaticStatement, StaticStatement
+from appliance.config.object_rules import served
 from appliance.config.parser import Parsed
-from appliance.config.translations import STATICS, covering, of_a_port, served, translations
+from appliance.config.statics import STATICS
+from appliance.config.translations import covering, translations
 from appliance.nat.static import Static
 from appliance.nat.translation import Kind as Does
 from appliance.nat.translation import Pool, Translation

@@ -19,9 +19,9 @@ from typing import Any, assert_never
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from appliance.config.answered import answered
 from appliance.config.config import Config, Interface
 from appliance.config.limits import longest, shortest_embryonic
-from appliance.config.translations import answered
 from appliance.kernel import modules
 from appliance.kernel.errors import KernelError
 from appliance.kernel.found import (

@@ -31,6 +31,13 @@ class Ports:
             case _:
                 return self.low <= port <= self.high
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first and the last of them; of ``neq`` the one that is not."""
+        first = {"lt": 0, "gt": self.low + 1}.get(self.operator, self.low)
+        last = {"lt": self.low - 1, "gt": 65535, "range": self.high}.get(self.operator, self.low)
+        return first, last
+
 
 @dataclass(frozen=True, slots=True)
 class IcmpType:

@@ -33,8 +33,8 @@ from appliance.config.nat import (
     Trailer,
 )
 from appliance.config.statements.accepted import Section
-from appliance.config.translations import hosts
-from appliance.config.translations import ports as port_statics
+from appliance.config.statics import hosts
+from appliance.config.statics import ports as port_statics
 from appliance.config.versions import SEED, VERSIONS, named
 from appliance.nat.translation import PortMap
 from appliance.policy.acl import ANY, AccessList, Ace, IcmpType, Log, Named, Ports, Remark

@@ -7,7 +7,7 @@ import pytest
 from appliance.config.diagnostics import Severity
 from appliance.config.lexer import FILE_OCTETS
 from appliance.config.load import load
-from appliance.config.translations import STATICS
+from appliance.config.statics import STATICS
 from appliance.config.verify import DEEPEST
 
 BETWEEN = "interface a\n nameif inside\ninterface b\n nameif outside\n"

@@ -16,8 +16,8 @@ from typing import Any
 from appliance.config.names import Spelling, port_name
 from appliance.config.nat import GlobalStatement, NatStatement, PolicyStaticStatement, StaticStatement, Trailer
 from appliance.config.statements.translation_order import TranslationOrder
+from appliance.config.statics import HOSTS
 from appliance.config.syntax import Mode, Statement, both
-from appliance.config.translations import HOSTS
 from appliance.nat.translation import PortMap
 from appliance.policy.objects import AddressRange
 
