@@ -63,7 +63,7 @@ static __always_inline int turn_away(struct place *at, struct packet *packet, st
 {
 	refuse(at, found, now);
 	if (packet->proxied && found->refusal != OVERTAKEN)
-		emit_numbers(STRANDED, &at->key, opener(at), at->number, &at->beyond, packet->ack + 1, packet->seq + 1, now);
+		emit_numbers(STRANDED, &at->key, opener(at), at->number, &at->other, packet->ack + 1, packet->seq + 1, now);
 	return DROP;
 }
 
@@ -77,13 +77,14 @@ static __always_inline u32 enter(struct conn *waiting, struct place *at, struct 
 		return refusal;
 	if (waiting)
 		return begin_again(waiting, WAITING, at, packet, fresh->flags, now) ? ADMITTED : OVERTAKEN;
-	begin(fresh, packet, fresh->flags, &at->beyond, now);
+	begin(fresh, packet, fresh->flags, now);
+	name(fresh, &at->other, at->whose);
 	int error = conns.insert(&at->key, fresh);
 	if (!error)
 		return ADMITTED;
 	if (error == -EEXIST)
 		return OVERTAKEN;
-	forget_beyond(at);
+	forget_introduced(at);
 	return NO_ROOM;
 }
 
@@ -104,9 +105,7 @@ static __always_inline int admit(struct conn *waiting, struct place *at, struct 
 	}
 	give_back(&holding, 1, 1);
 	if (at->number && !waiting && !packet->proxied && found.refusal < NO_ROOM) {
-		struct end nowhere = {};
-
-		begin(&fresh, packet, opener(at), &nowhere, now >> TICK_SHIFT);
+		begin(&fresh, packet, opener(at), now >> TICK_SHIFT);
 		fresh.state = WAITING;
 		fresh.klass = 0;
 		conns.insert(&at->key, &fresh);
@@ -131,7 +130,7 @@ static __always_inline int replace(struct conn *conn, u8 from, struct place *at,
 		give_back(&holding, 0, 1);
 		return DROP; /* it comes again */
 	}
-	if (!same_end(&other, &at->beyond))
+	if (!same_end(&other, &at->other))
 		forget(&at->key, &was);
 	if (from != DEAD) /* of which that was said when it died */
 		emit_torn_down(&at->key, &was, REPLACED, now);
@@ -143,7 +142,7 @@ static __always_inline int book_syn(struct conn *conn, struct place *at, struct 
 {
 	struct conn was = { .flags = conn->flags, .delta = conn->delta, .octets = conn->octets };
 	struct end other = other_end(&was);
-	int renamed = embryonic(conn->state) && at->beyond.address && !same_end(&other, &at->beyond);
+	int renamed = embryonic(conn->state) && at->other.address && !same_end(&other, &at->other);
 
 	if (renamed && introduce(at, now))
 		return DROP; /* it comes again */

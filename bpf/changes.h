@@ -40,7 +40,8 @@ static __always_inline int begin_again(struct conn *conn, u8 from, struct place 
 			conn->number = at->number;
 			conn->klass = at->klass;
 		}
-		begin(conn, packet, kept, &at->beyond, now);
+		begin(conn, packet, kept, now);
+		name(conn, &at->other, at->whose);
 	}
 	bpf_spin_unlock(&conn->lock);
 	return mine;
@@ -52,7 +53,7 @@ static __always_inline void handshake_again(struct conn *conn, struct place *at,
 	bpf_spin_lock(&conn->lock);
 	if (conn->tag == (u8)at->hash && embryonic(conn->state)) {
 		syn_again(conn, packet, now);
-		name(conn, &at->beyond);
+		name(conn, &at->other, at->whose);
 	}
 	bpf_spin_unlock(&conn->lock);
 }

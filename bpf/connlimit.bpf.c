@@ -74,6 +74,7 @@ int ingress(struct __sk_buff *skb)
 		break;
 	}
 	arriving(at, packet, skb->ifindex, set);
+	u32 spread_by = at->hash; /* as its first packet met no entry, whose worker connection tracking keeps */
 	struct conn *conn = find(at);
 	/* about to be deleted, or a client that calls its server by another address */
 	if (conn && (conn->state == CLOSED || (sender(conn, at) == CLIENT && conn->number != at->named)))
@@ -87,7 +88,7 @@ int ingress(struct __sk_buff *skb)
 		return DROP;
 	if (opens(packet) && !note(at, packet, skb->ifindex, clock(set) >> TICK_SHIFT))
 		return DROP;
-	mark(skb, allowed | worker(at->hash, set) << WORKER_SHIFT);
+	mark(skb, allowed | worker(spread_by, set) << WORKER_SHIFT);
 	return PASS;
 }
 

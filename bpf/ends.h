@@ -16,7 +16,8 @@ struct place {
 	struct conn_key key;
 	struct end sender;
 	struct end receiver;
-	struct end beyond; /* of one that opens: its sender as it leaves; address 0 if a static says which, or none does */
+	struct end other; /* of one that opens: its sender as it leaves, or its receiver as it came in; address 0 if a static
+			   * says which, or it is the same */
 	u32 hash;
 	u32 in; /* the interface it came from; 0 for the firewall's own */
 	u32 out; /* and the one it leaves by, 0 if the rules have yet to say */
@@ -24,6 +25,7 @@ struct place {
 	u16 number; /* of one that opens: its static */
 	u16 klass; /* and its class */
 	u16 inspected; /* INSPECTED, if the packet carries a class that inspects */
+	u16 whose; /* of `other`: TRANSLATED, and CALLED if it is the receiver's */
 	u8 sender_high;
 	u8 waits; /* of one that opens: it has an entry already, which is WAITING */
 	u8 noted; /* its first packet was seen to come in, and `number` is by what that called */
@@ -113,7 +115,18 @@ static __always_inline struct end server_end(struct conn_key *key, u16 flags)
 	return an_end(key, !(flags & CLIENT_HIGH));
 }
 
-/* Where an entry's other entry has its client; address 0 if there is none. */
+/* Of an entry that has another one, or is an ALIAS: the end that is known otherwise there, and the one that is not. */
+static __always_inline struct end renamed_end(struct conn_key *key, u16 flags)
+{
+	return an_end(key, !!(flags & CLIENT_HIGH) ^ !!(flags & CALLED));
+}
+
+static __always_inline struct end kept_end(struct conn_key *key, u16 flags)
+{
+	return an_end(key, !!(flags & CLIENT_HIGH) ^ !(flags & CALLED));
+}
+
+/* What that end is in an entry's other entry; address 0 if there is none. */
 static __always_inline struct end other_end(struct conn *conn)
 {
 	struct end end = {};
@@ -125,11 +138,11 @@ static __always_inline struct end other_end(struct conn *conn)
 	return end;
 }
 
-static __always_inline void name(struct conn *conn, struct end *other)
+static __always_inline void name(struct conn *conn, struct end *other, u16 whose)
 {
 	if (!other->address)
 		return;
-	conn->flags |= TRANSLATED;
+	conn->flags = (conn->flags & ~CALLED) | whose;
 	conn->other = other->address;
 	conn->octets = (conn->octets << 16 >> 16) | (u64)other->port << PORT_SHIFT;
 }
@@ -140,7 +153,7 @@ static __always_inline struct conn_key other_key(struct conn_key *key, struct co
 	struct place at = {};
 
 	at.sender = other_end(conn);
-	at.receiver = server_end(key, conn->flags);
+	at.receiver = kept_end(key, conn->flags);
 	identify(&at);
 	return at.key;
 }

@@ -28,10 +28,16 @@ static __always_inline void about(struct event *event, struct conn_key *key, u16
 	}
 }
 
-static __always_inline void known_beyond(struct event *event, struct end *beyond)
+/* And what one of them is at the other side of a translation, if `flags` say of one. */
+static __always_inline void known_otherwise(struct event *event, struct end *other, u16 flags)
 {
-	event->beyond = beyond->address;
-	event->beyond_port = beyond->port;
+	if (flags & CALLED) {
+		event->mapped = other->address;
+		event->port = other->port;
+	} else {
+		event->beyond = other->address;
+		event->beyond_port = other->port;
+	}
 }
 
 static __always_inline void emit(struct event *event)
@@ -50,7 +56,7 @@ static __always_inline void emit_built(struct place *at, u16 number, u64 now)
 	struct event event = { .kind = BUILT, .started = now };
 
 	about(&event, &at->key, opener(at), number, now);
-	known_beyond(&event, &at->beyond);
+	known_otherwise(&event, &at->other, at->whose);
 	emit(&event);
 }
 
@@ -60,17 +66,17 @@ static __always_inline void emit_refused(struct place *at, struct finding *found
 		.kind = REFUSED, .why = found->refusal, .count = found->count, .limit = found->limit,
 	};
 	about(&event, &at->key, opener(at), at->number, now);
-	known_beyond(&event, &at->beyond);
+	known_otherwise(&event, &at->other, at->whose);
 	emit(&event);
 }
 
-static __always_inline void emit_numbers(u32 kind, struct conn_key *key, u16 flags, u16 number, struct end *beyond,
+static __always_inline void emit_numbers(u32 kind, struct conn_key *key, u16 flags, u16 number, struct end *other,
 					 u32 seq, u32 ack, u64 now)
 {
 	struct event event = { .kind = kind, .seq = seq, .ack = ack };
 
 	about(&event, key, flags, number, now);
-	known_beyond(&event, beyond);
+	known_otherwise(&event, other, flags);
 	emit(&event);
 }
 
@@ -83,7 +89,7 @@ static __always_inline void emit_torn_down(struct conn_key *key, struct conn *wa
 		.octets = was->octets << 16 >> 16,
 	};
 	about(&event, key, was->flags, was->number, now);
-	known_beyond(&event, &other);
+	known_otherwise(&event, &other, was->flags);
 	emit(&event);
 }
 

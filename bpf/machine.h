@@ -21,9 +21,8 @@ static __always_inline u32 shift(struct conn *conn)
 	return conn->flags & INTERCEPTED ? conn->delta : 0;
 }
 
-/* An entry becomes a new connection, half-open; `kept` are the flags that outlive the one before it, `beyond` is how its
- * client is known there. */
-static __always_inline void begin(struct conn *conn, struct packet *packet, u16 kept, struct end *beyond, u32 now)
+/* An entry becomes a new connection, half-open; `kept` are the flags that outlive the one before it. */
+static __always_inline void begin(struct conn *conn, struct packet *packet, u16 kept, u32 now)
 {
 	conn->state = SYN;
 	conn->flags = kept | (packet->proxied ? INTERCEPTED : 0);
@@ -35,7 +34,6 @@ static __always_inline void begin(struct conn *conn, struct packet *packet, u16 
 	conn->acked[SERVER] = packet->seq + 1;
 	conn->delta = packet->proxied ? packet->ack : 0;
 	conn->octets = 0;
-	name(conn, beyond);
 }
 
 /* A SYN while the handshake goes on: the same one again changes nothing, another one begins the handshake anew. */
@@ -48,7 +46,7 @@ static __always_inline void syn_again(struct conn *conn, struct packet *packet, 
 		conn->acked[SERVER] = packet->seq + 1;
 	}
 	if (packet->proxied) {
-		conn->flags = (conn->flags & ~TRANSLATED) | INTERCEPTED;
+		conn->flags = (conn->flags & ~(TRANSLATED | CALLED)) | INTERCEPTED;
 		conn->next[SERVER] = 1;
 		conn->delta = packet->ack;
 	}

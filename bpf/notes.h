@@ -1,4 +1,5 @@
-/* SYNs on their way through the rules, from where the sender's address or port is chosen: what they were as they came in. */
+/* SYNs on their way through the rules, from where an end's address or port is translated as no static says: what they were
+ * as they came in. */
 #ifndef FIXUP_NOTES_H
 #define FIXUP_NOTES_H
 
@@ -18,6 +19,14 @@ static __always_inline int outdated(struct note *note, u32 now)
 	return ahead(now, note->since) >= NOTE_AGE;
 }
 
+/* Whom a SYN calls as it comes in: of a static, where that is; whatever entry it has met. */
+static __always_inline struct end as_called(struct place *at, struct packet *packet)
+{
+	struct end end = { packet->daddr, packet->dport };
+
+	return at->named ? at->receiver : end;
+}
+
 /* Notes a SYN of which it is not known yet how it will leave; → 0 if it must not go on, for by what it is known there another
  * one is on its way: a sender chooses all of that, and would have its connections taken for one. It comes again. */
 static __always_inline int note(struct place *at, struct packet *packet, u32 ifindex, u32 now)
@@ -27,9 +36,10 @@ static __always_inline int note(struct place *at, struct packet *packet, u32 ifi
 	if (!kind || *kind != CHOOSING)
 		return 1;
 	struct note_key key = noted(packet);
+	struct end receiver = as_called(at, packet);
 	struct note note = {
-		.sender = at->sender.address, .receiver = at->receiver.address, .sender_port = at->sender.port,
-		.receiver_port = at->receiver.port, .named = at->named, .since = now,
+		.sender = packet->saddr, .receiver = receiver.address, .sender_port = packet->sport,
+		.receiver_port = receiver.port, .named = at->named, .since = now,
 	};
 	if (!notes.insert(&key, &note))
 		return 1;
@@ -50,11 +60,12 @@ static __always_inline int note(struct place *at, struct packet *packet, u32 ifi
 /* What a SYN says of the connection it opens. */
 enum opening {
 	OURS,
-	FOREIGN, /* it has no entry: not from an interface of ours, or its receiver is known by other ends there */
-	UNKNOWN /* nobody has seen it come in; it comes again */
+	FOREIGN, /* it has no entry: not from an interface of ours, or both of its ends are known by others there */
+	UNKNOWN /* nobody has seen it come in, and it comes again; or its client has to try from another port */
 };
 
-/* Of a SYN that was let through, who sent it: where its address or port was chosen, as it came in. A note is of one SYN. */
+/* Of a SYN that was let through, whom it is between: where one of its ends was translated, what that was as it came in. A
+ * note is of one SYN. */
 static __always_inline enum opening recognize(struct place *at, struct packet *packet, u32 in, u32 now)
 {
 	u32 *kind = interfaces.lookup(&in);
@@ -71,13 +82,20 @@ static __always_inline enum opening recognize(struct place *at, struct packet *p
 	struct note note = *known;
 	notes.delete(&key);
 	struct end sender = { note.sender, note.sender_port }, receiver = { note.receiver, note.receiver_port };
-	if (!same_end(&receiver, &at->receiver))
+	u32 moved = !same_end(&sender, &at->sender), called = !same_end(&receiver, &at->receiver);
+	if (called && moved && sender.address == at->sender.address) /* its port is taken, by one that has another name */
+		return UNKNOWN;
+	if (called && (moved || note.named)) /* there is room for one other end, and a static's are known */
 		return FOREIGN;
 	at->noted = 1;
 	at->number = note.named;
-	if (!same_end(&sender, &at->sender)) {
-		at->beyond.address = packet->saddr;
-		at->beyond.port = packet->sport;
+	if (called) {
+		at->whose = TRANSLATED | CALLED;
+		at->other = receiver;
+	} else if (moved) {
+		at->whose = TRANSLATED;
+		at->other.address = packet->saddr;
+		at->other.port = packet->sport;
 		at->sender = sender;
 		identify(at);
 	}

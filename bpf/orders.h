@@ -32,6 +32,17 @@ static __always_inline int enlist(struct conn_key *key, struct conn *conn, u8 ta
 	return state != CLOSED;
 }
 
+/* The worker of a connection: by its ends as its first packet called them. */
+static __always_inline u32 worker_of(struct conn_key *key, struct conn *conn, struct settings *set)
+{
+	struct end low = { key->low, key->low_port }, high = { key->high, key->high_port };
+
+	if (!conn || !(conn->flags & CALLED))
+		return worker(hash(&low, &high), set);
+	struct end client = client_end(key, conn->flags), called = other_end(conn);
+	return worker(hash(&client, &called), set);
+}
+
 /* Carries out one order on one entry; → 1 if that changed it; of WORKER, its worker. */
 static __always_inline int obey(u16 order, struct conn_key *key, struct settings *set, u64 now)
 {
@@ -43,7 +54,7 @@ static __always_inline int obey(u16 order, struct conn_key *key, struct settings
 	int done, unanswered = 0;
 
 	if (order == WORKER)
-		return worker(hash(&low, &high), set);
+		return worker_of(key, conn, set);
 	if (!conn)
 		return 0;
 	if (conn->state == ALIAS) {

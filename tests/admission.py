@@ -44,6 +44,9 @@ OTHER, FAR = IPv4Address("192.0.2.30"), IPv4Address("203.0.113.11")
 DESK = IPv4Address("192.0.2.40")
 INTERFACES = {REAL: "inside", OTHER: "inside", DESK: "inside", CLIENT: "outside", FAR: "outside"}
 
+#: And by what address some outside may call OTHER, as no static says.
+SOME = IPv4Address("203.0.113.128")
+
 #: The static of one port, and the address that DESK's connections get with a port of their own.
 PORTS, POOL = PortMap("tcp", 2500, 25), IPv4Address("203.0.113.126")
 
@@ -52,6 +55,8 @@ def real(key: Key) -> tuple[IPv4Address, int]:
     """Where the server of a connection is."""
     if key.mapped == MAPPED:
         return REAL, key.port
+    if key.mapped == SOME:
+        return OTHER, key.port
     return (DESK, 2500) if (key.mapped, key.port) == (POOL, 25) else (key.mapped, key.port)
 
 

@@ -79,7 +79,10 @@ class Topology:
         """The ends of a connection."""
         key = of.key
         server, mapped, here = self._server(of)
-        here = here or self.interface(key.client)
+        if here is None:
+            here = self.interface(key.client)
+            if (key.mapped, key.port) != of.server:  # only some may call it so
+                mapped = Endpoint(here, mapped.address, mapped.port)
         client = client_mapped = Endpoint(here, key.client, key.client_port)
         if of.beyond is not None:
             client_mapped = Endpoint(here, *of.beyond)

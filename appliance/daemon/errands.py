@@ -18,7 +18,7 @@ from appliance.kernel import conntrack
 from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
-from appliance.nat.connection import Key
+from appliance.nat.connection import Key, Parties
 from appliance.nat.static import Names, Static
 from appliance.syslog import EngineFault
 from appliance.tcp.seq import to_offset, to_seq
@@ -32,6 +32,7 @@ class Errands:
         self._table = table
         self._sinks = sinks
         self._resetter = resetter
+        self._killed: dict[int, Parties] = {}  # what each worker closed last: its resets follow
 
     def configure(self, statics: Sequence[Static]) -> None:
         """From now on these say by what a host is known."""
@@ -49,41 +50,52 @@ class Errands:
             case Emit(record):
                 self._sinks.write(record)
             case Kill(flow):
-                self._table.kill(self._key(worker, flow))
-                conntrack.delete([self._called(flow)])
+                key = self._key(worker, flow)
+                if known := self._table.parties(key):
+                    self._killed[worker] = known
+                self._table.kill(key)
+                conntrack.delete([known.key if known else self._called(flow)])
             case Release(flow):
                 self._table.release(self._key(worker, flow))
             case SendReset(flow, to_client, seq, ack):
-                self._reset(self._key(worker, flow), flow, to_client, seq, ack)
+                self._reset(worker, flow, to_client, seq, ack)
             case SendSack():
                 with contextlib.suppress(channel.ChannelError):  # the connection may have ended since
-                    self._acknowledge(request, self._table.acknowledged(self._key(worker, request.flow)))
+                    self._acknowledge(request, self._key(worker, request.flow))
             case _:
                 assert_never(request)
 
-    def _reset(self, key: Key, flow: Flow, to_client: bool, seq: int, ack: int) -> None:
+    def _reset(self, worker: int, flow: Flow, to_client: bool, seq: int, ack: int) -> None:
         """Reset a side. A FIN that stayed in the kernel has a number that the worker does not count (decision 14)."""
+        key = self._key(worker, flow)
         sender = Side.SERVER if to_client else Side.CLIENT
         seq, ack = (
             behind if (behind := self._table.behind_fin(key, side)) == to_seq(number, 1) else number
             for side, number in ((sender, seq), (sender.peer, ack))
         )
-        self._resetter.reset(flow, to_client, seq, ack)
+        known = self._table.parties(key) or self._closed(worker, key)
+        self._resetter.reset(flow, to_client, seq, ack, known)
 
-    def _acknowledge(self, told: SendSack, ack: int | None) -> None:
+    def _acknowledge(self, told: SendSack, key: Key) -> None:
         """Tell the client what came of all that the server has not acknowledged."""
+        ack = self._table.acknowledged(key)
         if ack is None:
             return
         runs = [run for run in told.runs if to_offset(run[0], ack, 0) > 0]
         if runs:
-            self._resetter.acknowledge(told.flow, told.seq, ack, told.window, runs)
+            self._resetter.acknowledge(told.flow, told.seq, ack, told.window, runs, self._table.parties(key))
 
     def _key(self, worker: int, flow: Flow) -> Key:
         """The flow as the kernel's table knows it; ChannelError if another worker's queue has it."""
         key = Key(flow.server.address, flow.server.port, flow.client.address, flow.client.port)
-        if self._table.worker(key) != worker:
+        if self._table.worker(key) != worker and not self._closed(worker, key):
             raise channel.ChannelError(f"{flow.client} to {flow.server} is not in this worker's queue")
         return key
+
+    def _closed(self, worker: int, key: Key) -> Parties | None:
+        """Whom a connection was between that is the last one the worker closed: its server may have let go since."""
+        killed = self._killed.get(worker)
+        return killed if killed and killed.ends == key else None
 
     def _called(self, flow: Flow) -> Key:
         """The flow as its client called it, which is how connection tracking knows it."""

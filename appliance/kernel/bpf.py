@@ -29,7 +29,7 @@ from appliance.kernel.bpf_program import Module, Program
 from appliance.kernel.errors import KernelError
 from appliance.kernel.links import conntrack_handshake
 from appliance.nat.classes import RULES, Limits
-from appliance.nat.connection import Connection, Event, Key, State
+from appliance.nat.connection import Connection, Event, Key, Parties, State
 from appliance.nat.machine import lifetimes
 
 SOURCE = Path(__file__).parents[2] / "bpf" / "connlimit.bpf.c"
@@ -229,6 +229,10 @@ class ConnectionTable:
     def behind_fin(self, key: Key, side: Side) -> int | None:
         """The number behind the FIN of `side`, None if none was forwarded."""
         return self._entries.behind_fin(key, side)
+
+    def parties(self, key: Key) -> Parties | None:
+        """Whom the connection is between, None if the client of `key` has opened no such one."""
+        return self._entries.parties(key)
 
     # what it is asked to do, with tuples by real addresses (`Parties.ends`)
 

@@ -15,7 +15,7 @@ from typing import Any
 from appliance.flow import Side
 from appliance.kernel.bpf_limits import TICK_SHIFT, LimitMaps, address, swap, word
 from appliance.kernel.errors import KernelError
-from appliance.nat.connection import Connection, Key, State
+from appliance.nat.connection import Connection, Key, Parties, State
 
 CHUNK = 128  # entries in one look: 0.1 ms, and 3 ms of whoever makes a report of each
 
@@ -28,6 +28,7 @@ _INTERCEPTED = 0x20
 _CLIENT_HIGH = 0x40
 _TRANSLATED = 0x100
 _INSPECTED = 0x200
+_CALLED = 0x400
 _PORT_SHIFT, _OCTETS = 48, (1 << 48) - 1
 #: where an entry's arrays have a side: enum side
 _INDEX = {Side.CLIENT: 0, Side.SERVER: 1}
@@ -64,6 +65,14 @@ class Entries:
         """The number behind the FIN of `side`, None if none was forwarded."""
         entry = self._find(key)
         return int(entry.next[_INDEX[side]]) if entry is not None and entry.flags & _FIN[side] else None
+
+    def parties(self, key: Key) -> Parties | None:
+        """Whom the connection is between, None if the client of `key` has opened no such one."""
+        entry = self._find(key)
+        known = (
+            self.connection(self._table.Key.from_buffer_copy(self.key(key)), entry, 0) if entry is not None else None
+        )
+        return known if known and known.ends == key else None
 
     def has(self, key: Key) -> bool:
         """Whether there is such a connection."""
@@ -128,12 +137,14 @@ class Entries:
         low, high = (address(key.low), swap(key.low_port)), (address(key.high), swap(key.high_port))
         (client, client_port), (real, port) = (high, low) if flags & _CLIENT_HIGH else (low, high)
         (mapped, mapped_port), _ = self._limits.ends.get(leaf.number, ((real, 0), (real, 0)))
-        translated = flags & _TRANSLATED
+        beyond = (address(leaf.other), swap(leaf.octets >> _PORT_SHIFT)) if flags & _TRANSLATED else None
+        if beyond and flags & _CALLED:
+            (mapped, mapped_port), beyond = beyond, None
         return Connection(
             key=Key(mapped, mapped_port or port, client, client_port),
             real=real,
             real_port=port,
-            beyond=(address(leaf.other), swap(leaf.octets >> _PORT_SHIFT)) if translated else None,
+            beyond=beyond,
             state=state,
             started=_moment(leaf.started, now),
             last=_moment(leaf.last, now),

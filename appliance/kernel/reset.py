@@ -17,15 +17,16 @@ from ipaddress import IPv4Address
 
 from appliance.flow import Flow
 from appliance.kernel.errors import KernelError
-from appliance.nat.connection import Expired, Stranded, Unanswered
-from appliance.nat.static import Names, Static
+from appliance.nat.connection import Expired, Parties, Stranded, Unanswered
+from appliance.nat.static import End, Names, Static
 from appliance.tcp.segment import ACK, RST, SYN, bare
 
 _WINDOW = 8192  # octets, until the client's first own segment says what it has
 
 
 class Resetter:
-    """Sends them for flows given on real addresses; `statics` say who is known by which address where."""
+    """Sends them for flows given on real addresses. Who is known by which address where the connection table says,
+    and `statics` of what is not in it."""
 
     def __init__(self, statics: Sequence[Static]) -> None:
         self.configure(statics)
@@ -38,10 +39,13 @@ class Resetter:
         """From now on these say who is known by what where."""
         self._names = Names(statics)
 
-    def reset(self, flow: Flow, to_client: bool, seq: int, ack: int) -> bool:
-        """Send one side an RST with these numbers, as that side counts; False if the kernel would not send it."""
-        receiver, sender = (flow.client, flow.server) if to_client else (flow.server, flow.client)
-        source = self._names.mapped(receiver.interface, sender.address, sender.port)
+    def reset(self, flow: Flow, to_client: bool, seq: int, ack: int, known: Parties | None = None) -> bool:
+        """Send one side an RST with these numbers, as that side counts; False if the kernel would not send it.
+
+        `known` is what the table has of the connection.
+        """
+        receiver = flow.client if to_client else flow.server
+        source = self._as_server(flow, known) if to_client else self._as_client(flow, known)
         return self._reset(*source, receiver.address, receiver.port, seq, ack)
 
     def turn_away(self, client: Stranded) -> bool:
@@ -56,10 +60,11 @@ class Resetter:
         client = connection.beyond or (key.client, key.client_port)
         self._reset(*client, *connection.server, connection.ack, connection.seq)
 
-    def acknowledge(self, flow: Flow, seq: int, ack: int, window: int, runs: Sequence[tuple[int, int]]) -> bool:
+    def acknowledge(
+        self, flow: Flow, seq: int, ack: int, window: int, runs: Sequence[tuple[int, int]], known: Parties | None = None
+    ) -> bool:
         """Tell the client, in the server's name, that `ack` is missing and each of `runs` has come (RFC 2018)."""
-        client, server = flow.client, flow.server
-        source = self._names.mapped(client.interface, server.address, server.port)
+        client, source = flow.client, self._as_server(flow, known)
         sack = struct.pack("!BBBB", 1, 1, 5, 2 + 8 * len(runs))  # two NOPs, then the option
         sack += b"".join(struct.pack("!II", *run) for run in runs)
         packet = bare(*source, client.address, client.port, seq, ack, ACK, window, sack)
@@ -78,6 +83,18 @@ class Resetter:
     def close(self) -> None:
         """Give the socket back."""
         self._socket.close()
+
+    def _as_server(self, flow: Flow, known: Parties | None) -> End:
+        """The server as its client knows it."""
+        if known:
+            return known.key.mapped, known.key.port
+        return self._names.mapped(flow.client.interface, flow.server.address, flow.server.port)
+
+    def _as_client(self, flow: Flow, known: Parties | None) -> End:
+        """The client as its server knows it."""
+        if known and known.beyond:
+            return known.beyond
+        return self._names.mapped(flow.server.interface, flow.client.address, flow.client.port)
 
     def _reset(self, source: IPv4Address, port: int, to: IPv4Address, to_port: int, seq: int, ack: int) -> bool:
         return self._send(bare(source, port, to, to_port, seq, ack, RST | ACK), to)

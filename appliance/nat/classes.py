@@ -101,7 +101,8 @@ class Rule:
 class Limits:
     """Everything that limits connections: the statics, and the classes with the rules that lead to them.
 
-    `choosing` are the interfaces from which connections come whose translation is chosen as they do (a pool, PAT).
+    `choosing` are the interfaces from which connections come that are translated as no static says: their client (a
+    pool, PAT), or their server for some alone (policy NAT).
     """
 
     statics: tuple[Static, ...] = ()

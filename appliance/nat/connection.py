@@ -30,8 +30,8 @@ _NO_CONNECTION = frozenset({State.CLOSED, State.DEAD, State.WAITING})
 
 @value
 class Key:
-    """A connection's tuple as its client's first packet had it: a server behind a static by its mapped address, any
-    other, and the client, by its own."""
+    """A connection's tuple as its client's first packet had it: a server by the address that it was called, be that its
+    own or a mapped one, and the client by its own."""
 
     mapped: IPv4Address
     port: int

@@ -112,7 +112,7 @@ class Table:
         """A packet arrives: what is dropped before the rules see it, and what need not be inspected."""
         verdict = self._ingress(packet, now)
         if packet.opens and verdict is not Verdict.DROP and self._chooses(packet):
-            called = self._static(packet.key) if packet.side is Side.CLIENT else self._of_client(packet.key)
+            called = self._static(packet.key) if packet.side is Side.CLIENT else self._of_client(packet)
             self.notes[self._note(packet)] = now, called.ends if called else None
         return verdict
 
@@ -169,7 +169,7 @@ class Table:
 
     def kill(self, key: Key, now: int) -> bool:
         """Inspection closes the connection: it is DEAD, and reported as over."""
-        entry = self.entries.get(self._tuple(key))
+        entry = self._of(key)
         if entry is None or entry.state in (State.DEAD, State.WAITING):
             return False
         self._report(entry, Ending.INSPECTION, now)
@@ -178,7 +178,7 @@ class Table:
 
     def release(self, key: Key) -> bool:
         """Inspection is done with the connection."""
-        entry = self.entries.get(self._tuple(key))
+        entry = self._of(key)
         if entry is None or entry.bypass:
             return False
         entry.bypass = True
@@ -186,7 +186,7 @@ class Table:
 
     def clear(self, keys: Iterable[Key], now: int) -> int:
         """``clear conn``: how many there were."""
-        found = [entry for key in keys if (entry := self.entries.get(self._tuple(key)))]
+        found = [entry for key in keys if (entry := self._of(key))]
         for entry in found:
             self._end(entry, Ending.CLEARED, now)
         return len(found)
@@ -263,7 +263,7 @@ class Table:
         elif entry is None and static is not None:  # conntrack knows it now, and SYNPROXY must not answer it
             waiting = fresh(packet, replace(parties, beyond=None), State.WAITING, now)
             waiting.static = static.ends
-            self.entries[self._tuple(packet.key)] = waiting
+            self.entries[self._ends(packet)] = waiting
         return False
 
     def _build(
@@ -275,7 +275,7 @@ class Table:
         per_client: bool,
         now: int,
     ) -> None:
-        entry = self.entries[self._tuple(packet.key)] = fresh(packet, parties, State.SYN, now)
+        entry = self.entries[self._ends(packet)] = fresh(packet, parties, State.SYN, now)
         entry.static, entry.limited, entry.per_client = static, limited, per_client
         self._tell(Built, parties, now)
 
@@ -302,10 +302,10 @@ class Table:
         return static is not None and bool(self.limits.rules or static.max_conns or static.max_embryonic)
 
     def _charge(self, packet: Packet, static: Static | None) -> Charge:
-        return Charge(static, self._class(packet), self._real(packet.key)[0], packet.key.client)
+        return Charge(static, self._class(packet), self._server(packet)[0], packet.key.client)
 
     def _class(self, packet: Packet) -> LimitedClass | None:
-        key, (server, port) = packet.key, self._real(packet.key)
+        key, (server, port) = packet.key, self._server(packet)
         crossed = frozenset({self._behind(key.client), self._behind(server)})
         return limited_class(self.limits.rules, Opening(key.client, key.client_port, server, port, crossed))
 
@@ -356,14 +356,17 @@ class Table:
         Beyond a translation that was chosen an entry is known by what its last SYN was called there; a SYN that leaves
         is known from where it came in.
         """
-        entry = self.entries.get(self._tuple(packet.key))
+        entry = self.entries.get(self._ends(packet))
         noted = leaving and packet.opens and not packet.local
-        if packet.beyond and (packet.side is Side.CLIENT) == leaving and not noted:
+        servers_side = (packet.side is Side.CLIENT) == leaving
+        if packet.beyond and servers_side and not noted:
             entry = entry if entry is not None and entry.parties.beyond == packet.beyond else None
+        if packet.place and not servers_side and not noted:
+            entry = entry if entry is not None and entry.key == packet.key and not entry.static else None
         if entry is not None:
             ours = (entry.key.client, entry.key.client_port) == (packet.key.client, packet.key.client_port)
             return (packet if ours else turned(packet, entry.key)), entry
-        server, client = self._real(packet.key), (packet.key.client, packet.key.client_port)
+        server, client = self._server(packet), (packet.key.client, packet.key.client_port)
         mapped = self.remembered.names.mapped(self._behind(server[0]), *client)
         other_way = packet.side is Side.SERVER if packet.opens else mapped != client
         return (turned(packet, Key(*mapped, *server)) if other_way else packet), None
@@ -373,21 +376,34 @@ class Table:
         return self._behind(self._note(packet)[0][0]) in self.limits.choosing
 
     def _note(self, packet: Packet) -> _Note:
-        server, client = self._real(packet.key), (packet.key.client, packet.key.client_port)
-        return (client, server, packet.seq) if packet.side is Side.CLIENT else (server, client, packet.seq)
+        client = (packet.key.client, packet.key.client_port)
+        if packet.side is Side.SERVER:
+            return self._server(packet), client, packet.seq
+        return client, self._called(packet), packet.seq
 
     def _behind(self, address: IPv4Address) -> str:
         return self.interface.get(address, "")  # nobody is there
 
     def _parties(self, packet: Packet, static: Static | None) -> Parties:
         """Whom a SYN is between, if `static` is the one it is charged to."""
-        server, port = self._real(packet.key)
-        mapped = (static.mapped, static.name[1] or port) if static else (server, port)
+        server, port = self._server(packet)
+        mapped = (static.mapped, static.name[1] or port) if static else self._called(packet)
         key = Key(*mapped, packet.key.client, packet.key.client_port)
         return Parties(key, server, real_port=port, beyond=packet.beyond)
 
-    def _tuple(self, key: Key) -> Tuple:
-        return frozenset({self._real(key), (key.client, key.client_port)})
+    def _of(self, key: Key) -> Entry | None:
+        """The connection that is known as `key`."""
+        return next((each for each in self.entries.values() if each.key == key), None)
+
+    def _ends(self, packet: Packet) -> Tuple:
+        return frozenset({self._server(packet), (packet.key.client, packet.key.client_port)})
+
+    def _server(self, packet: Packet) -> End:
+        return packet.place or self._real(packet.key)
+
+    def _called(self, packet: Packet) -> End:
+        """The server by its real address, or as only some may call it."""
+        return (packet.key.mapped, packet.key.port) if packet.place else self._real(packet.key)
 
     def _real(self, key: Key) -> End:
         return self.remembered.names.real(key.mapped, key.port)
@@ -402,11 +418,12 @@ class Table:
 
     def _leading_to(self, packet: Packet) -> Static | None:
         """The static in force by which a packet's server is known where its client is."""
-        return self.remembered.names.of(self._behind(packet.key.client), *self._real(packet.key))
+        return self.remembered.names.of(self._behind(packet.key.client), *self._server(packet))
 
-    def _of_client(self, key: Key) -> Static | None:
+    def _of_client(self, packet: Packet) -> Static | None:
         """The static in force by which a packet's client is known where its server is."""
-        return self.remembered.names.of(self._behind(self._real(key)[0]), key.client, key.client_port)
+        here, key = self._behind(self._server(packet)[0]), packet.key
+        return self.remembered.names.of(here, key.client, key.client_port)
 
 
 def _by_another_name(entry: Entry | None, static: Static | None) -> bool:

@@ -57,6 +57,7 @@ class Packet:
     whole: bool = True  # not the first fragment of one
     local: bool = False  # the firewall's own: SYNPROXY's, or an RST
     beyond: End | None = None  # the client as its server knows it, where that is chosen as it connects
+    place: End | None = None  # where the server is, where only some may call it as they do
 
     @property
     def opens(self) -> bool:
@@ -136,7 +137,7 @@ def renumbered(packet: Packet, entry: Entry) -> Packet:
 
 def turned(packet: Packet, key: Key) -> Packet:
     """The packet as one of `key`, the same connection named from its other side."""
-    return replace(packet, key=key, side=packet.side.peer, beyond=None)
+    return replace(packet, key=key, side=packet.side.peer, beyond=None, place=None)
 
 
 def as_server_counts(packet: Packet, delta: int) -> Packet:

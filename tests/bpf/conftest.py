@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
@@ -52,9 +51,10 @@ class Box:
     elsewhere: int
     now: int = field(default_factory=time.monotonic_ns)
     tracking: Tracking = field(default_factory=Tracking)
+    numbers: dict[object, int] = field(default_factory=dict)  # of senders' packets; nothing on the way changes one
 
     def set_limits(self, limits: Limits) -> list[Key]:
-        self.tracking.put(limits.statics)
+        self.tracking.put(limits.statics, limits.choosing)
         return list(self._at_now(self.table.set_limits, limits, self.interfaces))
 
     @property
@@ -68,6 +68,7 @@ class Box:
         self.table.set_limits(Limits(), {})
         self.table.set_limits(Limits(), {})  # which lets go of what the one before has left
         self.table._module.table("notes").clear()
+        self.numbers.clear()
         self.tracking.follow(())
         admission.limit(self, 0)
         self.events()
@@ -93,16 +94,16 @@ class Box:
         """The packet on the wire at one side of the firewall, where the other side may be known by another address."""
         key, track = packet.key, self.tracking.of(packet)
         client, server = (key.client, key.client_port), (key.mapped, key.port)
-        both = (client, track.place) if packet.side is Side.CLIENT else (track.place, client)
+        called = server if packet.place else track.place
+        both = (client, called) if packet.side is Side.CLIENT else (track.place, client)
         if at is Side.SERVER:
             client, server = track.client, track.place
         ends = (client, server) if packet.side is Side.CLIENT else (server, client)
-        identification = zlib.crc32(repr(both).encode()) & 0xFFFF  # a sender's own, which nothing on the way changes
         return wire.packet(
             *((str(address), port) for address, port in ends),
             *(packet.seq, packet.ack, packet.flags, b"x" * packet.payload),
             fragment=0 if packet.whole else MORE_FRAGMENTS,
-            identification=identification,
+            identification=self.numbers.setdefault((both, self.tracking.reloads), len(self.numbers)),
         )
 
     def _side(self, packet: Packet, side: Side) -> int:

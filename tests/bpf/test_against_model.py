@@ -37,6 +37,7 @@ from tests.admission import (
     OTHER,
     POOL,
     REAL,
+    SOME,
     Model,
     Subject,
     key,
@@ -67,6 +68,7 @@ keys = st.one_of(
     st.integers(1, 2).map(lambda port: Key(POOL, 25, CLIENT, port)),  # by a static of one port
     st.integers(1, 2).map(lambda port: outbound(DESK, port, FAR, 25)),  # from a pool
     st.integers(1, 2).map(lambda port: outbound(DESK, port, FAR, 25)),
+    ports.map(lambda port: Key(SOME, 25, CLIENT, port)),
     ports.map(lambda port: Key(RENAMED, 25, CLIENT, port)),
     st.integers(1, 2).map(lambda port: Key(REAL, 25, FAR, 10 + port)),  # by its own address
 )
@@ -85,6 +87,11 @@ STATICS = (
 def beyond(key: Key, choice: int = 0) -> End | None:
     """What a client of the pool gets: one of two ports, which nobody else gets."""
     return (POOL, 10_000 + 2 * key.client_port + choice) if key.client == DESK else None
+
+
+def place(key: Key) -> End | None:
+    """Where a server is that only some may call so."""
+    return (OTHER, key.port) if key.mapped == SOME else None
 
 
 flags = st.sampled_from((SYN, SYN | ACK, ACK, ACK, ACK, ACK | FIN, RST, RST | ACK, SYN | FIN, ACK | URG, 0))
@@ -106,7 +113,7 @@ def packets(draw: st.DrawFn) -> Packet:
         ack = draw(st.sampled_from((0, COOKIE)))  # the firewall's own connection, or SYNPROXY's
     of = draw(keys)
     chosen = beyond(of, draw(st.sampled_from((0, 0, 0, 1))))
-    return Packet(of, side, bits, draw(numbers[side]), ack, payload, whole, local, chosen)
+    return Packet(of, side, bits, draw(numbers[side]), ack, payload, whole, local, chosen, place(of))
 
 
 @st.composite
@@ -147,7 +154,8 @@ def limits(draw: st.DrawFn) -> Limits:
     if classes and draw(st.booleans()):
         rules.insert(0, line(None, interface=draw(st.sampled_from((None, "inside"))), otherwise=2))
     found = draw(statics())
-    return Limits(found, classes, tuple(rules), choosing(found))
+    some = {"outside"} if draw(st.booleans()) else set()  # may call otherwise
+    return Limits(found, classes, tuple(rules), choosing(found) | some)
 
 
 def handshake(key: Key, choice: int, subject: Subject, tracking: Tracking) -> object:
@@ -157,14 +165,15 @@ def handshake(key: Key, choice: int, subject: Subject, tracking: Tracking) -> ob
         (Side.SERVER, SYN | ACK, 500, 101),
         (Side.CLIENT, ACK, 101, 501),
     ):
-        said.append(crosses(Packet(key, side, bits, seq, ack, beyond=beyond(key, choice)), subject, tracking))
+        packet = Packet(key, side, bits, seq, ack, beyond=beyond(key, choice), place=place(key))
+        said.append(crosses(packet, subject, tracking))
     return said
 
 
 def outlives(key: Key, limits: Limits) -> tuple[Step, ...]:
     """A connection is opened, a reload comes, and both sides end it."""
     end = [
-        Packet(key, side, bits, seq, ack, beyond=beyond(key))
+        Packet(key, side, bits, seq, ack, beyond=beyond(key), place=place(key))
         for side, bits, seq, ack in (
             (Side.CLIENT, ACK | FIN, 101, 501),
             (Side.SERVER, ACK | FIN, 501, 102),
@@ -202,6 +211,7 @@ def sweep(subject: Subject, _: Tracking) -> object:
 
 
 def reloads(limits: Limits, subject: Subject, _: Tracking) -> object:
+    subject.later(11)  # a SYN that came in before it has left by now, or comes again
     return sorted(map(repr, subject.set_limits(limits)))
 
 

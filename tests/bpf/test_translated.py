@@ -1,6 +1,7 @@
-"""Connections that are known by other ends beyond a translation: of one port, or chosen as they connect (a pool, PAT).
+"""Connections that are known by other ends beyond a translation: of one port, or chosen as they connect (a pool, PAT),
+or of a server that only some may call by an address (policy NAT).
 
-192.0.2.30 is 203.0.113.1 outside, at a port of its own.
+192.0.2.30 is 203.0.113.1 outside, at a port of its own; 203.0.113.130 port 2525 is 192.0.2.30 port 25 for some.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from appliance.kernel.bpf_program import Run
 from appliance.nat.classes import Limits
 from appliance.nat.connection import Ending, Event, Key, State
 from appliance.nat.static import Static
-from tests.admission import CLIENT, DESK, MAPPED, POOL, PORTS, REAL, limits_of, mail, police, static
+from tests.admission import CLIENT, DESK, MAPPED, POOL, PORTS, REAL, limits_of, line, mail, police, static
 
 pytestmark = pytest.mark.root
 
@@ -38,10 +39,10 @@ def to_desk(at: str, port: int = 1000, **fields: Any) -> Any:
     return IP(src=ELSE, dst=at) / tcp(sport=25, dport=port, **{"seq": 500, "ack": 101, **fields})
 
 
-def goes_out(box: Any, port: int = 40000, **fields: Any) -> int:
+def goes_out(box: Any, port: int = 40000, *, sport: int = 1000, id: int = 7, **fields: Any) -> int:
     """A packet of the desk comes in, and leaves translated; what becomes of it."""
-    assert box.run("ingress", from_desk(HERE, **fields), box.inside, box.inside).value == PASS
-    return int(box.run("egress", from_desk(THERE, port, **fields), box.outside, box.inside).value)
+    assert box.run("ingress", from_desk(HERE, sport, id=id, **fields), box.inside, box.inside).value == PASS
+    return int(box.run("egress", from_desk(THERE, port, id=id, **fields), box.outside, box.inside).value)
 
 
 def comes_back(box: Any, port: int = 40000, **fields: Any) -> int:
@@ -76,12 +77,13 @@ def test_what_is_translated_as_it_connects_has_an_entry_by_its_real_ends(box: An
     assert len(box.table._module.table("conns")) == 0  # nor anything else
 
 
-def test_both_sides_of_it_go_to_one_worker(box: Any) -> None:
+def test_its_worker_is_that_of_its_first_packet(box: Any) -> None:
+    """Which connection tracking keeps for all of them."""
     box.table.set_workers(7)
-    translated(box, 40000)
-    for frame, device in ((from_desk(HERE), box.inside), (to_desk(THERE, 40000, flags="SA"), box.outside)):
-        run = box.run("ingress", frame, device, device)
-        assert marks.WORKER.get(run.mark) == box.table.worker(OUTBOUND)
+    for port in range(1000, 1010):
+        goes_out(box, 39000 + port, sport=port, id=port)
+        run = box.run("ingress", from_desk(HERE, port, id=port), box.inside, box.inside)
+        assert marks.WORKER.get(run.mark) == box.table.worker(replace(OUTBOUND, client_port=port))
 
 
 def test_a_syn_that_gets_another_port_is_known_by_that_one(box: Any) -> None:
@@ -156,7 +158,7 @@ def test_a_note_is_forgotten_with_time(box: Any) -> None:
     assert set(box.states()) == {replace(OUTBOUND, client_port=1001)}
 
 
-def test_one_whose_server_is_translated_in_no_way_we_know_has_no_entry(box: Any) -> None:
+def test_one_that_is_translated_at_both_ends_has_no_entry(box: Any) -> None:
     frame = IP(src=HERE, dst="192.0.2.200", id=7) / tcp()
     assert box.run("ingress", frame, box.inside, box.inside).value == PASS
     assert box.run("egress", from_desk(THERE, 40000), box.outside, box.inside).value == PASS
@@ -198,6 +200,130 @@ def test_a_host_and_a_port_of_it_are_told_apart_by_what_was_called(box: Any) -> 
         box.run("egress", IP(src=C, dst=R, id=sport) / tcp(sport=sport, dport=2500), box.inside, box.outside)
     assert set(box.states()) == {Key(MAPPED, 2500, CLIENT, 1), Key(POOL, 25, CLIENT, 2)}
     assert [use.connections for use in box.table.counts()] == [1, 1]
+
+
+CALLED = "203.0.113.130"
+SOME = Key(IPv4Address(CALLED), 2525, CLIENT, 1000)
+
+
+def calls(box: Any, *, id: int = 7, **fields: Any) -> int | None:
+    """A packet of one that may call the server comes in and leaves; the mark it had between, None if it did not."""
+    run = arrives(box, IP(src=C, dst=CALLED, id=id) / tcp(**fields, dport=2525))
+    assert run.value == PASS
+    left = box.run("egress", IP(src=C, dst=HERE, id=id) / tcp(**fields), box.inside, box.outside)
+    return marks.DISPOSITION.get(run.mark) if left.value == PASS else None
+
+
+def answers(box: Any, **fields: Any) -> int:
+    """A packet of the server comes in and leaves; the mark it had between."""
+    fields = {"sport": 25, "dport": 1000, "seq": 500, "ack": 101, **fields}
+    run = box.run("ingress", IP(src=HERE, dst=C) / TCP(**fields), box.inside, box.inside)
+    assert run.value == PASS
+    frame = IP(src=CALLED, dst=C) / TCP(**{**fields, "sport": 2525})
+    assert box.run("egress", frame, box.outside, box.inside).value == PASS
+    return int(marks.DISPOSITION.get(run.mark))
+
+
+@pytest.fixture
+def called(box: Any) -> Any:
+    """A box where some that come from outside call a server by an address of their own."""
+    box.set_limits(Limits((static(),), choosing=frozenset({"outside"})))
+    return box
+
+
+def test_what_only_some_may_call_has_an_entry_by_its_real_ends(called: Any) -> None:
+    assert calls(called) == marks.Disposition.SKIP
+    [built] = called.events()
+    assert (built.key, built.server, built.beyond) == (SOME, (IPv4Address(HERE), 25), None)
+    assert answers(called, flags="SA") == marks.Disposition.QUEUE
+    assert calls(called, flags="A", seq=101, ack=501) == marks.Disposition.SKIP
+    assert called.states() == {SOME: State.ESTABLISHED}
+    assert calls(called, flags="PA", seq=101, ack=501) == marks.Disposition.SKIP
+    assert answers(called, flags="A", seq=501) == marks.Disposition.SKIP
+    [entry] = called.table.connections()
+    assert (entry.key, entry.server, entry.beyond, entry.octets) == (SOME, (IPv4Address(HERE), 25), None, 0)
+    calls(called, flags="FA", seq=101, ack=501)
+    answers(called, flags="FA", seq=501, ack=102)
+    calls(called, flags="A", seq=102, ack=502)
+    [ended] = called.events()
+    assert (ended.key, ended.server, ended.ending) == (SOME, built.server, Ending.FINS)
+    assert len(called.table._module.table("conns")) == 0  # nor anything else
+
+
+def test_a_syn_that_comes_again_is_of_the_same_connection(called: Any) -> None:
+    for bits in ("S", "S"):
+        assert calls(called, flags=bits) == marks.Disposition.SKIP
+    assert len(list(called.events())) == 1
+    answers(called, flags="SA")
+    calls(called, flags="A", seq=101, ack=501)
+    calls(called, flags="FA", seq=101, ack=501)
+    answers(called, flags="FA", seq=501, ack=101)
+    assert called.states() == {SOME: State.CLOSING}
+    called.events()
+    assert calls(called, seq=900) == marks.Disposition.SKIP
+    assert called.states() == {SOME: State.SYN}
+    ended, built = called.events()
+    assert (ended.key, ended.ending, built.key) == (SOME, Ending.REPLACED, SOME)
+    assert answers(called, flags="SA", ack=901) == marks.Disposition.QUEUE
+    assert called.states() == {SOME: State.SYN_ACK}
+    called.clear(SOME)
+    assert len(called.table._module.table("conns")) == 0
+
+
+def test_the_worker_of_what_is_called_so_is_that_of_its_first_packet(called: Any) -> None:
+    called.table.set_workers(7)
+    for port in range(1000, 1010):
+        found = []
+        for _ in range(2):  # it has no entry; and has one, which connection tracking may have forgotten
+            run = arrives(called, IP(src=C, dst=CALLED, id=port) / tcp(sport=port, dport=2525))
+            found.append(marks.WORKER.get(run.mark))
+            leaving = IP(src=C, dst=HERE, id=port) / tcp(sport=port)
+            assert called.run("egress", leaving, called.inside, called.outside).value == PASS
+        assert set(found) == {called.table.worker(Key(IPv4Address(HERE), 25, CLIENT, port))}
+
+
+def test_what_is_called_so_is_limited_by_its_class(called: Any) -> None:
+    one = mail(max_conns=1)
+    called.set_limits(Limits((static(),), (one,), (line(one),), frozenset({"outside"})))
+    assert calls(called, sport=1) == marks.Disposition.SKIP
+    assert calls(called, sport=2, id=8) is None
+    assert calls(called, sport=2, id=8) is None
+    assert called.shares()["mail"][0] == {IPv4Address(HERE): (1, 1)}
+    built, refused = called.events()
+    assert (refused.key.mapped, refused.key.port, refused.key.client_port) == (IPv4Address(CALLED), 2525, 2)
+    first = Key(SOME.mapped, 2525, CLIENT, 1)
+    assert built.key == first
+    states = [leaf.state for leaf in called.table._module.table("conns").values()]
+    assert sorted(states) == [State.SYN, ALIAS]
+    called.clear(first)
+    assert calls(called, sport=2, id=8) == marks.Disposition.SKIP
+
+
+def test_who_gets_another_port_as_he_calls_another_name_tries_again(called: Any) -> None:
+    """By what is translated at both of its ends he would pass uncounted."""
+    calls(called, sport=1000)
+    other = str(IPv4Address(CALLED) + 1)
+    assert arrives(called, IP(src=C, dst=other, id=8) / tcp(dport=2525)).value == PASS
+    frame = IP(src=C, dst=HERE, id=8) / tcp(sport=1024)
+    assert called.run("egress", frame, called.inside, called.outside).value == DROP
+    assert set(called.states()) == {SOME}
+
+
+def test_what_inspection_closes_passes_by_no_address(called: Any) -> None:
+    calls(called)
+    assert called.kill(SOME)
+    assert arrives(called, IP(src=C, dst=CALLED) / tcp(dport=2525, flags="A", seq=101, ack=501)).value == DROP
+    frame = IP(src=HERE, dst=C) / TCP(sport=25, dport=1000, flags="R", seq=500)
+    assert called.run("ingress", frame, called.inside, called.inside).value == DROP
+    assert len(called.table._module.table("conns")) == 0  # its server has let go
+
+
+def test_a_host_with_a_static_may_be_called_otherwise_by_some(called: Any) -> None:
+    for called_by, leads_to, sport in ((M, R, 1), (CALLED, R, 2)):
+        arrives(called, IP(src=C, dst=called_by, id=sport) / tcp(sport=sport))
+        called.run("egress", IP(src=C, dst=leads_to, id=sport) / tcp(sport=sport), called.inside, called.outside)
+    assert set(called.states()) == {Key(MAPPED, 25, CLIENT, 1), Key(IPv4Address(CALLED), 25, CLIENT, 2)}
+    assert called.use() == (1, 1)  # the static's places are of those that call it
 
 
 def tcp(**fields: Any) -> TCP:

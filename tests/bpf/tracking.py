@@ -9,7 +9,7 @@ from appliance.flow import Side
 from appliance.nat.connection import Key
 from appliance.nat.machine import Packet
 from appliance.nat.static import End, Names, Static
-from tests.admission import INTERFACES
+from tests.admission import INTERFACES, SOME, real
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,14 @@ class Tracking:
     def __init__(self) -> None:
         self._living: dict[Key, Track] = {}
         self._lost: set[Key] = set()  # their client's name beyond has been another host's
+        self.reloads = 0
         self.put(())
 
-    def put(self, statics: Iterable[Static]) -> None:
-        """What begins from now on is translated by these."""
+    def put(self, statics: Iterable[Static], choosing: Collection[str] = ()) -> None:
+        """What begins from now on is translated by these, and from these interfaces by rules of another kind."""
         self._names = Names(statics)
+        self._choosing = choosing
+        self.reloads += 1
         for key, track in self._living.items():
             known = self._names.real(*track.client)
             if known == _client(key):
@@ -56,11 +59,14 @@ class Tracking:
     def passes(self, packet: Packet) -> bool:
         """Whether it is forwarded as what it is.
 
-        Not to where nobody is, nor past a static; nor where its ends are another connection's, for connection tracking
+        Not by an address that only some may call by, while there are none, nor as its server opens one; not to where
+        nobody is, nor past a static; nor where its ends are another connection's, for connection tracking
         would give it another port; nor where its client's name is another host's, or was since it began; nor what calls
         a name that was chosen for somebody's own connection.
         """
         key, track, twin = packet.key, self.of(packet), self._twin(packet.key)
+        if packet.place and packet.opens and (packet.side is Side.SERVER or "outside" not in self._choosing):
+            return False
         ends = {track.place, _client(key)}
         same = {other for other, each in self._living.items() if {each.place, _client(other)} == ends}
         if track.place[0] not in INTERFACES or same - {key, twin}:
@@ -79,7 +85,7 @@ class Tracking:
     def _track(self, key: Key) -> Track:
         if key in self._living:
             return self._living[key]
-        place = self._names.real(key.mapped, key.port)
+        place = real(key) if key.mapped == SOME else self._names.real(key.mapped, key.port)
         return Track(place, self._names.mapped(INTERFACES.get(place[0], ""), *_client(key)))
 
     def _twin(self, key: Key) -> Key | None:

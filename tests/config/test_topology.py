@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
@@ -44,6 +45,20 @@ def test_the_less_secure_side_is_the_lower(outside: int | None, inside: int | No
     lower, upper = (client, server) if inbound else (server, client)
     assert (found.lower, found.lower_mapped) == lower
     assert (found.upper, found.upper_mapped) == upper
+
+
+def test_a_server_that_only_some_may_call_so_is_called_where_they_are() -> None:
+    interfaces = tuple(
+        Interface("Ethernet0/0", nameif=nameif, security_level=level, address=IPv4Interface(address))
+        for nameif, level, address in (("outside", 0, "203.0.113.1/24"), ("inside", 100, "192.0.2.1/24"))
+    )
+    topology = Topology(Config(interfaces=interfaces))
+    for called in (KEY, replace(KEY, mapped=REAL, port=2525)):
+        found = topology.ends(Parties(called, REAL, real_port=25))
+        assert str(found.server) == "inside:192.0.2.25/25"
+        assert str(found.server_mapped) == f"outside:{called.mapped}/{called.port}"
+    found = topology.ends(Parties(replace(KEY, mapped=REAL), REAL))
+    assert found.server_mapped == found.server, "it is known by that everywhere"
 
 
 def test_an_address_of_which_the_configuration_says_nothing_is_behind_an_unknown_interface() -> None:

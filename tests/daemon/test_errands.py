@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Any, cast
 
@@ -11,23 +11,35 @@ import pytest
 
 from appliance.daemon.channel import encode
 from appliance.daemon.errands import Errands
-from appliance.datapath.effects import SendReset, SendSack
+from appliance.datapath.effects import Kill, SendReset, SendSack
 from appliance.flow import Endpoint, Flow, Side
+from appliance.kernel import conntrack
+from appliance.nat.connection import Key, Parties
 
 FLOW = Flow(Endpoint("outside", IPv4Address("203.0.113.10"), 40_000), Endpoint("inside", IPv4Address("192.0.2.25"), 25))
 TOLD = SendSack(FLOW, 7, 1_000, ((50, 60), (20, 30)))
 
 
+SOME = Parties(Key(IPv4Address("203.0.113.130"), 2525, FLOW.client.address, 40_000), FLOW.server.address, real_port=25)
+
+
 @dataclass
 class Kernel:
-    """Table and resetter in one: what the server acknowledged last, and what was sent."""
+    """Table, resetter and log in one: what the table knows, and what was sent."""
 
     acked: int | None = 10
     fins: dict[Side, int] = field(default_factory=dict)
+    known: Parties | None = None
+    queue: int = 3
     sent: list[tuple[Any, ...]] = field(default_factory=list)
+    names: list[Parties | None] = field(default_factory=list)
+    faults: list[object] = field(default_factory=list)
 
     def worker(self, _key: object) -> int:
-        return 3
+        return self.queue
+
+    def kill(self, _key: object) -> None:
+        self.known = None
 
     def acknowledged(self, _key: object) -> int | None:
         return self.acked
@@ -35,14 +47,24 @@ class Kernel:
     def behind_fin(self, _key: object, side: Side) -> int | None:
         return self.fins.get(side)
 
-    def reset(self, flow: Flow, to_client: bool, seq: int, ack: int) -> None:
-        self.sent.append((flow, to_client, seq, ack))
+    def parties(self, _key: object) -> Parties | None:
+        return self.known
 
-    def acknowledge(self, flow: Flow, seq: int, ack: int, window: int, runs: Sequence[tuple[int, int]]) -> None:
+    def reset(self, flow: Flow, to_client: bool, seq: int, ack: int, known: Parties | None) -> None:
+        self.sent.append((flow, to_client, seq, ack))
+        self.names.append(known)
+
+    def acknowledge(
+        self, flow: Flow, seq: int, ack: int, window: int, runs: Sequence[tuple[int, int]], known: Parties | None
+    ) -> None:
         self.sent.append((flow, seq, ack, window, runs))
+        self.names.append(known)
+
+    def write(self, record: object) -> None:
+        self.faults.append(record)
 
     def errands(self) -> Errands:
-        return Errands((), cast(Any, self), cast(Any, None), cast(Any, self))
+        return Errands((), cast(Any, self), cast(Any, self), cast(Any, self))
 
 
 def test_a_client_is_told_by_what_the_server_acknowledged_last() -> None:
@@ -94,3 +116,28 @@ def test_also_where_numbers_wrap() -> None:
     kernel = Kernel(fins={Side.SERVER: 0})
     kernel.errands().run(3, encode(SendReset(FLOW, True, LAST, 5)))
     assert kernel.sent == [(FLOW, True, 0, 5)]
+
+
+def test_whoever_hears_of_it_hears_it_from_whom_he_knows() -> None:
+    kernel = Kernel(known=SOME)
+    errands = kernel.errands()
+    errands.run(3, encode(TOLD))
+    errands.run(3, encode(SendReset(FLOW, True, 70, 50)))
+    assert kernel.names == [SOME, SOME]
+
+
+def test_resets_go_on_after_the_server_has_let_go_of_what_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry is gone by then, and with it what the server was called and whose queue it was in."""
+    forgotten: list[Key] = []
+    monkeypatch.setattr(conntrack, "delete", forgotten.extend)
+    kernel = Kernel(known=SOME)
+    errands = kernel.errands()
+    errands.run(3, encode(Kill(FLOW)))
+    assert forgotten == [SOME.key]
+    kernel.queue = 2
+    errands.run(3, encode(SendReset(FLOW, True, 70, 50)))
+    assert (kernel.names, kernel.faults) == ([SOME], [])
+    errands.run(4, encode(SendReset(FLOW, True, 70, 50)))
+    other = replace(FLOW, client=replace(FLOW.client, port=40_001))
+    errands.run(3, encode(SendReset(other, True, 70, 50)))
+    assert (len(kernel.names), len(kernel.faults)) == (1, 2), "not by another worker, nor another connection"

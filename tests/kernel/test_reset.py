@@ -4,6 +4,7 @@ import os
 import select
 import socket
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -13,7 +14,7 @@ from appliance.kernel.errors import KernelError
 from appliance.kernel.found import Found
 from appliance.kernel.reset import Resetter
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
-from appliance.nat.connection import Expired, Key, Stranded
+from appliance.nat.connection import Expired, Key, Parties, Stranded
 from appliance.nat.static import Static
 from tests.ground import ROUTER, Child, Ground, translating
 
@@ -78,6 +79,24 @@ def test_both_peers_are_reset(routed: Ground, forgotten: bool) -> None:
     assert talk.server.result() == "ConnectionResetError"
 
 
+def test_a_server_is_called_as_the_connection_table_has_it(routed: Ground) -> None:
+    """What only some may call a server by, or a client beyond a pool, no static says."""
+    talk = Talk(routed)
+    client = talk.flow.client
+    with routed.within("firewall"):
+        resetter = Resetter(())
+        known = Parties(Key(MAPPED_SERVER, 25, client.address, client.port), SERVER)
+        assert resetter.reset(talk.flow, True, talk.server_next, talk.client_next, known)
+        beyond = replace(talk.flow, client=Endpoint("outside", IPv4Address("192.0.2.77"), 7))
+        known = replace(known, beyond=(client.address, client.port))
+        assert resetter.reset(beyond, False, talk.client_next, talk.server_next, known)
+        resetter.close()
+    talk.client.settimeout(5)
+    with pytest.raises(ConnectionResetError):
+        talk.client.recv(16)
+    assert talk.server.result() == "ConnectionResetError"
+
+
 def test_a_client_turned_away_is_reset(routed: Ground) -> None:
     talk = Talk(routed)
     with routed.within("firewall"):
@@ -116,7 +135,7 @@ def test_a_reset_with_another_number_ends_nothing(routed: Ground) -> None:
 
 def test_a_peer_without_a_route_is_no_exception(routed: Ground) -> None:
     nowhere = Flow(Endpoint("outside", STATIC.mapped, 1), Endpoint("inside", STATIC.real, 25))
-    nowhere = replace(nowhere, client=replace(nowhere.client, address=type(SERVER)("198.51.100.1")))
+    nowhere = replace(nowhere, client=replace(nowhere.client, address=IPv4Address("198.51.100.1")))
     with routed.within("firewall"):
         resetter = Resetter((STATIC,))
         assert not resetter.reset(nowhere, True, 1, 1)
