@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.cli.call import Call, UsageError
+from appliance.cli.call import Call, UsageError, alternatives, unknown
 from appliance.cli.row import GLOBAL, HELP, RUN_DIR, VERSION, Command, Option
 
 
@@ -62,6 +62,7 @@ class Table:
                 run_dir=Path(options[RUN_DIR]) if RUN_DIR in options else None,
                 options={option.key: value for option, value in options.items() if option not in GLOBAL},
                 operands=operands,
+                instead=self.continuations(command.words),
             ),
         )
 
@@ -115,10 +116,10 @@ class Table:
         follow = self.continuations(known)
         if command is not None and (command.words == known or not follow):
             return command
-        where = f"{' '.join(known)}: " if known else ""
+        where = " ".join(known)
         if len(words) > len(known):
-            raise UsageError(f"{where}unknown word: {words[len(known)]}; {_alternatives(follow)} may follow")
-        raise UsageError(f"{where}incomplete command; {_alternatives(follow)} must follow")
+            raise unknown(where, words[len(known)], follow)
+        raise UsageError(f"{where}{': ' if where else ''}incomplete command; {alternatives(follow)} must follow")
 
     def _verify(
         self, command: Command, options: Iterable[Option], operands: Sequence[str], foreign: Sequence[str] | None
@@ -129,9 +130,7 @@ class Table:
             if option not in (*GLOBAL, *command.options):
                 raise UsageError(f"{where}: unknown option: {option.names[0]}; try fixup {where} --help")
         if command.most is not None and len(operands) > command.most:
-            follow = self.continuations(command.words)
-            more = f"; {_alternatives(follow)} may follow" if follow else ""
-            raise UsageError(f"{where}: unknown word: {operands[command.most]}{more}")
+            raise unknown(where, operands[command.most], () if command.most else self.continuations(command.words))
         own = len(operands) - len(foreign or ())
         if len(operands) < command.least or (command.foreign and (not foreign or own != 1)):
             raise UsageError(f"{where}: incomplete command; {command.operands} must follow")
@@ -151,7 +150,3 @@ def _without_pipe(arguments: Sequence[str]) -> list[str]:
     if pipe is not None:
         raise UsageError(f"behind | only json may stand: {' '.join(words[pipe:])}")
     return words
-
-
-def _alternatives(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

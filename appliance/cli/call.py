@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +15,41 @@ class UsageError(Exception):
     """The command line, or a file it names, is bad; one line saying what and where."""
 
 
+def unknown(where: str, word: str, follow: Sequence[str]) -> UsageError:
+    """The refusal of a word where one of `follow` may stand: the one that it is nearly, or all of them."""
+    keyword = nearly(word.lower(), [each for each in follow if " " not in each])
+    said = f"is {keyword} meant?" if keyword else f"{alternatives(follow) if follow else 'nothing'} may follow"
+    return UsageError(f"{where}: unknown word: {word}; {said}" if where else f"unknown word: {word}; {said}")
+
+
+def nearly(word: str, keywords: Sequence[str]) -> str | None:
+    """The keyword that `word` alone begins or goes on, or is a slip of the hand from; None if there is none."""
+    begun = [each for each in keywords if each.startswith(word) or word.startswith(each)]
+    found = begun if len(begun) == 1 else difflib.get_close_matches(word, keywords, 1, _ALIKE)
+    return found[0] if found else None
+
+
+#: How alike (difflib's ratio) words are that are a slip of the hand apart: `detial` and `detail` are 0.83.
+_ALIKE = 0.75
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """``a``, ``a or b``, ``a, b or c``"""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A command with what was given to it. `options` holds those given, by `Option.key`; a switch holds ``""``.
 
     `run_dir` is None where none was named: what that means is the command's to know. For most it is `instance`.
+    `instead` are the words that would have made a longer command of it, where the first operand stands.
     """
 
     run_dir: Path | None
     options: Mapping[str, str]
     operands: tuple[str, ...]
+    instead: tuple[str, ...] = ()
 
     @property
     def instance(self) -> Path:

@@ -116,7 +116,7 @@ def show_conn_long(call: Call) -> int:
 
 def _show_conn(call: Call, command: str, text: Callable[[Iterable[ConnectionsReport]], Iterator[str]]) -> int:
     """The report comes in parts."""
-    request = ShowConnections(wanted=wanted(command, call.operands))
+    request = ShowConnections(wanted=wanted(command, call.operands, call.instead))
     printed_parts(call, told_in_parts(call.instance, request, ConnectionsReport), text)
     return 0
 
@@ -177,7 +177,7 @@ def _show_local_host(
     call: Call, command: str, text: Callable[[Iterable[Behind]], Iterator[str]], *, listed: bool = True
 ) -> int:
     """Three questions: which hosts there are, and whose the connections and the translations are."""
-    hosts = hosts_wanted(command, call.operands)
+    hosts = hosts_wanted(command, call.operands, call.instead)
     report = told(call.instance, ShowLocalHosts(), LocalHostsReport)
     ends = ShowConnections(wanted=Wanted(addresses=(hosts.addresses,) if hosts.addresses else ()))
     given = ShowTranslations(wanted=TranslationsWanted(real=hosts.addresses))
@@ -192,7 +192,7 @@ def _show_local_host(
 
 def show_xlate(call: Call) -> int:
     """``show xlate``: the report comes in parts."""
-    request = ShowTranslations(wanted=translations_wanted("show xlate", call.operands))
+    request = ShowTranslations(wanted=translations_wanted("show xlate", call.operands, call.instead))
     printed_parts(call, told_in_parts(call.instance, request, TranslationsReport), format.xlate)
     return 0
 
@@ -223,8 +223,9 @@ def clear_conn(call: Call) -> int:
     """``clear conn``: ``all``, or which"""
     if not call.operands:
         raise UsageError("clear conn: incomplete command; all, address, port, protocol or state must follow")
-    operands = call.operands[1:] if call.operands[0] == "all" else call.operands
-    return _clear(call, ClearConnections(wanted("clear conn", operands)))
+    if call.operands[0].lower() == "all":
+        return _clear(call, ClearConnections(wanted("clear conn", call.operands[1:])))
+    return _clear(call, ClearConnections(wanted("clear conn", call.operands, ("all",))))
 
 
 def clear_local_host(call: Call) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from typing import TypeVar
 
-from appliance.cli.call import UsageError
+from appliance.cli.call import UsageError, unknown
 from appliance.config.names import TCP_PORTS
 from appliance.show import AddressRange, HostsWanted, PortRange, Progress, TranslationsWanted, Wanted
 
@@ -24,24 +24,27 @@ _ENDS = 2
 _PROTOCOLS = {"tcp": True, "6": True, "udp": False, "17": False}
 
 
-def wanted(command: str, words: Sequence[str]) -> Wanted:
-    """What `words`, the operands of `command`, ask for; UsageError for what is no such thing."""
-    return _read(command, words, Wanted(), _CONNECTIONS)
+def wanted(command: str, words: Sequence[str], instead: Sequence[str] = ()) -> Wanted:
+    """What `words`, the operands of `command`, ask for; UsageError for what is no such thing.
+
+    `instead` could have stood in the place of the first.
+    """
+    return _read(command, words, Wanted(), _CONNECTIONS, instead)
 
 
-def translations_wanted(command: str, words: Sequence[str]) -> TranslationsWanted:
+def translations_wanted(command: str, words: Sequence[str], instead: Sequence[str] = ()) -> TranslationsWanted:
     """Likewise, of translations."""
-    return _read(command, words, TranslationsWanted(), _TRANSLATIONS)
+    return _read(command, words, TranslationsWanted(), _TRANSLATIONS, instead)
 
 
-def hosts_wanted(command: str, words: Sequence[str]) -> HostsWanted:
+def hosts_wanted(command: str, words: Sequence[str], instead: Sequence[str] = ()) -> HostsWanted:
     """Likewise, of hosts: an address stands first, without a keyword, and ``connection`` before ``tcp``."""
-    alone = words[:1] if words[:1] and words[0] != _CONNECTION else ()
-    found, rest = HostsWanted(addresses(command, alone)), words[len(alone) :]
+    alone = words[:1] if words[:1] and words[0].lower() != _CONNECTION else ()
+    found, rest = HostsWanted(addresses(command, alone, (*instead, _CONNECTION))), words[len(alone) :]
     if not rest:
         return found
-    if rest[0] != _CONNECTION:
-        raise UsageError(f"{command}: unknown word: {rest[0]}; {_CONNECTION} may follow")
+    if rest[0].lower() != _CONNECTION:
+        raise unknown(command, rest[0], (_CONNECTION,))
     if len(rest) == 1:
         raise UsageError(f"{command}: {_CONNECTION}: incomplete command")
     return _read(f"{command}: {_CONNECTION}", rest[1:], found, _HOSTS)
@@ -50,22 +53,31 @@ def hosts_wanted(command: str, words: Sequence[str]) -> HostsWanted:
 _CONNECTION = "connection"
 
 
-def addresses(command: str, words: Sequence[str]) -> AddressRange | None:
+def addresses(command: str, words: Sequence[str], instead: Sequence[str] = ()) -> AddressRange | None:
     """Likewise, of one address or range, if there is one."""
     if not words:
         return None
+    if not words[0][:1].isdigit():
+        raise unknown(command, words[0], ("an address", *instead))
     try:
         return address_range(words[0])
     except ValueError as error:
         raise UsageError(f"{command}: {error}: {words[0]}") from None
 
 
-def _read(command: str, words: Sequence[str], found: T, readers: Mapping[str, Callable[[T, str], T]]) -> T:
+def _read(
+    command: str,
+    words: Sequence[str],
+    found: T,
+    readers: Mapping[str, Callable[[T, str], T]],
+    instead: Sequence[str] = (),
+) -> T:
     rest = iter(words)
     for word in rest:
-        reader = readers.get(word)
+        reader = readers.get(word.lower())
         if reader is None:
-            raise UsageError(f"{command}: unknown word: {word}; {', '.join(readers)} may follow")
+            raise unknown(command, word, (*instead, *readers))
+        instead = ()
         value = next(rest, None)
         if value is None:
             raise UsageError(f"{command}: {word}: incomplete command")
@@ -78,6 +90,8 @@ def _read(command: str, words: Sequence[str], found: T, readers: Mapping[str, Ca
 
 def address_range(text: str) -> AddressRange:
     """``A`` or ``A-B``; ValueError, without the text, for another."""
+    if "/" in text:
+        raise ValueError("a range is written A-B, not with a slash")
     first, dash, last = text.partition("-")
     try:
         found = AddressRange(IPv4Address(first), IPv4Address(last if dash else first))
@@ -90,6 +104,7 @@ def address_range(text: str) -> AddressRange:
 
 def port_range(text: str) -> PortRange:
     """``P`` or ``P-Q``; ValueError, without the text, for another."""
+    text = text.lower()
     if text in TCP_PORTS:  # some have a dash in them
         return PortRange(TCP_PORTS[text], TCP_PORTS[text])
     first, dash, last = text.partition("-")
@@ -131,9 +146,9 @@ def _ports(found: Wanted, value: str) -> Wanted:
 
 
 def _protocol(found: Wanted, value: str) -> Wanted:
-    if value not in _PROTOCOLS:
+    if value.lower() not in _PROTOCOLS:
         raise ValueError("neither tcp nor udp")
-    return replace(found, tcp=_PROTOCOLS[value])
+    return replace(found, tcp=_PROTOCOLS[value.lower()])
 
 
 def _states(found: Wanted, value: str) -> Wanted:
@@ -142,9 +157,9 @@ def _states(found: Wanted, value: str) -> Wanted:
 
 def _progress(word: str) -> Progress:
     known = {each.value: each for each in Progress}
-    if word not in known:
+    if word.lower() not in known:
         raise ValueError(f"states are {', '.join(known)}")
-    return known[word]
+    return known[word.lower()]
 
 
 _CONNECTIONS: Mapping[str, Callable[[Wanted, str], Wanted]] = {

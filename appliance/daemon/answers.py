@@ -106,7 +106,7 @@ class Operators:
             case ShowTranslations(count_only=True):
                 return self._translated()
             case ShowTranslations(wanted=wanted):
-                return self._translations(wanted)
+                return self._not_there(wanted) or self._translations(wanted)
             case ShowNat():
                 return show.nat(self._config, self._hits.translations())
             case ShowAccessLists(name=name):
@@ -123,7 +123,7 @@ class Operators:
             case ClearConnections(wanted=wanted):
                 return self._clear(wanted)
             case ClearTranslations(wanted=wanted):
-                return self._clear(wanted)
+                return self._not_there(wanted) or self._clear(wanted)
             case TracePacket():
                 return self._trace(request)
             case Reload():
@@ -185,6 +185,11 @@ class Operators:
         for some in self._table.walk():
             found = tuple(chosen.wanted(some, wanted, clock.monotonic()))
             yield self._translated(found) if found else None
+
+    def _not_there(self, wanted: show.TranslationsWanted) -> Refusal | None:
+        """A refusal if an interface that is asked for is none."""
+        strange = [each for each in wanted.interfaces if self._config.interface(each) is None]
+        return Refusal(f"there is no interface {strange[0]}") if strange else None
 
     def _translated(self, translations: tuple[show.TranslationReport, ...] = ()) -> show.TranslationsReport:
         return show.TranslationsReport(self._books.translations.in_use, self._books.translations.most, translations)

@@ -91,14 +91,29 @@ def test_what_was_cleared_is_counted(run_dir: Path, capsys: Out, line: str) -> N
     ("line", "why"),
     [
         ("clear conn", "clear conn: incomplete command; all, address, port, protocol or state must follow"),
-        ("clear conn some", "clear conn: unknown word: some; address, netmask, port, protocol, state may follow"),
-        ("clear local-host here", "clear local-host: neither an address nor a range of them: here"),
+        (
+            "clear conn some",
+            "clear conn: unknown word: some; all, address, netmask, port, protocol or state may follow",
+        ),
+        ("clear conn al", "clear conn: unknown word: al; is all meant?"),
+        ("clear conn ALL 25", "clear conn: unknown word: 25; address, netmask, port, protocol or state may follow"),
+        ("clear local-host here", "clear local-host: unknown word: here; an address may follow"),
+        ("clear local-host 192.0.2", "clear local-host: neither an address nor a range of them: 192.0.2"),
         ("clear xlate global x", "clear xlate: global: neither an address nor a range of them: x"),
     ],
 )
 def test_nothing_is_cleared_by_mistake(run_dir: Path, capsys: Out, line: str, why: str) -> None:
     assert main(["--run-dir", str(run_dir), *line.split()]) == 2
     assert capsys.readouterr() == ("", f"fixup: {why}\n")
+
+
+def test_a_slip_of_the_hand_is_told_from_a_longer_command(run_dir: Path, capsys: Out) -> None:
+    assert main(["--run-dir", str(run_dir), "show", "conn", "detial"]) == 2
+    assert main(["--run-dir", str(run_dir), "show", "xlate", "foo"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "fixup: show conn: unknown word: detial; is detail meant?",
+        "fixup: show xlate: unknown word: foo; count, global, local or interface may follow",
+    ]
 
 
 def test_a_local_host_has_its_connections_beside_it(run_dir: Path, capsys: Out) -> None:

@@ -35,6 +35,7 @@ def span(first: str, last: str) -> AddressRange:
         ("protocol udp", Wanted(tcp=False)),
         ("protocol 17", Wanted(tcp=False)),
         ("state up,finin", Wanted(states=(Progress.UP, Progress.FIN_IN))),
+        ("State UP Port SMTP PROTOCOL TCP", Wanted(ports=(PortRange(25, 25),), states=(Progress.UP,))),
         ("state dead port 25", Wanted(ports=(PortRange(25, 25),), states=(Progress.DEAD,))),
     ],
 )
@@ -45,7 +46,10 @@ def test_meant(words: str, meant: Wanted) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("foo", "unknown word: foo; address, netmask, port, protocol, state may follow"),
+        ("foo", "unknown word: foo; count, detail, address, netmask, port, protocol or state may follow"),
+        ("detial", "unknown word: detial; is detail meant?"),
+        ("port 25 detail", "unknown word: detail; address, netmask, port, protocol or state may follow"),
+        ("address 192.0.2.0/24", "address: a range is written A-B, not with a slash: 192.0.2.0/24"),
         ("address", "address: incomplete command"),
         ("address 192.0.2", "address: neither an address nor a range of them: 192.0.2"),
         ("address 192.0.2.9-192.0.2.1", "address: the range ends before it begins: 192.0.2.9-192.0.2.1"),
@@ -63,7 +67,7 @@ def test_meant(words: str, meant: Wanted) -> None:
 )
 def test_refused(words: str, why: str) -> None:
     with pytest.raises(UsageError) as refused:
-        wanted("show conn", words.split())
+        wanted("show conn", words.split(), ("count", "detail"))
     assert str(refused.value).startswith(f"show conn: {why}")
 
 
@@ -91,6 +95,7 @@ def test_meant_translations(words: str, meant: TranslationsWanted) -> None:
         ("", HostsWanted()),
         ("192.0.2.25", HostsWanted(HERE)),
         ("connection tcp 5", HostsWanted(connections=range(5, 1 << 31))),
+        ("Connection TCP 5", HostsWanted(connections=range(5, 1 << 31))),
         ("192.0.2.25 connection embryonic 2-3", HostsWanted(HERE, embryonic=range(2, 4))),
     ],
 )
@@ -101,14 +106,17 @@ def test_meant_hosts(words: str, meant: HostsWanted) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("here", "neither an address nor a range of them: here"),
+        ("here", "unknown word: here; an address, brief or connection may follow"),
+        ("address", "unknown word: address; an address, brief or connection may follow"),
+        ("BREIF", "unknown word: BREIF; is brief meant?"),
+        ("192.0.2", "neither an address nor a range of them: 192.0.2"),
         ("192.0.2.25 tcp 5", "unknown word: tcp; connection may follow"),
         ("connection", "connection: incomplete command"),
-        ("connection sctp 5", "connection: unknown word: sctp; tcp, embryonic may follow"),
+        ("connection sctp 5", "connection: unknown word: sctp; tcp or embryonic may follow"),
         ("connection tcp many", "connection: tcp: neither a number nor a range of them: many"),
     ],
 )
 def test_refused_hosts(words: str, why: str) -> None:
     with pytest.raises(UsageError) as refused:
-        hosts_wanted("show local-host", words.split())
+        hosts_wanted("show local-host", words.split(), ("brief",))
     assert str(refused.value) == f"show local-host: {why}"

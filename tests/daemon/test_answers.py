@@ -8,13 +8,20 @@ from typing import Any
 
 import pytest
 
-from appliance.control.protocol import ClearConnections, Refusal, ShowConnections, ShowNat
+from appliance.control.protocol import (
+    ClearConnections,
+    ClearTranslations,
+    Refusal,
+    ShowConnections,
+    ShowNat,
+    ShowTranslations,
+)
 from appliance.daemon.answers import Operators
 from appliance.daemon.flows import LoggedFlows
 from appliance.kernel import conntrack, netfilter
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import Connection, State
-from appliance.show import ConnectionsReport, PortRange, Wanted
+from appliance.show import ConnectionsReport, PortRange, TranslationsWanted, Wanted
 from tests.appliances import PLAIN, connection
 
 
@@ -44,6 +51,12 @@ def test_a_long_list_is_read_as_it_is_sent() -> None:
     assert read == [0]
     found = [each.connections[0].initiator.port for each in parts if isinstance(each, ConnectionsReport)]
     assert (found, read) == ([2, 3], [0, 1, 2])
+
+
+@pytest.mark.parametrize("asked", [ShowTranslations, ClearTranslations])
+def test_translations_of_an_interface_that_is_none_are_refused(asked: Any) -> None:
+    wanted = TranslationsWanted(interfaces=("inside", "insdie"))
+    assert operators().answer(asked(wanted=wanted)) == Refusal("there is no interface insdie")
 
 
 def test_what_the_kernel_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
