@@ -5,7 +5,9 @@
 
 #include "admission.h"
 #include "clock.h"
+#include "events.h"
 #include "faces.h"
+#include "intercept.h"
 #include "life.h"
 #include "machine.h"
 #include "notes.h"
@@ -39,6 +41,13 @@ static __always_inline int known(struct __sk_buff *skb, struct conn *conn, struc
 			close_dead(conn, at, &step);
 			conclude(at, &step, clock(set));
 		}
+		return DROP;
+	}
+	if (obstructs(conn, packet, side)) {
+		struct end other = other_end(conn);
+
+		if (leads_back(skb, packet))
+			emit_numbers(OBSTRUCTED, &at->key, conn->flags, conn->number, &other, packet->ack, packet->seq, clock(set));
 		return DROP;
 	}
 	if (side == CLIENT)

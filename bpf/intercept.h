@@ -36,4 +36,12 @@ static __always_inline void to_intercepted(struct __sk_buff *skb, struct conn *c
 	}
 }
 
+/* Whether a server answers SYNPROXY's SYN out of a connection on the same tuple that it has not given up: the end of that
+ * one never reached it. Other clients reset it themselves (RFC 9293 section 3.5.2), this one believes that it is connected. */
+static __always_inline int obstructs(struct conn *conn, struct packet *packet, u32 side)
+{
+	return side == SERVER && conn->state == SYN && conn->flags & INTERCEPTED &&
+	       (packet->flags & (FLAG_ACK | FLAG_RST)) == FLAG_ACK && packet->ack != conn->next[CLIENT];
+}
+
 #endif

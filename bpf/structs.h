@@ -218,7 +218,7 @@ struct totals {
 	u64 shares_full;
 };
 
-enum event_kind { BUILT, TORN_DOWN, REFUSED, STRANDED, EXPIRED, UNANSWERED };
+enum event_kind { BUILT, TORN_DOWN, REFUSED, STRANDED, EXPIRED, UNANSWERED, OBSTRUCTED };
 
 /* One event; flat and of plain types, because bcc reads no other out of a ring. Times are ns; network order as above. */
 struct event {
@@ -237,8 +237,8 @@ struct event {
 	u32 why; /* an ending or a refusal */
 	u32 count;
 	u32 limit;
-	u32 seq; /* of one stranded, expired or unanswered: the number its client expects next */
-	u32 ack; /* and the number its client sends next */
+	u32 seq; /* of one stranded, expired or unanswered: the number its client expects next; obstructed: its server */
+	u32 ack; /* and the number its client sends next; obstructed: its server */
 };
 
 /* What `reap` is asked to do with the keys behind this header. */

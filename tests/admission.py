@@ -21,6 +21,7 @@ from appliance.nat.connection import (
     Expired,
     Key,
     Limit,
+    Obstructed,
     Refused,
     State,
     Stranded,
@@ -729,6 +730,31 @@ def a_server_that_does_not_answer_synproxy_is_told_of_at_each_sweep(box: Subject
     box.leaves(server(SYN | ACK, 500, 101))
     box.later(2)
     assert (box.sweep(), box.events()) == (0, [])
+
+
+@rule
+def a_connection_in_the_way_of_synproxys_is_told_of_and_stays_at_its_server(box: Subject) -> None:
+    box.leaves(syn(2))
+    challenge = server(ACK, 900, 300)
+    assert box.arrives(server(ACK, 900, 300, port=2)) is PASS  # its client resets it itself
+    assert box.arrives(challenge) is PASS
+    box.leaves(proxied_syn())
+    box.events()
+    for answer in (
+        challenge,
+        server(ACK, 900, 300, payload=8),
+        server(ACK | FIN, 900, 300),
+        server(SYN | ACK, 900, 300),
+    ):
+        assert box.arrives(answer) is DROP
+        event = only(box.events())
+        assert isinstance(event, Obstructed)
+        assert (event.key, event.real, event.seq, event.ack) == (key(), REAL, 300, 900)
+    assert box.arrives(server(RST | ACK, 900, 300)) is PASS
+    assert box.arrives(syn_ack()) is PASS
+    assert box.leaves(proxied_ack()) is PASS
+    assert box.arrives(challenge) is not DROP
+    assert not any(isinstance(each, Obstructed) for each in box.events())
 
 
 # WAITING

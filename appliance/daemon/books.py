@@ -28,6 +28,7 @@ from appliance.nat.connection import (
     Ending,
     Expired,
     Key,
+    Obstructed,
     Refused,
     Stranded,
     TornDown,
@@ -98,6 +99,9 @@ class Books:
                 continue
             if isinstance(event, Unanswered):
                 self._resetter.ask_again(event)
+                continue
+            if isinstance(event, Obstructed):
+                self._resetter.clear_the_way(event)
                 continue
             if isinstance(event, Refused) and self._attacks is not None:
                 self._attacks.hear(event)

@@ -10,6 +10,7 @@ from appliance.syslog import SpoofedSource
 
 _SPOOFED = ["-g", "FIXUP_SPOOFED"]
 _ANSWER = ["-p", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK"]
+_RESET = ["-p", "tcp", "--tcp-flags", "RST", "RST"]
 _UNTRACKED = ["-j", "CT", "--notrack"]
 
 
@@ -17,15 +18,22 @@ def raw(scene: Scene) -> Table:
     """The table.
 
     SYNPROXY's answer is kept from connection tracking as the SYN is: that would begin a connection with it, and then
-    find that nothing begins so. A chain for each interface, because comparing its name is what a rule costs most by.
+    find that nothing begins so. So is an RST of ours to a server that is called by its own address: it ends what is in
+    the way of SYNPROXY's connection, and would end that. A chain for each interface, because comparing its name is what
+    a rule costs most by.
     """
-    faces = dict.fromkeys((scene.devices[each.mapped_interface], each.mapped) for each in intercepting(scene))
+    statics = intercepting(scene)
+    faces = dict.fromkeys((scene.devices[each.mapped_interface], each.mapped) for each in statics)
+    own = dict.fromkeys((scene.devices[each.real_interface], each.real) for each in statics if each.mapped == each.real)
     mapped = {way for way, _ in faces}
     told = list(copied(scene.config, SpoofedSource)) if scene.config.reverse_path else []
     ways = {device: f"{PREFIX}FROM_{device}" for device in scene.devices.values()}
     chains: dict[str, list[Rule]] = {
         "FIXUP_PREROUTING": [["-i", device, "-g", chain] for device, chain in ways.items()],
-        "FIXUP_OUTPUT": [["-o", way, "-s", f"{address}/32", *_ANSWER, *_UNTRACKED] for way, address in faces],
+        "FIXUP_OUTPUT": [
+            *(["-o", way, "-s", f"{address}/32", *_ANSWER, *_UNTRACKED] for way, address in faces),
+            *(["-o", way, "-d", f"{address}/32", *_RESET, *_UNTRACKED] for way, address in own),
+        ],
         "FIXUP_SPOOFED": [*told, DROP] if told else [],
     }
     for nameif, device in scene.devices.items():

@@ -15,6 +15,7 @@ from appliance.nat.connection import (
     Expired,
     Key,
     Limit,
+    Obstructed,
     Refused,
     Stranded,
     TornDown,
@@ -31,6 +32,7 @@ class _Kind(enum.IntEnum):
     STRANDED = 3
     EXPIRED = 4
     UNANSWERED = 5
+    OBSTRUCTED = 6
 
 
 #: By its number, for every connection: to ask the enumeration for it costs ten times as much.
@@ -45,6 +47,7 @@ _BY_KIND: Mapping[int, Callable[[Key, IPv4Address, Any, dict[str, Any]], Event]]
     _Kind.STRANDED: lambda key, real, it, more: Stranded(key, real, it.seq, it.ack, it.time, **more),
     _Kind.EXPIRED: lambda key, real, it, more: Expired(key, real, it.seq, it.ack, it.time, **more),
     _Kind.UNANSWERED: lambda key, real, it, more: Unanswered(key, real, it.seq, it.ack, it.time, **more),
+    _Kind.OBSTRUCTED: lambda key, real, it, more: Obstructed(key, real, it.seq, it.ack, it.time, **more),
 }
 
 

@@ -1,5 +1,6 @@
 """Segments in a peer's name: the RSTs by which peers learn that inspection closed their connection, the
-acknowledgment that tells a sender of the gap that packets wait behind, and the SYN that SYNPROXY sends once.
+acknowledgment that tells a sender of the gap that packets wait behind, and what SYNPROXY leaves undone: the SYN that it
+sends once, and the RST for a server to whom that SYN is one of a connection it has.
 
 A segment goes out of a raw socket as the other peer would have sent it, addresses included, so the one that gets it
 sees what it knows: the mapped address where a static translates. Connection tracking finds no entry for such a tuple
@@ -17,7 +18,7 @@ from ipaddress import IPv4Address
 
 from appliance.flow import Flow
 from appliance.kernel.errors import KernelError
-from appliance.nat.connection import Expired, Parties, Stranded, Unanswered
+from appliance.nat.connection import Expired, Obstructed, Parties, Stranded, Unanswered
 from appliance.nat.static import End, Names, Static
 from appliance.tcp.segment import ACK, RST, SYN, bare
 
@@ -57,8 +58,11 @@ class Resetter:
         """Reset both ends of a connection that its table has forgotten; as each knows the other."""
         key = connection.key
         self._reset(key.mapped, key.port, key.client, key.client_port, connection.seq, connection.ack)
-        client = connection.beyond or (key.client, key.client_port)
-        self._reset(*client, *connection.server, connection.ack, connection.seq)
+        self._reset(*_beyond(connection), *connection.server, connection.ack, connection.seq)
+
+    def clear_the_way(self, obstructed: Obstructed) -> bool:
+        """Reset at its server the connection that is in another one's way."""
+        return self._reset(*_beyond(obstructed), *obstructed.server, obstructed.seq, obstructed.ack)
 
     def acknowledge(
         self, flow: Flow, seq: int, ack: int, window: int, runs: Sequence[tuple[int, int]], known: Parties | None = None
@@ -105,3 +109,8 @@ class Resetter:
         except OSError:
             return False  # no route or no buffer: the peer's own timeout has to do
         return True
+
+
+def _beyond(parties: Parties) -> End:
+    """Its client as its server knows it."""
+    return parties.beyond or (parties.key.client, parties.key.client_port)

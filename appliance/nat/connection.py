@@ -185,4 +185,17 @@ class Unanswered(Parties):
     time: int
 
 
-Event = Built | TornDown | Refused | Stranded | Expired | Unanswered
+@value
+class Obstructed(Parties):
+    """The server answered SYNPROXY's SYN out of a connection on the same tuple that it has not given up.
+
+    `seq` is the number it expects there, `ack` the one it sent. Who opens a connection resets such a one (RFC 9293
+    §3.5.2); the client of SYNPROXY's believes that it is connected.
+    """
+
+    seq: int
+    ack: int
+    time: int
+
+
+Event = Built | TornDown | Refused | Stranded | Expired | Unanswered | Obstructed

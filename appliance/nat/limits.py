@@ -25,6 +25,7 @@ from appliance.nat.connection import (
     Expired,
     Key,
     Limit,
+    Obstructed,
     Parties,
     Refused,
     State,
@@ -44,6 +45,7 @@ from appliance.nat.machine import (
     book,
     expiry,
     fresh,
+    obstructs,
     renumbered,
     skips,
     syn_again,
@@ -128,6 +130,9 @@ class Table:
             return self._cookie(packet, now) if packet.side is Side.CLIENT and packet.acknowledges else Verdict.PASS
         if entry.state is State.DEAD:
             self._server_lets_go(packet, entry)
+            return Verdict.DROP
+        if obstructs(entry, packet):
+            self._tell(Obstructed, entry.parties, packet.ack, packet.seq, now)
             return Verdict.DROP
         if entry.delta is not None and packet.side is Side.CLIENT:
             packet = as_server_counts(packet, entry.delta)

@@ -234,6 +234,16 @@ def _obeyed(packet: Packet, entry: Entry) -> bool:
     return packet.seq in (entry.next[packet.side], entry.acked[packet.side.peer])
 
 
+def obstructs(entry: Entry, packet: Packet) -> bool:
+    """Whether a server answers SYNPROXY's SYN out of a connection on the same tuple that it has not given up.
+
+    Other clients reset that one themselves (RFC 9293 §3.5.2); this one believes that it is connected.
+    """
+    begun = entry.delta is not None and entry.state is State.SYN
+    answers = packet.side is Side.SERVER and packet.flags & (ACK | RST) == ACK
+    return begun and answers and packet.ack != entry.next[Side.CLIENT]
+
+
 def skips(entry: Entry, packet: Packet) -> bool:
     """A packet that need not be inspected. A SYN-ACK always is."""
     if entry.state not in OPEN or not packet.whole or packet.flags & SYN:

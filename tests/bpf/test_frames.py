@@ -15,9 +15,9 @@ from appliance.flow import Side
 from appliance.kernel.bpf import EVENTS
 from appliance.kernel.bpf_program import Run
 from appliance.nat.classes import Limits
-from appliance.nat.connection import Key, State
+from appliance.nat.connection import Key, Obstructed, State
 from appliance.tcp.segment import ACK, FIN, RST, SYN
-from tests.admission import CLIENT, MAPPED, REAL, bring, client, key, limit, server, static, syn
+from tests.admission import CLIENT, MAPPED, REAL, bring, client, key, limit, only, proxied_syn, server, static, syn
 
 pytestmark = pytest.mark.root
 
@@ -219,6 +219,16 @@ def test_nobody_outside_gives_back_the_servers_dead_place(box: Any, flags: str) 
     assert (box.states(), box.use()) == ({key(): State.DEAD}, (1, 0))
     assert box.run("ingress", forged, box.inside, box.inside).value == DROP
     assert (box.states(), box.use()) == ({}, (0, 0))
+
+
+def test_nobody_outside_has_us_reset_a_connection_of_the_servers(box: Any) -> None:
+    box.leaves(proxied_syn())
+    box.events()
+    forged = IP(src=R, dst=C) / tcp(sport=25, dport=1000, flags="A", ack=300)
+    assert arrives(box, forged).value == DROP
+    assert box.events() == []
+    assert box.run("ingress", forged, box.inside, box.inside).value == DROP
+    assert isinstance(only(box.events()), Obstructed)
 
 
 def test_our_own_reset_passes_a_dead_connection_and_frees_its_place(box: Any) -> None:

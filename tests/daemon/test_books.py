@@ -23,6 +23,7 @@ from appliance.nat.connection import (
     Expired,
     Key,
     Limit,
+    Obstructed,
     Refused,
     State,
     Stranded,
@@ -93,6 +94,9 @@ class Kernel:
 
     def ask_again(self, waiting: Event) -> None:
         self.sent.append(("ask again", waiting))
+
+    def clear_the_way(self, obstructed: Event) -> None:
+        self.sent.append(("clear the way", obstructed))
 
     def end(self, expired: Event) -> None:
         self.sent.append(("end", expired))
@@ -195,8 +199,9 @@ def test_whom_synproxy_let_down_is_reset_and_forgotten_before_any_other(kept: Ke
 
 def test_segments_in_a_peers_name_are_no_records(kept: Kept) -> None:
     silent, idle = Unanswered(key(1), REAL, 501, 101, NOW), Expired(key(2), REAL, 501, 101, NOW)
-    assert kept.hear(silent, idle) == []
-    assert kept.kernel.sent == [("ask again", silent), ("end", idle)]
+    obstructed = Obstructed(key(3), REAL, 300, 900, NOW)
+    assert kept.hear(silent, idle, obstructed) == []
+    assert kept.kernel.sent == [("ask again", silent), ("end", idle), ("clear the way", obstructed)]
 
 
 def test_after_a_loss_the_table_itself_is_counted(kept: Kept) -> None:

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
+from appliance.control.protocol import ClearConnections
 from appliance.lab import burst
 from appliance.lab.network import CLIENTS, MAPPED_SERVER, SERVER
 from appliance.lab.wire import Seen, Tap
 from appliance.tcp.segment import ACK, RST, SYN
 from tests.appliances import EXAMPLE
 from tests.e2e.bpf_clock import put_forward
-from tests.e2e.firewall import Firewall, under
+from tests.e2e.firewall import ALL, Firewall, under
 from tests.e2e.flooding import flooding
 from tests.e2e.postman import client, letter, postman
 from tests.e2e.wall import Wall, limited
@@ -47,15 +48,16 @@ def wall(standing: Firewall) -> Walled:
 
 
 @contextmanager
-def half_open(box: Firewall, count: int) -> Iterator[None]:
+def half_open(box: Firewall, count: int, mapped: IPv4Address = MAPPED_SERVER) -> Iterator[None]:
     """For a child outside: so many of the embryonic limit's places are taken."""
+    callers = CLIENTS[len(CLIENTS) - count :]
     with burst.unanswered():
-        burst.send(MAPPED_SERVER, CLIENTS[-count:])
+        burst.send(mapped, callers)
         assert eventually(lambda: box.in_use() >= count)
         try:
             yield
         finally:
-            burst.give_up(MAPPED_SERVER, CLIENTS[-count:])
+            burst.give_up(mapped, callers)
 
 
 def delayed() -> None:
@@ -296,6 +298,39 @@ def test_a_server_that_has_no_room_at_first_is_asked_again(wall: Walled) -> None
         assert sending.result(60) == []
         put_forward(box.pid, 31)  # what was half-open has been heard by nobody
         assert eventually(lambda: box.in_use() == 0)
+
+
+@pytest.mark.parametrize("crowd", [3, 0], ids=["intercepted", "not intercepted"])
+@pytest.mark.parametrize("mapped", [MAPPED_SERVER, SERVER], ids=["translated", "by its own address"])
+def test_a_server_learns_that_the_connection_before_on_the_tuple_is_over(
+    standing: Firewall, mapped: IPv4Address, crowd: int
+) -> None:
+    """Its client went without a word: SYNPROXY's SYN is answered by an ACK with the old one's number (RFC 5961 §4)."""
+    port = burst.PORT + 1 + (mapped == SERVER)  # for two minutes a port is one address's to connection tracking
+    silenced = ["OUTPUT", "-p", "tcp", "--sport", str(port), "-j", "DROP"]
+
+    def greeted() -> bytes:
+        with contextlib.closing(socket.socket()) as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            caller.bind((str(CLIENTS[0]), port))
+            caller.settimeout(10)
+            caller.connect((str(mapped), 25))
+            heard = caller.recv(100)
+            subprocess.run(["iptables", "-A", *silenced], check=True)
+        subprocess.run(["iptables", "-D", *silenced], check=True)
+        return heard
+
+    def again() -> bytes:
+        with half_open(box, crowd, mapped):
+            return greeted()
+
+    text = limited("tcp 0 3").replace(str(MAPPED_SERVER), str(mapped))
+    with under(standing, text, Wall) as box:
+        box.serve(postman(9))
+        assert box.outside(greeted).result().startswith(b"220 ***")
+        box.answer(ClearConnections(ALL))
+        assert box.outside(again).result().startswith(b"220 ***")
+        assert bool(box.proxied()) is bool(crowd)
 
 
 def test_with_every_place_taken_a_returning_cookie_is_reset_at_once(wall: Walled) -> None:

@@ -179,6 +179,10 @@ def test_synproxy_serves_whom_the_access_list_permits() -> None:
         "-A FIXUP_OUTPUT -o outside0 -s 203.0.113.125/32 -p tcp --tcp-flags SYN,ACK SYN,ACK -j CT --notrack",
         "-A FIXUP_FROM_outside0 -m mark --mark 0x200/0x700 -j CT --notrack",
     ]
+    own = load(INTERCEPTING.replace("203.0.113.125", "192.0.2.25").encode()).config
+    assert own is not None
+    reset = "-A FIXUP_OUTPUT -o inside0 -d 192.0.2.25/32 -p tcp --tcp-flags RST RST -j CT --notrack"
+    assert reset in rendered(own).splitlines()
     without = load(INTERCEPTING.replace("tcp 0 20", "").encode()).config
     assert without is not None
     assert not re.search("PROXY|BACK|notrack", rendered(without))

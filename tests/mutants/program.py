@@ -612,6 +612,22 @@ _INTERCEPT = (
         "",
     ),
     _mutant("a renumbered reset ends its connection", INTERCEPT, "\t\tpacket->seq = conn->next[SERVER];\n", ""),
+    _mutant("what is in SYNPROXY's way is told of", INGRESS, "\tif (obstructs(conn, packet, side)) {", "\tif (0) {"),
+    _mutant("only the server itself is heard", INGRESS, "\t\tif (leads_back(skb, packet))\n", ""),
+    _mutant("another client resets it itself", INTERCEPT, " && conn->flags & INTERCEPTED &&\n", " &&\n"),
+    _mutant(
+        "nothing is in the way of what is open",
+        INTERCEPT,
+        "side == SERVER && conn->state == SYN &&",
+        "side == SERVER &&",
+    ),
+    _mutant(
+        "a reset is in nobody's way",
+        INTERCEPT,
+        "(packet->flags & (FLAG_ACK | FLAG_RST)) ==",
+        "(packet->flags & FLAG_ACK) ==",
+    ),
+    _mutant("nor is the answer", INTERCEPT, " && packet->ack != conn->next[CLIENT];", ";"),
     _mutant(
         "a client without a place is told", ADMISSION, "if (packet->proxied && found->refusal != OVERTAKEN)", "if (0)"
     ),
