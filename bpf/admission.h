@@ -58,7 +58,8 @@ static __always_inline int stop(struct place *at, struct packet *packet, struct 
 	return PASS;
 }
 
-/* No place for a SYN: it is dropped. The client of one of SYNPROXY's believes that it is connected: it has to be told. */
+/* No place for a SYN: it is dropped, and comes again. Not SYNPROXY's, whose client believes that it is connected: it has to
+ * be told, unless another CPU has made its entry. */
 static __always_inline int turn_away(struct place *at, struct packet *packet, struct finding *found, u64 now)
 {
 	refuse(at, found, now);
@@ -124,11 +125,11 @@ static __always_inline int replace(struct conn *conn, u8 from, struct place *at,
 	struct end other = other_end(&was);
 
 	if (introduce(at, now >> TICK_SHIFT))
-		return DROP; /* it comes again */
+		return DROP;
 	give_back(&holding, 0, -1); /* half-open once more, before the entry says so */
 	if (!begin_again(conn, from, at, packet, was.flags & (CLIENT_HIGH | PER_CLIENT), now >> TICK_SHIFT)) {
 		give_back(&holding, 0, 1);
-		return DROP; /* it comes again */
+		return DROP;
 	}
 	if (!same_end(&other, &at->other))
 		forget(&at->key, &was);

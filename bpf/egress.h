@@ -12,6 +12,7 @@ static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *co
 					  struct packet *packet, struct settings *set)
 {
 	u64 now = clock(set);
+	struct finding busy = { .refusal = BUSY };
 
 	if (!skb->ingress_ifindex && !packet->proxied)
 		return PASS; /* the firewall's own */
@@ -21,15 +22,19 @@ static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *co
 	if (state != WAITING && at->noted && conn && conn->number != at->number)
 		return DROP; /* its tuple is that of a connection by another name of the server, which holds the place */
 	switch (state) {
-	case CLOSED:
-		return DROP; /* about to be deleted: it comes again */
 	case WAITING:
 		return admit(conn, at, packet, now);
 	case CLOSING:
 	case DEAD:
-		return replace(conn, state, at, packet, now);
+		if (replace(conn, state, at, packet, now) == PASS)
+			return PASS;
+		break;
+	case CLOSED: /* about to be deleted */
+		break;
+	default:
+		return book_syn(conn, at, packet, now >> TICK_SHIFT);
 	}
-	return book_syn(conn, at, packet, now >> TICK_SHIFT);
+	return turn_away(at, packet, &busy, now);
 }
 
 /* A packet of `side` leaves by an entry that is not CLOSED; it opens nothing, or is the server's. */

@@ -12,7 +12,7 @@
 #define NO_ROOM REFUSALS /* among the connections */
 #define NO_SHARE (REFUSALS + 1) /* among the counts of classes */
 #define BUSY (REFUSALS + 2) /* a count that another CPU is about to delete, or an address that is somebody's own */
-#define OVERTAKEN (REFUSALS + 2) /* another CPU has made the entry */
+#define OVERTAKEN (REFUSALS + 3) /* another CPU has made the entry */
 
 /* The places a limit counts, as a SYN found them. */
 struct finding {

@@ -21,7 +21,7 @@ from appliance.kernel.bpf import CONNECTIONS, ConnectionTable
 from appliance.kernel.bpf_program import Module
 from appliance.kernel.errors import KernelError
 from appliance.nat.classes import LimitedClass, Limits
-from appliance.nat.connection import Ending, Key, State
+from appliance.nat.connection import Ending, Key, State, Stranded
 from appliance.nat.machine import Packet, Verdict
 from appliance.nat.static import Static
 from appliance.tcp.segment import ACK, FIN, RST, SYN
@@ -37,6 +37,7 @@ from tests.admission import (
     limit,
     line,
     mail,
+    only,
     police,
     proxied_syn,
     server,
@@ -280,3 +281,17 @@ def test_a_connection_of_which_a_class_that_inspects_was_seen_is_inspected(box: 
     box.leaves(client(ACK | RST, seq=107))
     bring(box, State.ESTABLISHED)
     assert inspected() == [False], "another connection on the tuple"
+
+
+def test_who_finds_a_connection_that_is_about_to_be_deleted_comes_again_or_is_reset(box: Any) -> None:
+    conns = box.table._module.table("conns")
+    box.leaves(syn())
+    ((known, entry),) = conns.items()
+    entry.state = State.CLOSED  # as another CPU makes it just before it deletes it
+    conns[known] = entry
+    box.events()
+    assert box.leaves(syn()) is Verdict.DROP
+    assert box.events() == []
+    assert box.leaves(proxied_syn()) is Verdict.DROP
+    assert isinstance(only(box.events()), Stranded)
+    del conns[known]

@@ -612,6 +612,12 @@ _INTERCEPT = (
         "",
     ),
     _mutant("a renumbered reset ends its connection", INTERCEPT, "\t\tpacket->seq = conn->next[SERVER];\n", ""),
+    _mutant(
+        "who comes while a connection is deleted is told",
+        EGRESS,
+        "\treturn turn_away(at, packet, &busy, now);\n",
+        "\treturn DROP;\n",
+    ),
     _mutant("what is in SYNPROXY's way is told of", INGRESS, "\tif (obstructs(conn, packet, side)) {", "\tif (0) {"),
     _mutant("only the server itself is heard", INGRESS, "\t\tif (leads_back(skb, packet))\n", ""),
     _mutant("another client resets it itself", INTERCEPT, " && conn->flags & INTERCEPTED &&\n", " &&\n"),
