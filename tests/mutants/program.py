@@ -305,14 +305,14 @@ _END = (
     _mutant(
         "a SYN replaces a closing connection",
         EGRESS,
-        "\tcase CLOSING:\n\tcase DEAD:\n\t\treturn replace",
-        "\tcase DEAD:\n\t\treturn replace",
+        "\tcase CLOSING:\n\tcase DEAD:\n\t\tif (replace",
+        "\tcase DEAD:\n\t\tif (replace",
     ),
     _mutant(
         "a SYN replaces a dead connection",
         EGRESS,
-        "\tcase CLOSING:\n\tcase DEAD:\n\t\treturn replace",
-        "\tcase CLOSING:\n\t\treturn replace",
+        "\tcase CLOSING:\n\tcase DEAD:\n\t\tif (replace",
+        "\tcase CLOSING:\n\t\tif (replace",
     ),
     _mutant(
         "what replaces is half-open again", ADMISSION, "\tgive_back(&holding, 0, -1);", "\tgive_back(&holding, 0, 0);"
