@@ -8,6 +8,7 @@ vain, which is reset.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -42,6 +43,8 @@ _BY_CLOCK = (Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT)
 #: Entries of connection tracking taken out at a turn, and how many may wait for it.
 _AT_A_TURN = 1_024
 _WAITING = 65_536
+#: Looks of a sweep at a turn, each at some entries: all the daemon's other work waits for a turn, of 3 ms.
+_LOOKS = 32
 
 
 class Books:
@@ -64,6 +67,7 @@ class Books:
         self._full = self._full_shares = 0
         self._astray = True  # what is in use is not known: from before us, or because events were lost
         self._stale: deque[Key] = deque(maxlen=_WAITING)
+        self._sweep: Iterator[int] | None = None  # that is under way
         #: Connections, what is DEAD not among them; and how many there were at once, at most, since the start.
         self.in_use = self.most_used = 0
         self.translations = Translations()
@@ -134,9 +138,8 @@ class Books:
         return self._records.hosts.counts()
 
     def sweep(self) -> None:
-        """End what has expired, and set right what lost events made wrong."""
-        self._table.sweep()
-        self._stale.extend(self._table.unheard())
+        """Begin to end what has expired, unless that is under way still; and set right what lost events made wrong."""
+        self._sweep = self._sweep or self._table.sweeping()
         lost = self._table.lost_events()
         if lost > self._lost:
             self._sinks.write(EventsLost(lost - self._lost))
@@ -151,6 +154,14 @@ class Books:
             self._sinks.write(ClassTableFull(shares - self._full_shares))
             self._full_shares = shares
         self._count_attacks()
+
+    def sweep_on(self) -> None:
+        """End some of what has expired: one turn of the sweep that is under way."""
+        if self._sweep is None:
+            return
+        if len(list(itertools.islice(self._sweep, _LOOKS))) < _LOOKS:
+            self._sweep = None
+        self._stale.extend(self._table.unheard())
 
     @property
     def attacks(self) -> tuple[Attack, ...]:

@@ -45,7 +45,7 @@ from appliance.marks import GENERATION
 from appliance.nat.connection import TornDown
 from appliance.syslog import ConnectionsForgotten, EngineFault, WorkerRestarted
 
-#: How often the kernel's events are fetched, and how often expired connections are looked for (ns).
+#: How often the kernel's events are fetched and a sweep goes on, and how often one for what has expired begins (ns).
 FETCH_EVERY = 50_000_000
 SWEEP_EVERY = clock.SECOND
 #: How often it is asked whether connections still carry an old policy (ns).
@@ -216,6 +216,7 @@ class Daemon:
             self._books.fetch: FETCH_EVERY,
             self._expire_clients: FETCH_EVERY,
             self._books.sweep: SWEEP_EVERY,
+            self._books.sweep_on: FETCH_EVERY,
             self._forget_generations: FORGET_EVERY,
             self._tell_hits: SWEEP_EVERY,
         }

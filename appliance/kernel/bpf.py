@@ -237,15 +237,20 @@ class ConnectionTable:
     # what it is asked to do, with tuples by real addresses (`Parties.ends`)
 
     def sweep(self) -> int:
-        """End every connection whose time is over; how many. Those of which an event may be lost are `unheard`."""
-        ended, lost = 0, self.lost_events()
+        """End every connection whose time is over; how many."""
+        return sum(self.sweeping())
+
+    def sweeping(self) -> Iterator[int]:
+        """The same some entries at a time, each when it is asked for. Those of which an event may be lost are
+        `unheard`."""
+        lost = self.lost_events()
         for keys, pairs in self._entries.packed():
             over, before = self._order(_Order.SWEEP, keys), lost
-            ended, lost = ended + over, self.lost_events()
+            lost = self.lost_events()
             if over and lost > before:
                 known = (self._entries.connection(key, leaf, 0) for key, leaf in pairs)
                 self._unheard += [each.key for each in known if each and not self._entries.has(each.ends)]
-        return ended
+            yield over
 
     def unheard(self) -> list[Key]:
         """Connections that are gone since a sweep during which events were lost; each once."""

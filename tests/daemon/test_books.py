@@ -56,6 +56,7 @@ class Kernel:
         self.living: list[list[Connection]] = []
         self.lost = self.full = self.full_shares = self.intercepted = 0
         self.expired: list[Key] = []
+        self.looks = self.looked = 0
         self.sent: list[tuple[str, Event]] = []
         self.forgotten: list[list[Key]] = []
 
@@ -68,8 +69,10 @@ class Kernel:
     def walk(self) -> Iterator[list[Connection]]:
         yield from self.living
 
-    def sweep(self) -> int:
-        return 0
+    def sweeping(self) -> Iterator[int]:
+        for look in range(self.looks):
+            self.looked += 1
+            yield look
 
     def unheard(self) -> list[Key]:
         expired, self.expired = self.expired, []
@@ -178,8 +181,27 @@ def test_it_is_told_so_many_at_a_turn(kept: Kept, monkeypatch: pytest.MonkeyPatc
 def test_what_no_event_told_of_is_forgotten_too(kept: Kept) -> None:
     kept.kernel.expired = [key(7)]
     kept.books.sweep()
+    kept.books.sweep_on()
     kept.hear()
     assert kept.kernel.forgotten == [[key(7)]]
+
+
+def test_a_sweep_goes_on_by_turns_and_another_begins_when_it_is_over(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "_LOOKS", 3)
+    kept.kernel.looks = 7
+    kept.books.sweep_on()
+    assert kept.kernel.looked == 0, "none is under way"
+    kept.books.sweep()
+    for looked in (3, 6, 7, 7):
+        kept.books.sweep_on()
+        assert kept.kernel.looked == looked
+    kept.books.sweep()
+    kept.books.sweep_on()
+    kept.books.sweep()
+    kept.books.sweep_on()
+    assert kept.kernel.looked == 7 + 6, "what is under way goes on"
 
 
 def test_connection_tracking_that_refuses_stops_nothing(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
