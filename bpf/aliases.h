@@ -35,7 +35,7 @@ static __always_inline u32 introduce(struct place *at, u32 now)
 	identify(&there);
 	alias.tag = there.hash;
 	alias.flags = opener(&there);
-	name(&alias, renamed, TRANSLATED);
+	name(&alias, renamed, RENAMED);
 	int error = conns.insert(&there.key, &alias);
 	if (error != -EEXIST)
 		return error ? NO_ROOM : 0;
@@ -51,7 +51,7 @@ static __always_inline u32 introduce(struct place *at, u32 now)
 /* What a connection was known by at the other side of a translation, unless another one is by now. */
 static __always_inline void forget(struct conn_key *key, struct conn *was)
 {
-	if (!(was->flags & TRANSLATED))
+	if (!(was->flags & RENAMED))
 		return;
 	struct conn_key there = other_key(key, was);
 	struct conn *alias = conns.lookup(&there);

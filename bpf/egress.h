@@ -8,6 +8,12 @@
 #include "life.h"
 #include "verdicts.h"
 
+/* Whether a SYN to an entry's server calls it otherwise than its client did: by another static, or as only some may. */
+static __always_inline int by_another_name(struct conn *conn, struct place *at)
+{
+	return conn->number != at->number || (conn->flags ^ at->whose) & CALLED;
+}
+
 static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *conn, struct place *at,
 					  struct packet *packet, struct settings *set)
 {
@@ -19,7 +25,7 @@ static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *co
 	if (!packet->proxied && (skb->mark & MARK_DISPOSITION) == MARK_INTERCEPT)
 		return DROP; /* nobody answered it: our rules are gone */
 	u8 state = conn ? conn->state : WAITING; /* for its first place, too */
-	if (state != WAITING && at->noted && conn && conn->number != at->number)
+	if (state != WAITING && at->noted && conn && by_another_name(conn, at))
 		return DROP; /* its tuple is that of a connection by another name of the server, which holds the place */
 	switch (state) {
 	case WAITING:

@@ -25,7 +25,7 @@ struct place {
 	u16 number; /* of one that opens: its static */
 	u16 klass; /* and its class */
 	u16 inspected; /* INSPECTED, if the packet carries a class that inspects */
-	u16 whose; /* of `other`: TRANSLATED, and CALLED if it is the receiver's */
+	u16 whose; /* of `other`: RENAMED, and CALLED if it is the receiver's */
 	u8 sender_high;
 	u8 waits; /* of one that opens: it has an entry already, which is WAITING */
 	u8 noted; /* its first packet was seen to come in, and `number` is by what that called */
@@ -131,7 +131,7 @@ static __always_inline struct end other_end(struct conn *conn)
 {
 	struct end end = {};
 
-	if (conn->flags & TRANSLATED) {
+	if (conn->flags & RENAMED) {
 		end.address = conn->other;
 		end.port = conn->octets >> PORT_SHIFT;
 	}
@@ -142,12 +142,12 @@ static __always_inline void name(struct conn *conn, struct end *other, u16 whose
 {
 	if (!other->address)
 		return;
-	conn->flags = (conn->flags & ~CALLED) | whose;
+	conn->flags |= whose;
 	conn->other = other->address;
 	conn->octets = (conn->octets << 16 >> 16) | (u64)other->port << PORT_SHIFT;
 }
 
-/* The key of an entry's other entry: that of an ALIAS of its connection, that of a TRANSLATED connection of its ALIAS. */
+/* The key of an entry's other entry: that of an ALIAS of its connection, that of a RENAMED connection of its ALIAS. */
 static __always_inline struct conn_key other_key(struct conn_key *key, struct conn *conn)
 {
 	struct place at = {};

@@ -46,7 +46,7 @@ static __always_inline void syn_again(struct conn *conn, struct packet *packet, 
 		conn->acked[SERVER] = packet->seq + 1;
 	}
 	if (packet->proxied) {
-		conn->flags = (conn->flags & ~(TRANSLATED | CALLED)) | INTERCEPTED;
+		conn->flags = (conn->flags & ~(RENAMED | CALLED)) | INTERCEPTED;
 		conn->next[SERVER] = 1;
 		conn->delta = packet->ack;
 	}

@@ -90,10 +90,10 @@ static __always_inline enum opening recognize(struct place *at, struct packet *p
 	at->noted = 1;
 	at->number = note.named;
 	if (called) {
-		at->whose = TRANSLATED | CALLED;
+		at->whose = RENAMED | CALLED;
 		at->other = receiver;
 	} else if (moved) {
-		at->whose = TRANSLATED;
+		at->whose = RENAMED;
 		at->other.address = packet->saddr;
 		at->other.port = packet->sport;
 		at->sender = sender;

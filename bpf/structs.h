@@ -38,9 +38,9 @@ enum side { CLIENT, SERVER };
 #define INTERCEPTED 0x20 /* SYNPROXY opened it towards the server */
 #define CLIENT_HIGH 0x40 /* the client is the higher end of the key */
 #define PER_CLIENT 0x80 /* it holds a place among its client's */
-#define TRANSLATED 0x100 /* at one side one of its ends is known otherwise, as no static says: there is an ALIAS of it */
+#define RENAMED 0x100 /* one of its ends is known otherwise at the other side, as no static says: there is an ALIAS of it */
 #define INSPECTED 0x200 /* what was forwarded of it carries a class that inspects */
-#define CALLED 0x400 /* of one TRANSLATED: that end is its server, as its client calls it; else its client, beyond */
+#define CALLED 0x400 /* of one RENAMED: that end is its server, as its client calls it; else its client */
 
 /* Where the port is that stands above the octets of struct conn. */
 #define PORT_SHIFT 48
@@ -73,7 +73,7 @@ struct conn {
 	u32 acked[2]; /* by side: the highest acknowledgment it has sent */
 	union {
 		u32 delta; /* of one intercepted: the server's numbers as its client counts them, less the server's own */
-		__be32 other; /* of one TRANSLATED: an end's address at the other side; of its ALIAS: that end's own */
+		__be32 other; /* of one RENAMED: an end's address at the other side; of its ALIAS: that end's own */
 	};
 	u64 octets; /* of payload, both sides; from PORT_SHIFT on the port that belongs to `other` */
 };

@@ -7,7 +7,7 @@ A rule is a function of a `Subject`: a table of a box between outside and inside
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Protocol
 
@@ -1118,6 +1118,36 @@ def a_class_limits_connections_opened_from_inside(box: Subject) -> None:
     box.clear(made[0].key)
     assert crosses(box, made[1]) is SKIP
     assert box.shares() == {"mail": ({FAR: (1, 1)}, {})}
+
+
+def to_some(flags: int, seq: int = 101, ack: int = 501, *, port: int = 1, side: Side = Side.CLIENT) -> Packet:
+    """A packet of a connection to a server as only some may call it."""
+    return Packet(Key(SOME, 25, CLIENT, port), side, flags, seq, ack, place=(OTHER, 25))
+
+
+@rule
+def a_class_limits_what_only_some_may_call(box: Subject) -> None:
+    one = mail(max_conns=1)
+    some = frozenset({"inside", "outside"})
+    box.set_limits(replace(limits_of(static(), 0, (one,), (line(one),)), choosing=some))
+    first, second = to_some(SYN, 100), to_some(SYN, 100, port=2)
+    assert [crosses(box, packet) for packet in (first, second)] == [SKIP, DROP]
+    built, refused = box.events()
+    assert isinstance(built, Built)
+    assert isinstance(refused, Refused)
+    assert (built.key, built.server, built.beyond) == (first.key, (OTHER, 25), None)
+    assert (refused.key, refused.server) == (second.key, (OTHER, 25))
+    assert box.shares() == {"mail": ({OTHER: (1, 1)}, {})}
+    assert crosses(box, to_some(SYN | ACK, 500, 101, side=Side.SERVER)) is PASS
+    assert crosses(box, to_some(ACK)) is SKIP
+    assert box.states() == {first.key: State.ESTABLISHED}
+    assert crosses(box, to_some(SYN, 900)) is SKIP
+    assert box.release(first.key)
+    assert crosses(box, replace(to_some(ACK), payload=5)) is SKIP
+    assert box.kill(first.key)
+    assert crosses(box, to_some(RST, 501, side=Side.SERVER)) is DROP
+    assert box.states() == {}, "its server has let go"
+    assert crosses(box, second) is SKIP
 
 
 @rule

@@ -26,7 +26,7 @@ _DATA_FROM_CLIENT, _DATA_FROM_SERVER = 0x04, 0x08
 _BYPASS = 0x10
 _INTERCEPTED = 0x20
 _CLIENT_HIGH = 0x40
-_TRANSLATED = 0x100
+_RENAMED = 0x100
 _INSPECTED = 0x200
 _CALLED = 0x400
 _PORT_SHIFT, _OCTETS = 48, (1 << 48) - 1
@@ -137,14 +137,14 @@ class Entries:
         low, high = (address(key.low), swap(key.low_port)), (address(key.high), swap(key.high_port))
         (client, client_port), (real, port) = (high, low) if flags & _CLIENT_HIGH else (low, high)
         (mapped, mapped_port), _ = self._limits.ends.get(leaf.number, ((real, 0), (real, 0)))
-        beyond = (address(leaf.other), swap(leaf.octets >> _PORT_SHIFT)) if flags & _TRANSLATED else None
-        if beyond and flags & _CALLED:
-            (mapped, mapped_port), beyond = beyond, None
+        other = (address(leaf.other), swap(leaf.octets >> _PORT_SHIFT)) if flags & _RENAMED else None
+        if other and flags & _CALLED:
+            (mapped, mapped_port), other = other, None
         return Connection(
             key=Key(mapped, mapped_port or port, client, client_port),
             real=real,
             real_port=port,
-            beyond=beyond,
+            beyond=other,
             state=state,
             started=_moment(leaf.started, now),
             last=_moment(leaf.last, now),

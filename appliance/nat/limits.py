@@ -152,7 +152,7 @@ class Table:
             self._our_own(packet, entry, now)
             passes = True
         elif packet.opens and packet.side is Side.CLIENT:
-            passes = not (noted and _by_another_name(entry, static)) and self._admit(packet, entry, static, now)
+            passes = not (noted and _by_another_name(packet, entry, static)) and self._admit(packet, entry, static, now)
         elif entry is None:
             passes = not (packet.flags & SYN and packet.flags & ACK and self._limited(packet))
         elif packet.opens:
@@ -431,8 +431,9 @@ class Table:
         return self.remembered.names.of(here, key.client, key.client_port)
 
 
-def _by_another_name(entry: Entry | None, static: Static | None) -> bool:
+def _by_another_name(packet: Packet, entry: Entry | None, static: Static | None) -> bool:
     """Whether a SYN to `static` has the tuple of a connection by another name of its server, which holds the place."""
     if entry is None or entry.state is State.WAITING:
         return False
-    return entry.static != (static.ends if static else None)
+    called = not entry.static and (entry.key.mapped, entry.key.port) != entry.parties.server
+    return entry.static != (static.ends if static else None) or called != bool(packet.place)

@@ -309,6 +309,27 @@ def test_who_gets_another_port_as_he_calls_another_name_tries_again(called: Any)
     assert set(called.states()) == {SOME}
 
 
+@pytest.mark.parametrize("states", [1, 3])
+def test_while_one_lives_its_client_gets_no_other_by_the_servers_own_name(called: Any, states: int) -> None:
+    """From that port: connection tracking would give it another, and two would hold one place."""
+    calls(called)
+    if states == State.ESTABLISHED:
+        answers(called, flags="SA")
+        calls(called, flags="A", seq=101, ack=501)
+    assert called.states() == {SOME: State(states)}
+    assert arrives(called, IP(src=C, dst=HERE, id=8) / tcp()).value == PASS
+    frame = IP(src=C, dst=HERE, id=8) / tcp(sport=1024)
+    assert called.run("egress", frame, called.inside, called.outside).value == DROP
+    assert answers(called, flags="SA") == marks.Disposition.QUEUE, "it is known as it was"
+
+
+def test_what_a_static_says_and_the_rules_do_not_has_no_entry(called: Any) -> None:
+    arrives(called, IP(src=C, dst=M, id=8) / tcp())
+    leaving = IP(src=C, dst=HERE, id=8) / tcp()
+    assert called.run("egress", leaving, called.inside, called.outside).value == PASS
+    assert called.states() == {}
+
+
 def test_what_inspection_closes_passes_by_no_address(called: Any) -> None:
     calls(called)
     assert called.kill(SOME)

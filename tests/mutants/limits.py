@@ -359,7 +359,25 @@ _MODEL = (
         "before = self._counted.setdefault(name, count)",
         "before = self._counted.get(name, 0)",
     ),
-    _model("a tuple in use is not good for another name", MODEL, "noted and _by_another_name(entry, static)", "False"),
+    _model(
+        "a tuple in use is not good for another name",
+        MODEL,
+        "noted and _by_another_name(packet, entry, static)",
+        "False",
+    ),
+    _model("nor for one that only some may call", MODEL, " or called != bool(packet.place)", ""),
+    _model(
+        "a server is where the rules lead",
+        MODEL,
+        "return packet.place or self._real(packet.key)",
+        "return self._real(packet.key)",
+    ),
+    _model(
+        "what only some may call is known as it was called",
+        MODEL,
+        "if static else self._called(packet)",
+        "if static else (server, port)",
+    ),
     _model(
         "what waits holds no tuple for its name",
         MODEL,

@@ -8,12 +8,14 @@ from __future__ import annotations
 from tests.mutants.mutants import Mutant
 
 ADMISSION = "bpf/admission.h"
+ALIASES = "bpf/aliases.h"
 CHANGES = "bpf/changes.h"
 CLASSES = "bpf/classes.h"
 CLOCK = "bpf/clock.h"
 CONNLIMIT = "bpf/connlimit.bpf.c"
 EGRESS = "bpf/egress.h"
 ENDS = "bpf/ends.h"
+EVENTS = "bpf/events.h"
 FACES = "bpf/faces.h"
 INGRESS = "bpf/ingress.h"
 INTERCEPT = "bpf/intercept.h"
@@ -27,6 +29,7 @@ REVERSE = "bpf/reverse.h"
 VERDICTS = "bpf/verdicts.h"
 
 #: The rules that the model keeps too, frames, and what may fail.
+OF_TRANSLATED = ("tests/bpf/test_translated.py",)
 OF_PROGRAM = ("tests/bpf/test_rules.py", "tests/bpf/test_frames.py", "tests/bpf/test_program.py")
 
 
@@ -524,7 +527,7 @@ _LIMITS = (
         "return row && limit && (set->first_rule <= set->last_rule ||",
     ),
     *(
-        Mutant(f"program: {rule}", NOTES, old, new, ("tests/bpf/test_translated.py",))
+        Mutant(f"program: {rule}", NOTES, old, new, OF_TRANSLATED)
         for rule, old, new in (
             ("two SYNs alike are not on their way at once", "\treturn same;\n", "\treturn 1;\n"),
             ("the same SYN comes again", "\treturn same;\n", "\treturn 0;\n"),
@@ -876,7 +879,7 @@ _MARKS = (
     Mutant(
         "program: a tuple in use is not good for another name",
         EGRESS,
-        "conn && conn->number != at->number)",
+        "conn && by_another_name(conn, at))",
         "0)",
         ("tests/bpf/test_statics.py",),
     ),
@@ -889,4 +892,62 @@ _MARKS = (
     ),
 )
 
-PROGRAM = (*_READING, *_HANDSHAKE, *_END, *_LIMITS, *_INTERCEPT, *_WAITING, *_DEAD, *_TIME, *_MARKS)
+#: Of servers that only some may call by an address: an entry's other end is its server's.
+_CALLED = tuple(
+    Mutant(f"program: {rule}", file, old, new, OF_TRANSLATED)
+    for rule, file, old, new in (
+        ("of a static it is noted where that is", NOTES, "return at->named ? at->receiver : end;", "return end;"),
+        (
+            "whom a SYN calls is noted as it came in",
+            NOTES,
+            "return at->named ? at->receiver : end;",
+            "return at->receiver;",
+        ),
+        (
+            "who calls another name from a port in use tries again",
+            NOTES,
+            "if (called && moved && sender.address == at->sender.address)",
+            "if (0)",
+        ),
+        ("only of his address it is his own doing", NOTES, "moved && sender.address == at->sender.address)", "moved)"),
+        ("there is room for one other end", NOTES, "if (called && (moved || note.named))", "if (called && note.named)"),
+        ("a static leads where it says", NOTES, "if (called && (moved || note.named))", "if (called && moved)"),
+        (
+            "the end that is called otherwise is the server's",
+            NOTES,
+            "at->whose = RENAMED | CALLED;",
+            "at->whose = RENAMED;",
+        ),
+        ("an alias stands for the server", ALIASES, "at->whose & CALLED ? &at->receiver : &at->sender", "&at->sender"),
+        (
+            "and is of the client's packets",
+            ALIASES,
+            "at->whose & CALLED ? &at->sender : &at->receiver",
+            "&at->receiver",
+        ),
+        (
+            "an alias goes with its connection",
+            ALIASES,
+            "if (!(was->flags & RENAMED))",
+            "if (was->flags & CALLED)",
+        ),
+        ("it is that connection's alone", ALIASES, "renamed_end(key, was->flags)", "client_end(key, was->flags)"),
+        (
+            "where an alias is, the other end says",
+            ENDS,
+            "!!(flags & CLIENT_HIGH) ^ !(flags & CALLED)",
+            "!(flags & CLIENT_HIGH)",
+        ),
+        ("the server's own name is another name", EGRESS, " || (conn->flags ^ at->whose) & CALLED", ""),
+        ("what is called so is told so", EVENTS, "if (flags & CALLED)", "if (0)"),
+        (
+            "connection tracking keeps the first packet's worker",
+            CONNLIMIT,
+            "worker(spread_by, set)",
+            "worker(at->hash, set)",
+        ),
+        ("who asks for a worker gets that one", ORDERS, "if (!conn || !(conn->flags & CALLED))", "if (1)"),
+    )
+)
+
+PROGRAM = (*_READING, *_HANDSHAKE, *_END, *_LIMITS, *_INTERCEPT, *_WAITING, *_DEAD, *_TIME, *_MARKS, *_CALLED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from appliance.flow import Side
@@ -12,7 +14,7 @@ from appliance.nat.machine import Packet, Verdict
 from appliance.nat.static import Static
 from appliance.nat.translation import PortMap
 from appliance.tcp.segment import SYN
-from tests.admission import CLIENT, INTERFACES, MAPPED, REAL, RULES, Model, Rule
+from tests.admission import CLIENT, INTERFACES, MAPPED, OTHER, REAL, RULES, SOME, Model, Rule
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
@@ -43,6 +45,19 @@ def test_a_clients_port_in_use_is_not_good_for_another_name_of_the_server() -> N
     assert [table.places.total(each.ends) for each in (HOST, PORT)] == [1, 0]
     assert calls(table, 25) is Verdict.PASS, "by the first name it is the connection's own SYN again"
     assert calls(table, 2525, client_port=1001) is Verdict.PASS
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_nor_for_a_name_that_only_some_may_call_it_by(first: int) -> None:
+    table = Table(Limits((), choosing=frozenset({"outside"})), {}, INTERFACES)
+    own = Packet(Key(OTHER, 25, CLIENT, 1000), Side.CLIENT, SYN, 100)
+    packets = own, replace(own, key=replace(own.key, mapped=SOME), place=(OTHER, 25))
+    said = []
+    for packet in (packets[first], packets[1 - first], packets[first]):
+        table.ingress(packet, 0)
+        said.append(table.egress(packet, 0))
+    assert said == [Verdict.PASS, Verdict.DROP, Verdict.PASS]
+    assert [entry.key for entry in table.entries.values()] == [packets[first].key]
 
 
 def test_what_waits_for_a_place_holds_none_for_its_name() -> None:
