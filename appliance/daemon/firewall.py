@@ -63,7 +63,11 @@ class Firewall:
         bpf_pins.remove(self._run.maps, but=self.table.pins)
         if self.table.adopted:
             return False
-        marks = [GENERATION.put(each) for each in range(1, GENERATION.top + 1) if each != generation]
+        # To ask for one is a walk through all that the kernel tracks: its bits first, of which there mostly are none.
+        bits = [1 << bit for bit in range(GENERATION.width)]
+        carried = sum(bit for bit in bits if conntrack.carried(GENERATION.put(bit), GENERATION.put(bit)))
+        possible = [each for each in range(1, GENERATION.top + 1) if each | carried == carried and each != generation]
+        marks = [GENERATION.put(each) for each in possible]
         uncounted = [each for each in marks if conntrack.carried(each, GENERATION.mask)]
         for each in uncounted:
             conntrack.delete_carrying(each, GENERATION.mask)
