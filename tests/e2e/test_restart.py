@@ -47,3 +47,20 @@ def test_no_connection_outlives_its_table() -> None:
             assert [each.initiator.port for each in box.connections(ALL)] == [new.getsockname()[1]]
         restart(box)
         held.close()
+
+
+def test_nor_does_it_where_the_start_that_should_have_ended_it_was_killed() -> None:
+    """Such a start leaves maps, in which nothing is counted, and beside them what says so."""
+    with firewall("fxr", TEXT) as box:
+        box.serve(partial(serve, 1))
+        with box.ground.within("outside"), socket.create_connection((str(MAPPED_SERVER), 25), 10):
+            for uncounted in (False, True):
+                os.kill(box.pid, signal.SIGKILL)
+                os.waitpid(box.pid, 0)
+                mark = box.lab.directory / "bpf" / "uncounted"
+                assert not mark.exists()
+                if uncounted:
+                    mark.mkdir()
+                box.pid = box.lab.start(box.file)
+                assert (ENDED in box.text()) is uncounted
+                assert not mark.exists()
