@@ -381,10 +381,10 @@ class Table:
         return self._behind(self._note(packet)[0][0]) in self.limits.choosing
 
     def _note(self, packet: Packet) -> _Note:
-        client = (packet.key.client, packet.key.client_port)
+        client, called = (packet.key.client, packet.key.client_port), (packet.key.mapped, packet.key.port)
         if packet.side is Side.SERVER:
             return self._server(packet), client, packet.seq
-        return client, self._called(packet), packet.seq
+        return client, called, packet.seq
 
     def _behind(self, address: IPv4Address) -> str:
         return self.interface.get(address, "")  # nobody is there

@@ -94,8 +94,7 @@ class Box:
         """The packet on the wire at one side of the firewall, where the other side may be known by another address."""
         key, track = packet.key, self.tracking.of(packet)
         client, server = (key.client, key.client_port), (key.mapped, key.port)
-        called = server if packet.place else track.place
-        both = (client, called) if packet.side is Side.CLIENT else (track.place, client)
+        both = (client, server) if packet.side is Side.CLIENT else (track.place, client)
         if at is Side.SERVER:
             client, server = track.client, track.place
         ends = (client, server) if packet.side is Side.CLIENT else (server, client)

@@ -158,13 +158,14 @@ def limits(draw: st.DrawFn) -> Limits:
     return Limits(found, classes, tuple(rules), choosing(found) | some)
 
 
-def handshake(key: Key, choice: int, subject: Subject, tracking: Tracking) -> object:
+def handshake(key: Key, choice: int, as_far: int, subject: Subject, tracking: Tracking) -> object:
     said = []
-    for side, bits, seq, ack in (
+    whole = (
         (Side.CLIENT, SYN, 100, 0),
         (Side.SERVER, SYN | ACK, 500, 101),
         (Side.CLIENT, ACK, 101, 501),
-    ):
+    )
+    for side, bits, seq, ack in whole[:as_far]:
         packet = Packet(key, side, bits, seq, ack, beyond=beyond(key, choice), place=place(key))
         said.append(crosses(packet, subject, tracking))
     return said
@@ -180,7 +181,7 @@ def outlives(key: Key, limits: Limits) -> tuple[Step, ...]:
             (Side.CLIENT, ACK, 102, 502),
         )
     ]
-    return partial(handshake, key, 0), partial(reloads, limits), *(partial(crosses, packet) for packet in end)
+    return partial(handshake, key, 0, 3), partial(reloads, limits), *(partial(crosses, packet) for packet in end)
 
 
 def crosses(packet: Packet, subject: Subject, tracking: Tracking) -> object:
@@ -229,9 +230,9 @@ single = st.one_of(
     calls(crosses, packets()),
     calls(crosses, packets()),
     calls(arrives, packets()),
-    calls(handshake, keys, st.just(0)),
-    calls(handshake, keys, st.just(0)),
-    calls(handshake, keys, st.just(1)),
+    calls(handshake, keys, st.just(0), st.just(3)),
+    calls(handshake, keys, st.just(0), st.integers(1, 3)),
+    calls(handshake, keys, st.just(1), st.just(3)),
     calls(proxied, ports),
     calls(later, st.sampled_from((1, 3, 5, 90, 520))),
     calls(sweep),

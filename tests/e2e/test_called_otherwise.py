@@ -106,6 +106,15 @@ def way(request: pytest.FixtureRequest, standing: Firewall) -> Way:
     return found
 
 
+@pytest.fixture
+def listener(standing: Firewall, way: Way) -> Iterator[socket.socket]:
+    """The server."""
+    with standing.ground.within(way.there):
+        made = socket.create_server((str(way.server), 25))
+    with made:
+        yield made
+
+
 def call(box: Firewall, way: Way, port: int, patience: float = 10) -> socket.socket:
     with box.ground.within(way.here):
         return socket.create_connection((way.called, 25), patience, (str(way.client), port))
@@ -128,9 +137,7 @@ def limited(box: Firewall) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def test_it_is_shown_limited_and_reset_at_both_ends(standing: Firewall, way: Way) -> None:
-    with standing.ground.within(way.there):
-        listener = socket.create_server((str(way.server), 25))
+def test_it_is_shown_limited_and_reset_at_both_ends(standing: Firewall, way: Way, listener: socket.socket) -> None:
     talks = []
     for port in range(way.port, way.port + CALLS):
         client = call(standing, way, port)
@@ -154,13 +161,13 @@ def test_it_is_shown_limited_and_reset_at_both_ends(standing: Firewall, way: Way
     assert standing.answer(ClearConnections(Wanted())) == ClearedReport(1)
     assert standing.in_use() == 0
     assert "%FIXUP-3-900001" not in standing.text()
-    for each in (*(each for talk in talks for each in talk), again, listener):
+    for each in (*(each for talk in talks for each in talk), again):
         each.close()
 
 
-def test_what_is_dropped_holds_its_place_until_the_server_lets_go(standing: Firewall, way: Way) -> None:
-    with standing.ground.within(way.there):
-        listener = socket.create_server((str(way.server), 25))
+def test_what_is_dropped_holds_its_place_until_the_server_lets_go(
+    standing: Firewall, way: Way, listener: socket.socket
+) -> None:
     client = call(standing, way, way.port + CALLS + 2)
     server = greeted(listener, client)
     client.sendall(b"MAIL FROM:<a|b@example>\r\n")
@@ -169,5 +176,4 @@ def test_what_is_dropped_holds_its_place_until_the_server_lets_go(standing: Fire
     server.close()
     assert eventually(lambda: standing.connections(ALL) == [])
     assert "%FIXUP-3-900001" not in standing.text()
-    for each in (client, listener):
-        each.close()
+    client.close()
