@@ -84,6 +84,7 @@ def test_a_server_is_called_as_the_connection_table_has_it(routed: Ground) -> No
     talk = Talk(routed)
     client = talk.flow.client
     with routed.within("firewall"):
+        assert conntrack.delete([Key(MAPPED_SERVER, 25, client.address, client.port)])  # which would translate it
         resetter = Resetter(())
         known = Parties(Key(MAPPED_SERVER, 25, client.address, client.port), SERVER)
         assert resetter.reset(talk.flow, True, talk.server_next, talk.client_next, known)

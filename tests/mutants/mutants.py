@@ -627,6 +627,46 @@ MUTANTS = (
         "== number else number",
         ("tests/daemon/test_errands.py",),
     ),
+    *(
+        Mutant(f"resets: {rule}", file, old, new, (test,))
+        for rule, file, test, old, new in (
+            (
+                "they go on behind a server that let go",
+                "appliance/daemon/errands.py",
+                "tests/daemon/test_errands.py",
+                " and not self._closed(worker, key)",
+                "",
+            ),
+            (
+                "but of that connection alone",
+                "appliance/daemon/errands.py",
+                "tests/daemon/test_errands.py",
+                "if killed and killed.ends == key else None",
+                "if killed else None",
+            ),
+            (
+                "a client hears of the server that it called",
+                "appliance/kernel/reset.py",
+                "tests/kernel/test_reset.py",
+                "        if known:\n",
+                "        if False:\n",
+            ),
+            (
+                "a server hears of the client that it knows",
+                "appliance/kernel/reset.py",
+                "tests/kernel/test_reset.py",
+                "if known and known.beyond:",
+                "if False:",
+            ),
+            (
+                "a server that some may call is called where they are",
+                "appliance/config/topology.py",
+                "tests/config/test_topology.py",
+                "if (key.mapped, key.port) != of.server:",
+                "if False:",
+            ),
+        )
+    ),
     Mutant(
         "asp drop: SYNs that were intercepted are not dropped",
         "appliance/show/asp.py",
