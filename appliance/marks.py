@@ -60,8 +60,8 @@ class Disposition(enum.IntEnum):
     QUEUE = 0
     SKIP = 1  # need not be inspected: a plain SYN, a pure ACK, an end in its turn, or a flow in BYPASS
     INTERCEPT = 2  # a SYN at the embryonic limit: SYNPROXY answers it
-    FULL = 3  # an ACK without an entry while max_conns is reached: reset the client
-    STRAY = 4  # an ACK without an entry that can bring no cookie back: none was given out of late
+    FULL = 3  # the same as COOKIE while max_conns is reached: reset the client
+    COOKIE = 4  # an ACK without an entry that may bring a cookie back, for one was given out of late: SYNPROXY sees
 
 
 DISPOSITION = Field(8, 3)

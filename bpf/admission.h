@@ -7,6 +7,7 @@
 #include "changes.h"
 #include "clock.h"
 #include "events.h"
+#include "faces.h"
 #include "places.h"
 #include "verdicts.h"
 
@@ -41,7 +42,7 @@ static __always_inline void refuse(struct place *at, struct finding *found, u64 
 	}
 }
 
-/* A SYN to a static that would find a limit reached, before the rules: it is intercepted or dropped. `allowed` is its
+/* A SYN that would find a limit reached, before the rules: it is intercepted or dropped. `allowed` is its
  * mark. */
 static __always_inline int stop(struct place *at, struct packet *packet, struct finding *found, u64 now, u32 *allowed)
 {
@@ -89,7 +90,7 @@ static __always_inline u32 enter(struct conn *waiting, struct place *at, struct 
 	return NO_ROOM;
 }
 
-/* A SYN takes its places, or is dropped. Over a limit of connections one to a static leaves an uncounted entry, unless it
+/* A SYN takes its places, or is dropped. Over a limit of connections one that is guarded leaves an uncounted entry, unless it
  * has one already, which is `waiting`: conntrack knows the tuple now, and SYNPROXY must not answer it. */
 static __always_inline int admit(struct conn *waiting, struct place *at, struct packet *packet, u64 now)
 {
@@ -105,7 +106,7 @@ static __always_inline int admit(struct conn *waiting, struct place *at, struct 
 		return PASS;
 	}
 	give_back(&holding, 1, 1);
-	if (at->number && !waiting && !packet->proxied && found.refusal < NO_ROOM) {
+	if (!waiting && !packet->proxied && found.refusal < NO_ROOM && guarded(at)) {
 		begin(&fresh, packet, opener(at), now >> TICK_SHIFT);
 		fresh.state = WAITING;
 		fresh.klass = 0;

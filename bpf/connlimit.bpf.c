@@ -16,8 +16,8 @@
  * holds them is made. A mark is a permission: what is not understood goes on unmarked, and is inspected.
  *
  * Source: design sections 2 and 3 (rows 14-16, 20, 21); asa.md 5.3 to 5.5. From user space come CONNECTIONS, STATICS,
- * CLASSES, SHARES, RULES, NOTES, INTERFACES, RING_PAGES, ORDERS, MARK_OURS, MARK_CLASS, MARK_DISPOSITION,
- * MARK_SKIP, MARK_INTERCEPT, MARK_FULL, MARK_STRAY, WORKER_SHIFT and, where maps are pinned, PINS; and the text of the
+ * CLASSES, SHARES, RULES, NOTES, INTERFACES, WAYS, RING_PAGES, ORDERS, MARK_OURS, MARK_CLASS,
+ * MARK_DISPOSITION, MARK_SKIP, MARK_INTERCEPT, MARK_FULL, MARK_COOKIE, WORKER_SHIFT and, where maps are pinned, PINS; and the text of the
  * headers in place of their names, for bcc knows an access to a map in the main file alone.
  */
 /* what there is */
@@ -79,11 +79,11 @@ int ingress(struct __sk_buff *skb)
 	/* about to be deleted, or a client that calls its server by another address */
 	if (conn && (conn->state == CLOSED || (sender(conn, at) == CLIENT && conn->number != at->named)))
 		conn = 0;
-	at->waits = conn && conn->state == WAITING && sender(conn, at) == CLIENT && opens(packet) && at->named;
+	at->waits = conn && conn->state == WAITING && sender(conn, at) == CLIENT && opens(packet);
 	if (conn && !at->waits)
 		verdict = known(skb, conn, at, packet, sender(conn, at), set, &allowed);
 	else
-		verdict = unknown(at, packet, set, &allowed);
+		verdict = unknown(skb, at, packet, set, &allowed);
 	if (verdict == DROP)
 		return DROP;
 	if (opens(packet) && !note(at, packet, skb->ifindex, clock(set) >> TICK_SHIFT))

@@ -5,6 +5,7 @@
 #include "classes.h"
 #include "ends.h"
 #include "maps.h"
+#include "reverse.h"
 
 /* A port's own face goes before that of its address. */
 static __always_inline struct face *face_of(u32 ifindex, struct end *end, u32 peer)
@@ -62,25 +63,50 @@ static __always_inline void leaving(struct place *at, struct packet *packet, u32
 	identify(at);
 }
 
-/* The static and the class of what opens a connection by calling one, before the rules. */
-static __always_inline void opening(struct place *at, struct settings *set)
+/* Whether TCP Intercept answers, at a limit, what opens a connection: to a static, or to a host by its own address where the
+ * way there is one for that and the class limits half-open connections. Else nothing is asked of it before the rules. */
+static __always_inline int guarded(struct place *at)
 {
-	at->number = at->named;
-	at->klass = classify(at, set);
+	struct way way = { .came_in = at->in, .goes_out = at->out };
+	u32 row = at->klass;
+
+	if (at->number)
+		return 1;
+	struct class *klass = row ? classes.lookup(&row) : 0;
+	return klass && klass->max_embryonic | klass->client_embryonic && ways.lookup(&way);
 }
 
-/* The static and the class of what opens a connection. */
+/* The static and the class of what opens a connection, before the rules; → whether it is guarded. Of whom no static stands
+ * for the kernel's routes tell where it is. */
+static __always_inline int opening(struct __sk_buff *skb, struct place *at, struct settings *set)
+{
+	at->number = at->named;
+	if (!at->named && !set->ways)
+		return 0;
+	if (!at->named)
+		at->out = leads_to(skb, at->sender.address, at->receiver.address);
+	at->klass = classify(at, set);
+	return guarded(at);
+}
+
+/* The static and the class of what opens a connection. The firewall's own packets are in somebody's name whose way is one of
+ * our interfaces if they are SYNPROXY's, whose SYN alone has an acknowledgment number; then its client is there. */
 static __always_inline void opened(struct place *at, struct packet *packet, struct __sk_buff *skb, struct settings *set)
 {
 	u32 in = skb->ingress_ifindex;
 	struct face *face = face_of(skb->ifindex, &at->receiver, in ? in : OURSELVES);
 
 	at->out = skb->ifindex;
+	if (!in && packet->ack) {
+		at->in = leads_to(skb, at->receiver.address, at->sender.address);
+		packet->proxied = face || interfaces.lookup(&at->in);
+		if (face && at->in && at->in != face->opposite) /* he calls it by its own address, not by its static's */
+			face = 0;
+	}
 	if (face) {
 		at->number = at->noted ? at->number : face->number;
 		at->in = face->opposite;
 	}
-	packet->proxied = !in && face && packet->ack;
 	at->klass = classify(at, set);
 }
 

@@ -17,11 +17,8 @@
 /* A SYN of an entry's client. */
 static __always_inline int look_again(struct conn *conn, struct packet *packet, u32 *allowed)
 {
-	if (plain_syn(packet))
-		*allowed = MARK_SKIP;
-	/* what SYNPROXY has begun, it ends: conntrack must not take this SYN for one of its own */
-	if (conn->flags & INTERCEPTED && embryonic(conn->state) && plain_syn(packet))
-		*allowed = MARK_INTERCEPT;
+	if (plain_syn(packet)) /* what SYNPROXY has begun, it ends: conntrack must not take this SYN for one of its own */
+		*allowed = proxy_began(conn) ? MARK_INTERCEPT : MARK_SKIP;
 	return PASS;
 }
 
@@ -53,13 +50,16 @@ static __always_inline int known(struct __sk_buff *skb, struct conn *conn, struc
 	if (side == CLIENT)
 		packet->ack -= shift(conn);
 	*allowed = skips(conn, packet, side) ? MARK_SKIP : 0;
+	if (side == CLIENT && proxy_began(conn) && acknowledges(packet)) /* SYNPROXY asks the server once more */
+		*allowed = MARK_COOKIE;
 	return PASS;
 }
 
-/* Whether a cookie may come back: a static that has given none out of late gets stray ACKs alone. */
+/* Whether a cookie may come back: a static that has given none out of late gets stray ACKs alone, as do all the hosts
+ * together that are called by their own address. */
 static __always_inline int gave_cookies(struct place *at, u64 now)
 {
-	u32 row = at->number;
+	u32 row = at->named;
 	struct count *count = counts.lookup(&row);
 
 	/* a second more on both sides: another CPU's clock may read before the one that was told (clock.h) */
@@ -67,27 +67,26 @@ static __always_inline int gave_cookies(struct place *at, u64 now)
 }
 
 /* A packet without an entry, or a SYN whose entry waits. One that waits takes its place here: conntrack knows it already. */
-static __always_inline int unknown(struct place *at, struct packet *packet, struct settings *set, u32 *allowed)
+static __always_inline int unknown(struct __sk_buff *skb, struct place *at, struct packet *packet, struct settings *set, u32 *allowed)
 {
 	struct finding found = {};
 
 	if (plain_syn(packet))
 		*allowed = MARK_SKIP;
-	if (!at->named || !(opens(packet) || acknowledges(packet)))
+	if (!opens(packet) && !(acknowledges(packet) && gave_cookies(at, clock(set))))
 		return PASS;
-	opening(at, set);
+	if (!opening(skb, at, set))
+		return PASS;
 	if (at->waits) {
 		struct conn *waiting = conns.lookup(&at->key);
 
 		return waiting ? admit(waiting, at, packet, clock(set)) : DROP;
 	}
-	int intercepts = survey(at, &found), refused = found.refusal != ADMITTED;
+	survey(at, &found);
+	int refused = found.refusal != ADMITTED;
 	if (opens(packet))
 		return refused ? stop(at, packet, &found, clock(set), allowed) : PASS;
-	if (refused && intercepts && !half_open_limit(found.refusal)) /* a cookie that comes back would find no place */
-		*allowed = MARK_FULL;
-	else if (!gave_cookies(at, clock(set)))
-		*allowed = MARK_STRAY;
+	*allowed = refused && !half_open_limit(found.refusal) ? MARK_FULL : MARK_COOKIE;
 	return PASS;
 }
 

@@ -4,7 +4,8 @@
  * own, which carries the cookie as its acknowledgment number, and finishes that handshake. Both are seen at egress to
  * the server; the difference of cookie and server's number is kept, because conntrack puts the numbers right only
  * behind the rules: a client's acknowledgments at ingress, and the server's numbers at egress, are the cookie's. It
- * needs a static: before the rules, nothing else says where a SYN goes.
+ * answers for whom a static stands, and for hosts that are called by their own address where nothing on the way chooses
+ * the client's: before the rules, nothing else says where a SYN goes.
  */
 #ifndef FIXUP_INTERCEPT_H
 #define FIXUP_INTERCEPT_H

@@ -15,6 +15,12 @@ static __always_inline int embryonic(u8 state)
 	return state == SYN || state == SYN_ACK;
 }
 
+/* SYNPROXY has sent its server a SYN, which is to answer. */
+static __always_inline int proxy_began(struct conn *conn)
+{
+	return conn->flags & INTERCEPTED && embryonic(conn->state);
+}
+
 /* What an intercepted client counts more than its server. */
 static __always_inline u32 shift(struct conn *conn)
 {

@@ -43,6 +43,9 @@ KEPT("hash", struct face_key, struct face, faces, 6 * STATICS);
 /* the interfaces with a nameif → enum interface; written by user space. What comes from any other is not ours. */
 BPF_TABLE("hash", u32, u32, interfaces, INTERFACES);
 
+/* the ways on which calls to a host's own address may be intercepted; written by user space. */
+BPF_TABLE("hash", struct way, u32, ways, WAYS);
+
 /* 0 → settings; written by user space. */
 BPF_TABLE("array", u32, struct settings, settings, 1);
 

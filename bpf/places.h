@@ -198,30 +198,26 @@ static __always_inline void look_at_share(u16 klass, u16 scope, __be32 address, 
 		judge(found, share->total, share->embryonic, most, most_half_open, scope == FROM_CLIENT, 1);
 }
 
-/* Which limit a SYN to a static would find reached now; nothing is locked. → whether any of them is one of half-open
- * connections. */
-static __always_inline int survey(struct place *at, struct finding *found)
+/* Which limit a SYN would find reached now; nothing is locked. */
+static __always_inline void survey(struct place *at, struct finding *found)
 {
 	u32 row = at->number;
 	struct count *count = counts.lookup(&row);
 	struct limit *limit = limits.lookup(&row);
-	u32 intercepts = 0, all = 0;
+	u32 all = 0;
 
 	if (count && limit) {
 		all = any(limit->own) - 1; /* every bit, or none */
-		intercepts = limit->max_embryonic & all;
-		judge(found, count->total, count->embryonic, limit->max_conns, intercepts, 0, 0);
+		judge(found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic & all, 0, 0);
 	}
 	row = at->klass;
 	struct class *klass = classes.lookup(&row);
 	if (row && klass) {
 		u32 half_open = klass->max_embryonic & all, of_client = klass->client_embryonic & all;
 
-		intercepts |= half_open | of_client;
 		look_at_share(at->klass, TO_SERVER, at->receiver.address, klass->max_conns, half_open, found);
 		look_at_share(at->klass, FROM_CLIENT, at->sender.address, klass->client_max, of_client, found);
 	}
-	return intercepts != 0;
 }
 
 #endif

@@ -78,7 +78,8 @@ struct conn {
 	u64 octets; /* of payload, both sides; from PORT_SHIFT on the port that belongs to `other` */
 };
 
-/* A static: its addresses, its ports if it is of one alone, and its limits, of which 0 is unlimited. */
+/* A static: its addresses, its ports if it is of one alone, and its limits, of which 0 is unlimited. That of number 0, which
+ * is none, has neither. */
 struct limit {
 	__be32 mapped;
 	__be32 real;
@@ -89,7 +90,8 @@ struct limit {
 	u32 own; /* its address is the firewall's: what comes there cannot be intercepted */
 };
 
-/* The places taken at a static, guarded by `lock`, and the SYNs that found a limit reached. */
+/* The places taken at a static, guarded by `lock`, and the SYNs that found a limit reached. Row 0 is of those that called
+ * none: it has `intercepted` and `cookie` alone. */
 struct count {
 	struct bpf_spin_lock lock;
 	u32 total;
@@ -195,12 +197,20 @@ struct face {
 	u32 by_port; /* ports of it have faces of their own, which go before */
 };
 
+/* A way from one interface to another that is more secure: hosts there are called by their own address, too, and SYNs to
+ * them that find a class's limit of half-open connections reached are left to SYNPROXY. */
+struct way {
+	u32 came_in;
+	u32 goes_out;
+};
+
 /* What the program is told. */
 struct settings {
 	s64 clock_offset; /* ns, added to the kernel's clock; for tests */
 	u32 workers;
 	u32 first_rule; /* those in force: from this one */
 	u32 last_rule; /* to before this one */
+	u32 ways; /* whether there are any */
 	u64 mapped; /* a bit by an address's last six: whether a mapped address ends so */
 	u32 timeout[STATES]; /* ticks, by state */
 };

@@ -34,7 +34,7 @@ from appliance.nat.static import Ends, Static
 from appliance.nat.translation import PortMap
 from appliance.tcp.segment import ACK, FIN, RST, SYN, URG
 
-PASS, SKIP, INTERCEPT, FULL, STRAY, DROP = Verdict
+PASS, SKIP, INTERCEPT, FULL, COOKIE_BACK, DROP = Verdict
 MAPPED, REAL, CLIENT = IPv4Address("203.0.113.125"), IPv4Address("192.0.2.25"), IPv4Address("203.0.113.10")
 EMBRYONIC, HANDSHAKE, HALF_CLOSED, IDLE = 30, 24, 600, 3600  # seconds, the defaults
 SECOND = 10**9
@@ -50,6 +50,9 @@ SOME = IPv4Address("203.0.113.128")
 
 #: The static of one port, and the address that DESK's connections get with a port of their own.
 PORTS, POOL = PortMap("tcp", 2500, 25), IPv4Address("203.0.113.126")
+
+#: Where hosts are intercepted that are called by their own address.
+WAYS = frozenset({("outside", "inside")})
 
 
 def real(key: Key) -> tuple[IPv4Address, int]:
@@ -160,7 +163,7 @@ def limits_of(
 ) -> Limits:
     """The limits of the static, of connections to the port, and by classes; hosts inside are translated besides."""
     statics = of, Static("inside", "outside", POOL, DESK, port, ports=PORTS)
-    return Limits(statics, classes, rules, frozenset({"inside"}))
+    return Limits(statics, classes, rules, frozenset({"inside"}), WAYS)
 
 
 def client(flags: int, seq: int = 101, ack: int = 501, *, port: int = 1000, **more: Any) -> Packet:
@@ -583,8 +586,12 @@ def a_syn_of_what_synproxy_has_begun_is_intercepted_again(box: Subject) -> None:
     box.leaves(proxied_syn())
     assert box.arrives(syn()) is INTERCEPT
     assert box.arrives(syn(seq=900)) is INTERCEPT
+    for packet in (client(ACK, 101, COOKIE + 1), client(ACK, 101, COOKIE + 1, payload=5)):
+        assert box.arrives(packet) is COOKIE_BACK, "what its client sends meanwhile has SYNPROXY ask once more"
+    assert box.arrives(client(RST, 101)) is PASS
     box.leaves(proxied_ack())
     assert box.arrives(syn()) is SKIP
+    assert box.arrives(client(ACK, 101, COOKIE + 1)) is SKIP
 
 
 @rule
@@ -633,35 +640,35 @@ def a_connection_of_the_firewalls_own_is_not_counted(box: Subject) -> None:
 
 @rule
 def a_cookie_that_comes_back_to_no_place_is_marked(box: Subject) -> None:
-    limit(box, 1, 1)
-    assert box.arrives(client(ACK, port=2)) is not FULL
-    handshake(box, 1)
+    limit(box, 2, 1)
+    crosses(box, syn(1))
+    assert box.arrives(syn(2)) is INTERCEPT
+    assert box.arrives(client(ACK, port=2)) is COOKIE_BACK, "who comes back with one is not refused for being half-open"
+    handshake(box, 3)
     assert box.arrives(client(ACK, port=2)) is FULL
     assert box.arrives(client(ACK, payload=5, port=2)) is FULL
-    for other in (client(RST, port=2), client(ACK | FIN, port=2), server(ACK, port=2), client(ACK, port=1)):
+    for other in (client(RST, port=2), client(ACK | FIN, port=2), server(ACK, port=2), client(ACK, port=3)):
         assert box.arrives(other) is not FULL
-    limit(box, 1)  # nobody is intercepted
-    assert box.arrives(client(ACK, port=2)) is not FULL
-    limit(box, 9, 1)
-    crosses(box, syn(3))
-    assert box.arrives(syn(2)) is INTERCEPT
-    assert box.arrives(client(ACK, port=2)) is PASS, "who comes back with a cookie is not refused for being half-open"
+    limit(box, 2)  # nobody is intercepted any more
+    assert box.arrives(client(ACK, port=2)) is FULL
+    box.later(121)
+    assert box.arrives(client(ACK, port=2)) is PASS
 
 
 @rule
-def an_ack_is_stray_unless_a_cookie_was_given_of_late(box: Subject) -> None:
+def an_ack_may_bring_a_cookie_back_where_one_was_given_of_late(box: Subject) -> None:
     limit(box, 0, 1)
     crosses(box, syn(1))
     for none in (syn(1), syn(2, payload=5), client(SYN | URG, 100, port=2)):
         box.arrives(none)
-        assert box.arrives(client(ACK, port=2)) is STRAY
+        assert box.arrives(client(ACK, port=2)) is PASS
     assert box.arrives(syn(2)) is INTERCEPT
     box.later(119)
-    assert box.arrives(client(ACK, port=2)) is PASS
-    box.later(2)
-    assert box.arrives(client(ACK, port=2)) is STRAY
+    assert box.arrives(client(ACK, port=2)) is COOKIE_BACK
     for other in (client(RST, port=2), client(ACK | FIN, port=2), server(ACK, port=2), client(ACK, port=1)):
-        assert box.arrives(other) is not STRAY
+        assert box.arrives(other) is not COOKIE_BACK
+    box.later(2)
+    assert box.arrives(client(ACK, port=2)) is PASS
 
 
 @rule
@@ -1227,10 +1234,124 @@ def at_an_embryonic_limit_of_a_class_syns_are_intercepted(box: Subject) -> None:
 
 
 @rule
-def where_there_is_no_static_nothing_is_intercepted(box: Subject) -> None:
+def towards_the_less_secure_side_nothing_is_intercepted(box: Subject) -> None:
     police(box, mail(max_embryonic=1, client_embryonic=1))
     made = [Packet(outbound(OTHER, port, FAR, 25), Side.CLIENT, SYN, 100) for port in (1, 2)]
     assert [crosses(box, packet) for packet in made] == [SKIP, SKIP]
+
+
+# A host that is called by its own address: a class limits it, and no static has a part in it
+
+
+def direct(port: int) -> Key:
+    return Key(OTHER, 25, CLIENT, port)
+
+
+def calling(port: int, flags: int = SYN, seq: int = 100, ack: int = 0, **more: Any) -> Packet:
+    return Packet(direct(port), Side.CLIENT, flags, seq, ack, **more)
+
+
+def answering(port: int) -> Packet:
+    return Packet(direct(port), Side.SERVER, SYN | ACK, 500, 101)
+
+
+@rule
+def at_its_classes_embryonic_limit_a_host_by_its_own_address_is_intercepted(box: Subject) -> None:
+    for limits, which in (({"max_embryonic": 1}, Limit.EMBRYONIC), ({"client_embryonic": 1}, Limit.CLIENT_EMBRYONIC)):
+        police(box, mail(**limits))
+        assert crosses(box, calling(1)) is SKIP
+        box.events()
+        assert box.arrives(calling(2)) is INTERCEPT
+        refused = only(box.events())
+        assert isinstance(refused, Refused)
+        assert (refused.key, refused.real, refused.which) == (direct(2), OTHER, which)
+        assert box.arrives(calling(3, payload=5)) is DROP
+        crosses(box, answering(1))
+        crosses(box, calling(1, ACK, 101, 501))
+        assert crosses(box, calling(3)) is SKIP
+        box.clear(*box.states())
+        box.events()
+
+
+@rule
+def without_an_embryonic_limit_of_its_class_it_is_not_asked_about_before_the_rules(box: Subject) -> None:
+    for limits in ({}, {"max_conns": 1, "client_max": 1}):
+        police(box, mail(**limits))
+        crosses(box, calling(1))
+        assert box.arrives(calling(2)) is SKIP
+        assert box.arrives(calling(3, ACK, 101, 501)) is PASS
+        box.clear(*box.states())
+
+
+@rule
+def what_synproxy_opens_to_it_is_a_connection_of_its_class(box: Subject) -> None:
+    police(box, mail(max_embryonic=1, client_max=9))
+    assert box.leaves(calling(1, ack=COOKIE, local=True)) is PASS
+    assert box.states() == {direct(1): State.SYN}
+    assert box.shares() == {"mail": ({OTHER: (1, 1)}, {CLIENT: (1, 1)})}
+    assert box.arrives(calling(1)) is INTERCEPT
+    assert box.arrives(answering(1)) is PASS
+    assert box.leaves(calling(1, ACK, 101, 501, local=True)) is PASS
+    assert box.shares() == {"mail": ({OTHER: (1, 0)}, {CLIENT: (1, 0)})}
+    assert box.arrives(calling(1, ACK, 101, 501 + SHIFT)) is SKIP
+    box.events()
+    assert box.leaves(Packet(direct(1), Side.SERVER, RST, COOKIE + 1)) is PASS
+    event = only(box.events())
+    assert isinstance(event, TornDown)
+    assert (event.ending, box.states()) == (Ending.RESET_BY_SERVER, {})
+    assert (box.use(), box.shares()) == ((0, 0), {"mail": ({}, {})})
+
+
+@rule
+def a_cookie_that_comes_back_to_it_is_marked_for_as_long_as_it_is_good(box: Subject) -> None:
+    police(box, mail(max_embryonic=1, max_conns=2))
+    crosses(box, calling(1))
+    returned = calling(2, ACK, 101, COOKIE + 1)
+    assert box.arrives(returned) is PASS
+    assert box.arrives(calling(2)) is INTERCEPT
+    assert box.arrives(returned) is COOKIE_BACK
+    assert box.arrives(client(ACK, port=2)) is PASS, "the static has given none"
+    assert box.arrives(calling(2, RST, 101)) is PASS
+    assert box.leaves(calling(3)) is PASS
+    assert box.arrives(returned) is FULL
+    box.later(121)
+    assert box.arrives(returned) is PASS
+
+
+@rule
+def a_client_of_its_whose_place_was_taken_meanwhile_is_stranded(box: Subject) -> None:
+    police(box, mail(max_embryonic=1, max_conns=1))
+    crosses(box, calling(1))
+    box.events()
+    assert box.leaves(calling(2, ack=COOKIE, local=True)) is DROP
+    refused, stranded = box.events()
+    assert isinstance(refused, Refused)
+    assert isinstance(stranded, Stranded)
+    assert (stranded.key, stranded.real, stranded.seq, stranded.ack) == (direct(2), OTHER, COOKIE + 1, 101)
+    assert set(box.states()) == {direct(1)}
+
+
+@rule
+def a_syn_to_it_that_found_no_place_behind_the_rules_waits(box: Subject) -> None:
+    police(box, mail(max_embryonic=9, max_conns=1))
+    assert [box.arrives(calling(port)) for port in (1, 2)] == [SKIP, SKIP]
+    assert [box.leaves(calling(port)) for port in (1, 2)] == [PASS, DROP]
+    assert box.states() == {direct(1): State.SYN, direct(2): State.WAITING}
+    assert box.arrives(calling(2)) is DROP
+    police(box, mail(max_embryonic=1, max_conns=9))
+    assert box.arrives(calling(2)) is SKIP, "never intercepted: connection tracking knows it"
+    assert box.states() == {direct(1): State.SYN, direct(2): State.SYN}
+    assert box.leaves(calling(2)) is PASS
+    assert box.shares() == {"mail": ({OTHER: (2, 2)}, {})}
+
+
+@rule
+def where_its_class_limits_no_half_open_ones_nobody_waits(box: Subject) -> None:
+    """Nothing is asked before the rules: what is refused must fill no table."""
+    police(box, mail(max_conns=1))
+    crosses(box, calling(1))
+    assert crosses(box, calling(2)) is DROP
+    assert set(box.states()) == {direct(1)}
 
 
 @rule
@@ -1492,7 +1613,7 @@ def clear_removes_and_tells(box: Subject) -> None:
 
 @rule
 def pure_acks_of_a_known_connection_are_skipped(box: Subject) -> None:
-    assert box.arrives(client(ACK)) is STRAY
+    assert box.arrives(client(ACK)) is PASS
     bring(box, State.ESTABLISHED)
     for packet, verdict in (
         (client(ACK), SKIP),

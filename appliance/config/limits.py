@@ -17,6 +17,7 @@ from appliance.config.elements import Elements
 from appliance.config.names import NEVER
 from appliance.config.real_ends import RealEnds
 from appliance.config.translations import is_static, translations
+from appliance.config.versions import Addresses
 from appliance.nat.classes import LimitedClass, Limits, PortSpan, Rule
 from appliance.nat.connection import State
 from appliance.nat.translation import Kind
@@ -45,7 +46,27 @@ def limits(config: Config, interfaces: Set[str]) -> Limits:
     usable = (each for each in config.all_statics if {each.real_interface, each.mapped_interface} <= interfaces)
     classes = [each for each in _classes(config) if each[1].interface is None or each[1].interface in interfaces]
     found = tuple(limited for _, limited in classes)
-    return Limits(tuple(usable), found, _rules(config, classes), frozenset(_choosing(config) & interfaces))
+    choosing = frozenset(_choosing(config) & interfaces)
+    return Limits(tuple(usable), found, _rules(config, classes), choosing, ways(config, interfaces))
+
+
+def ways(config: Config, interfaces: Set[str]) -> frozenset[tuple[str, str]]:
+    """From where to where, of `interfaces`, a class's embryonic limits hold for calls to a host's own address, too.
+
+    An ASA intercepts towards the more secure side (asa.md §5.4). Nothing on the way may choose the client's address or
+    port, for SYNPROXY opens the connection in its name; and the access lists must speak of addresses as SYNPROXY's
+    packets have them, which are never translated.
+    """
+    as_called = config.defaults.addresses is Addresses.MAPPED and translations(config)
+    if as_called or not any(each.intercepts for each in limited_classes(config)):
+        return frozenset()
+    levels = {
+        str(each.nameif): each.security_level or 0
+        for each in config.interfaces
+        if each.nameif in interfaces and not each.shutdown
+    }
+    plain = levels.keys() - _choosing(config)
+    return frozenset((one, other) for one in plain for other, level in levels.items() if levels[one] < level)
 
 
 def limited_classes(config: Config) -> tuple[LimitedClass, ...]:

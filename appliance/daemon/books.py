@@ -171,8 +171,7 @@ class Books:
     def _count_attacks(self) -> None:
         if self._attacks is None:
             return
-        intercepted = {each.static.name: each.intercepted for each in self._table.counts()}
-        for flood in self._attacks.count(intercepted, clock.monotonic()):
+        for flood in self._attacks.count(self._table.intercepted(), clock.monotonic()):
             server, kind = flood.server, BurstRateExceeded if flood.burst else AverageRateExceeded
             self._sinks.write(kind(server.mapped, server.real, server.port, flood.rate, flood.threshold))
 

@@ -21,7 +21,6 @@ class StaticUse:
     embryonic: int
     refused_max: int = 0
     refused_embryonic: int = 0
-    intercepted: int = 0  # SYNs left to TCP Intercept, whichever limit said so
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,11 @@ before what relies on them, doors last):
   marked INTERCEPT is kept from conntrack, and so is SYNPROXY's answer to it.
 * **nat** translates.
 
-TCP Intercept, where a static has an embryonic limit: a SYN marked INTERCEPT and the ACK that brings its cookie back
-reach filter FORWARD untracked and untranslated; whom the access list permits they reach SYNPROXY there, which opens
-the connection to the server through nat OUTPUT. Such a connection's first packet in FORWARD is the server's SYN-ACK:
-its class is decided by the same rules with the sides swapped.
+TCP Intercept, where a static or a class has an embryonic limit: a SYN marked INTERCEPT and the ACK that brings its
+cookie back reach filter FORWARD untracked and untranslated; whom the access list permits they reach SYNPROXY there,
+which opens the connection to the server through nat OUTPUT. To a static they go by a chain of its own, which speaks of
+its real address; to a host by its own address by what any first packet is asked. Such a connection's first packet in
+FORWARD is the server's SYN-ACK: its class is decided by the same rules with the sides swapped.
 
 Between two tables of one packet's way: mangle FORWARD runs before filter FORWARD. Chain names are shorter than the
 kernel's 29 octets. Source: DESIGN §2, rows 15-21; asa.md §6; bpf-notes §4.

@@ -8,9 +8,9 @@ from ipaddress import IPv4Address
 
 from appliance.config.config import AccessGroup, Config, Interface
 from appliance.config.inspections import Inspection
-from appliance.config.limits import limited_classes
+from appliance.config.limits import limited_classes, ways
 from appliance.iptables.match import Matches, address, condition, denier, tag
-from appliance.iptables.nat import far_end
+from appliance.iptables.nat import called, far_end
 from appliance.iptables.routing import THIS_NETWORK, broadcasts
 from appliance.iptables.tables import ACCEPT, DROP, PREFIX, RETURN, Rule, Scene, Table, between, device
 from appliance.marks import CLASS, DISPOSITION, GENERATION, OURS, WORKER, Disposition
@@ -35,8 +35,8 @@ DENIED, UNASKED, STRAY = ["-g", "FIXUP_DENIED"], ["-g", "FIXUP_UNASKED"], ["-g",
 #: A SYN that SYNPROXY is to answer. It is known by the mark alone, which nothing else has: a flood consists of them,
 #: and the way to where interfaces and connections are asked about is a tenth of what each costs.
 INTERCEPT = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.INTERCEPT)]
-#: Where it goes, and what else comes without a connection, where TCP Intercept may have to do with it.
-INTERCEPTED = ["-g", "FIXUP_INTERCEPTED"]
+#: Where it goes; and where what comes without a connection, of which an ACK may bring a cookie back.
+INTERCEPTED, RETURNED = ["-g", "FIXUP_INTERCEPTED"], ["-g", "FIXUP_RETURNED"]
 _SAID: Mapping[str, type[Record]] = {DENIED[1]: AccessDenied, UNASKED[1]: InboundDenied, STRAY[1]: NoConnection}
 
 
@@ -45,7 +45,7 @@ def filter_(scene: Scene, queues: dict[str, list[Rule]]) -> Table:
     inside = [[way, device(each), *DROP] for each in scene.ours if each.shutdown for way in ("-i", "-o")]
     proxy = _proxy(scene)
     inside += [
-        ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED", *(INTERCEPTED if proxy else STRAY)],
+        ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED", *(RETURNED if proxy else STRAY)],
         ["-p", "tcp", "!", "--syn", "-m", "conntrack", "--ctstate", "NEW", *STRAY],
         ["-m", "conntrack", "--ctstate", "NEW", "-j", "FIXUP_ACCESS"],
         ["-m", "mark", "--mark", CLASS.match(0), *ACCEPT],
@@ -55,11 +55,11 @@ def filter_(scene: Scene, queues: dict[str, list[Rule]]) -> Table:
         ["-j", "FIXUP_QUEUE"],
         DROP,
     ]
-    ways = between(scene.ours)
+    entrance = between(scene.ours)
     if proxy:
-        ways["FIXUP_FORWARD"].insert(0, [*INTERCEPT, *INTERCEPTED])
+        entrance["FIXUP_FORWARD"].insert(0, [*INTERCEPT, *INTERCEPTED])
     chains = {
-        **ways,
+        **entrance,
         "FIXUP_BETWEEN": inside,
         **_access(scene),
         **proxy,
@@ -275,6 +275,19 @@ def _source(translation: Translation) -> Rule:
 # -- TCP Intercept
 
 
+def intercepts(scene: Scene) -> bool:
+    """Whether SYNs to anybody may be intercepted."""
+    return bool(intercepting(scene) or unnamed(scene))
+
+
+def unnamed(scene: Scene) -> dict[str, list[str]]:
+    """The devices by which hosts are called by their own address whose SYNs may be intercepted, and where those are."""
+    found: dict[str, list[str]] = {}
+    for one, other in sorted(ways(scene.config, scene.devices.keys())):
+        found.setdefault(scene.devices[one], []).append(scene.devices[other])
+    return found
+
+
 def intercepting(scene: Scene) -> list[Static]:
     """The statics between interfaces of ours, none of them shut down, whose SYNs may be intercepted."""
     names = {each.nameif for each in scene.ours if not each.shutdown}
@@ -290,7 +303,8 @@ def intercepting(scene: Scene) -> list[Static]:
 def _proxy(scene: Scene) -> dict[str, list[Rule]]:
     """SYNPROXY for those whom the access list permits: its chains, the way to it first.
 
-    What comes here is not translated, so a chain is for one static and asks about its real address at once.
+    What comes here is not translated, so a chain is for one static and asks about its real address at once. Who is
+    called by no static's name is called by its own address: its packets are as they always are.
     """
     entrance: list[Rule] = []
     chains: dict[str, list[Rule]] = {}
@@ -309,14 +323,23 @@ def _proxy(scene: Scene) -> dict[str, list[Rule]]:
             permit = ["-g", behind]
         asked = {(each.mapped_interface, "in"), (None, "in")} & _lists(scene).keys()
         chains[chain] = [*_permitted(scene, each, by_name, permit), DENIED if asked else UNASKED]
+    for came_in, ways_out in unnamed(scene).items():
+        entrance += [["-i", came_in, "-o", goes_out, "-p", "tcp", "-g", "FIXUP_UNNAMED"] for goes_out in ways_out]
+        chains["FIXUP_UNNAMED"] = [*_named_elsewhere(scene), ["-j", "FIXUP_ACCESS"], ["-g", "FIXUP_PROXY"]]
     if chains:
-        stray = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.STRAY), *STRAY]
         full = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.FULL)]
+        cookie = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.COOKIE)]
         reset = ["-p", "tcp", *full, "-j", "REJECT", "--reject-with", "tcp-reset"]
         mss = min(ETHERNET_MSS, scene.config.tcpmss or ETHERNET_MSS)
-        chains["FIXUP_PROXY"] = [stray, reset, ["-p", "tcp", "-j", "SYNPROXY", "--mss", str(mss)], STRAY]
-        chains = {INTERCEPTED[1]: [*entrance, STRAY], **chains}
+        chains["FIXUP_PROXY"] = [reset, ["-p", "tcp", "-j", "SYNPROXY", "--mss", str(mss)], STRAY]
+        returned = [[*each, *INTERCEPTED] for each in (cookie, full)]
+        chains = {RETURNED[1]: [*returned, STRAY], INTERCEPTED[1]: [*entrance, STRAY], **chains}
     return chains
+
+
+def _named_elsewhere(scene: Scene) -> Iterator[Rule]:
+    """What is the name of a static elsewhere: SYNPROXY's own packets would be translated, its client's are not."""
+    yield from ([*known, *STRAY] for each in scene.translations if (known := called(each)))
 
 
 def _permitted(scene: Scene, static: Static, ours: Mapping[str, Interface], permit: Rule) -> Iterator[Rule]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from appliance.config.inspections import Inspection
-from appliance.iptables.filter import INTERCEPT, INTERCEPTED, intercepting
+from appliance.iptables.filter import INTERCEPT, INTERCEPTED, intercepts
 from appliance.iptables.match import Matches, ports
 from appliance.iptables.tables import PREFIX, RETURN, Rule, Scene, Table, between
 from appliance.marks import CLASS, CONNECTION, GENERATION
@@ -49,7 +49,7 @@ def mangle(scene: Scene, classes: tuple[Inspection, ...], generation: int) -> Ta
     ]
     chains = {"FIXUP_FIRST": first, **chains}
     ways = between(scene.ours)
-    if intercepting(scene):
+    if intercepts(scene):
         inside.append(["-p", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK", *undecided, "-g", "FIXUP_BACK_FIRST"])
         chains |= {_back(chain): [_turned(rule) for rule in each] for chain, each in chains.items()}
         ways["FIXUP_FORWARD"].insert(0, [*INTERCEPT, *INTERCEPTED])

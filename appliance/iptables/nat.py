@@ -43,11 +43,18 @@ def prerouting(scene: Scene, rule: Translation) -> Iterator[Rule]:
 
 def output(rule: Translation) -> Iterator[Rule]:
     """What SYNPROXY opens for a client is the firewall's own packet."""
+    known = called(rule)
+    if known and isinstance(rule.mapped, IPv4Network):
+        yield [*known, *_to(rule, "DNAT", rule.mapped, rule.real, mapped=False)]
+
+
+def called(rule: Translation) -> Rule:
+    """What SYNPROXY's packets have that `rule` translates, whatever interface its client is behind; or nothing."""
     always = rule.kind is Kind.STATIC and rule.far is None and not rule.one_way
     always = always and (rule.ports is None or rule.ports.protocol == "tcp")
-    if always and rule.proxy_arp and isinstance(rule.mapped, IPv4Network):
-        known = [*_mapped(rule.mapped), *_port(rule, "--dport", mapped=True)]
-        yield [*known, *_to(rule, "DNAT", rule.mapped, rule.real, mapped=False)]
+    if not (always and rule.proxy_arp and isinstance(rule.mapped, IPv4Network)):
+        return []
+    return [*_mapped(rule.mapped), *_port(rule, "--dport", mapped=True)]
 
 
 def postrouting(scene: Scene, rule: Translation) -> Iterator[Rule]:

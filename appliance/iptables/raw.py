@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance.iptables.filter import INTERCEPT, copied, intercepting
+from appliance.iptables.filter import INTERCEPT, copied, intercepting, unnamed
 from appliance.iptables.tables import DROP, PREFIX, Rule, Scene, Table
 from appliance.syslog import SpoofedSource
 
@@ -12,6 +12,8 @@ _SPOOFED = ["-g", "FIXUP_SPOOFED"]
 _ANSWER = ["-p", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK"]
 _RESET = ["-p", "tcp", "--tcp-flags", "RST", "RST"]
 _UNTRACKED = ["-j", "CT", "--notrack"]
+#: In somebody else's name: no other SYN-ACK of the firewall's own is.
+_FOREIGN = ["-m", "addrtype", "!", "--src-type", "LOCAL"]
 
 
 def raw(scene: Scene) -> Table:
@@ -25,7 +27,9 @@ def raw(scene: Scene) -> Table:
     statics = intercepting(scene)
     faces = dict.fromkeys((scene.devices[each.mapped_interface], each.mapped) for each in statics)
     own = dict.fromkeys((scene.devices[each.real_interface], each.real) for each in statics if each.mapped == each.real)
-    mapped = {way for way, _ in faces}
+    called = unnamed(scene)
+    servers = dict.fromkeys(way for ways_out in called.values() for way in ways_out)
+    intercepted = {*called, *(way for way, _ in faces)}
     told = list(copied(scene.config, SpoofedSource)) if scene.config.reverse_path else []
     ways = {device: f"{PREFIX}FROM_{device}" for device in scene.devices.values()}
     chains: dict[str, list[Rule]] = {
@@ -33,12 +37,14 @@ def raw(scene: Scene) -> Table:
         "FIXUP_OUTPUT": [
             *(["-o", way, "-s", f"{address}/32", *_ANSWER, *_UNTRACKED] for way, address in faces),
             *(["-o", way, "-d", f"{address}/32", *_RESET, *_UNTRACKED] for way, address in own),
+            *(["-o", way, *_ANSWER, *_FOREIGN, *_UNTRACKED] for way in called),
+            *(["-o", way, *_RESET, *_FOREIGN, *_UNTRACKED] for way in servers),
         ],
         "FIXUP_SPOOFED": [*told, DROP] if told else [],
     }
     for nameif, device in scene.devices.items():
         end = _SPOOFED if told and nameif in scene.config.reverse_path else DROP
-        chains[ways[device]] = list(_from(end, device in mapped))
+        chains[ways[device]] = list(_from(end, device in intercepted))
     chains = {chain: rules for chain, rules in chains.items() if rules}
     hooks = {builtin: f"{PREFIX}{builtin}" for builtin in ("PREROUTING", "OUTPUT")}
     return Table("raw", {builtin: chain for builtin, chain in hooks.items() if chain in chains}, chains)

@@ -21,7 +21,7 @@ from appliance.config.statements.class_maps import class_map_lines
 from appliance.config.statements.policies import policy_map_lines
 from appliance.config.statements.translations import translation_line
 from appliance.config.versions import Addresses
-from appliance.iptables.filter import DENIED, INTERCEPTED, STRAY, UNASKED, filter_
+from appliance.iptables.filter import DENIED, RETURNED, STRAY, UNASKED, filter_
 from appliance.iptables.mangle import mangle
 from appliance.iptables.match import tag
 from appliance.iptables.nat import nat, postrouting, prerouting
@@ -274,7 +274,7 @@ class _Tracer:
             self._phase("ACCESS-LIST", "log", permitted, self._entry(hit), (), [hit])
             if not permitted:
                 raise _Stopped(_ACL_DROP)
-        elif hit.chain in ("FIXUP_BETWEEN", INTERCEPTED[1]) and hit.rule[-1] == STRAY[1]:
+        elif hit.chain in ("FIXUP_BETWEEN", RETURNED[1]) and hit.rule[-1] == STRAY[1]:
             self._phase("INSPECT", "inspect-icmp-error", False, (), ["an error or an answer of no connection"], [hit])
             raise _Stopped(_NO_CONNECTION)
         elif hit.chain == "FIXUP_CONTROL" and hit.rule[-1] == "DROP":

@@ -24,13 +24,14 @@ from appliance.flow import Side
 from appliance.kernel import bpf_pins, clsact, headers
 from appliance.kernel.bpf_entries import Entries
 from appliance.kernel.bpf_events import heard
-from appliance.kernel.bpf_limits import CLASSES, INTERFACES, NOTES, SHARES, STATICS, LimitMaps, ticks
+from appliance.kernel.bpf_limits import CLASSES, INTERFACES, NOTES, SHARES, STATICS, WAYS, LimitMaps, ticks
 from appliance.kernel.bpf_program import Module, Program
 from appliance.kernel.errors import KernelError
 from appliance.kernel.links import conntrack_handshake
 from appliance.nat.classes import RULES, Limits
 from appliance.nat.connection import Connection, Event, Key, Parties, State
 from appliance.nat.machine import lifetimes
+from appliance.nat.static import End
 
 SOURCE = Path(__file__).parents[2] / "bpf" / "connlimit.bpf.c"
 CONNECTIONS = 131_072  # entries; 17 MiB
@@ -70,6 +71,7 @@ class ConnectionTable:
             f"RULES={RULES}",
             f"NOTES={NOTES}",
             f"INTERFACES={INTERFACES}",
+            f"WAYS={WAYS}",
             f"RING_PAGES={RING_PAGES}",
             f"ORDERS={ORDERS}",
             f"MARK_OURS={marks.OURS:#x}u",
@@ -115,7 +117,7 @@ class ConnectionTable:
         static's now; which.
         """
         self._told.first_rule, self._told.last_rule = self._limits.put(limits, interfaces, self._entries.ends)
-        self._told.mapped = self._limits.mapped
+        self._told.mapped, self._told.ways = self._limits.mapped, bool(limits.ways)
         self._tell()
         ended = self._end_diverted()
         self._recount()
@@ -184,6 +186,10 @@ class ConnectionTable:
     def counts(self) -> tuple[StaticUse, ...]:
         """What is used of each static's limits."""
         return self._limits.counts()
+
+    def intercepted(self) -> dict[End | None, int]:
+        """SYNs left to SYNPROXY, by what static they called; None is of those that called none."""
+        return self._limits.intercepted()
 
     def classes(self) -> tuple[ClassUse, ...]:
         """What is used of each class's limits."""

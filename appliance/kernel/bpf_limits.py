@@ -28,6 +28,7 @@ from appliance.nat.static import End, Ends, Static
 STATICS = 1_025  # 0 is no static's number
 CLASSES = 256
 INTERFACES = 256
+WAYS = INTERFACES * (INTERFACES - 1) // 2  # from each to those that are more secure
 NOTES = 65_536  # SYNs between coming in and going out; the oldest give way, so a flood must not fill it soon
 SHARES = 65_536  # servers and clients of classes; 5 MiB
 
@@ -41,7 +42,7 @@ class LimitMaps:
     """The maps of one loaded program that hold limits."""
 
     def __init__(self, module: Module) -> None:
-        names = ("limits", "counts", "classes", "refusals", "shares", "rules", "faces", "interfaces")
+        names = ("limits", "counts", "classes", "refusals", "shares", "rules", "faces", "interfaces", "ways")
         self._maps: dict[str, Any] = {name: module.table(name) for name in names}
         self._statics: dict[int, Static] = {}
         self._classes: dict[int, LimitedClass] = {}
@@ -83,6 +84,7 @@ class LimitMaps:
         self._set_statics(dict(zip(numbers, limits.statics, strict=True)), interfaces)
         self._set_classes(dict(zip(classes, limits.classes, strict=True)))
         self._set_interfaces({index: name in limits.choosing for name, index in interfaces.items()})
+        self._set_ways({(interfaces[way], interfaces[to]) for way, to in limits.ways})
         self._half = RULES - self._half
         self._set_rules(limits.rules, interfaces)
         return self._half, self._half + len(limits.rules)
@@ -162,9 +164,13 @@ class LimitMaps:
         """What is used of each static's limits."""
         rows = ((static, self._maps["counts"][number]) for number, static in self._statics.items())
         return tuple(
-            StaticUse(static, row.total, row.embryonic, row.refused_max, row.refused_embryonic, row.intercepted)
-            for static, row in rows
+            StaticUse(static, row.total, row.embryonic, row.refused_max, row.refused_embryonic) for static, row in rows
         )
+
+    def intercepted(self) -> dict[End | None, int]:
+        """SYNs left to SYNPROXY, by the name of the static they called; None is of those that called none."""
+        names: dict[End | None, int] = {static.name: number for number, static in self._statics.items()}
+        return {name: int(self._maps["counts"][number].intercepted) for name, number in (names | {None: 0}).items()}
 
     # classes
 
@@ -200,6 +206,13 @@ class LimitMaps:
         for index, chooses in choosing.items():
             table[table.Key(index)] = table.Leaf(_CHOOSING if chooses else _PLAIN)
         for old in [key for key in table if key.value not in choosing]:
+            del table[old]
+
+    def _set_ways(self, ways: Collection[tuple[int, int]]) -> None:
+        table = self._maps["ways"]
+        for each in ways:
+            table[table.Key(*each)] = table.Leaf(1)
+        for old in [key for key in table if (key.came_in, key.goes_out) not in ways]:
             del table[old]
 
     def _set_rules(self, rules: Iterable[Rule], interfaces: Mapping[str, int]) -> None:

@@ -36,7 +36,7 @@ _REMEDIES = (
     (
         re.compile(r"Extension SYNPROXY revision \d+ not supported|Couldn't load target `SYNPROXY'"),
         "this kernel or its iptables lacks SYNPROXY, with which an embryonic limit is kept: "
-        "modprobe ipt_SYNPROXY, or 0 in its place (`tcp MAX_CONNS 0`)",
+        "modprobe ipt_SYNPROXY, or 0 in its place (`tcp MAX_CONNS 0`, `embryonic-conn-max 0`)",
     ),
     (
         re.compile(r"Extension (\w+) revision \d+ not supported|Couldn't load (?:match|target) `(\w+)'"),

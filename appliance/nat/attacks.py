@@ -1,7 +1,8 @@
 """``threat-detection statistics tcp-intercept``: how many SYNs to which servers TCP Intercept answered, over a window.
 
 A window holds `SAMPLES` samples (asa.md §4.6). The kernel counts SYNs by static and tells once a second of one of
-them; so what was counted meanwhile is put to the port, and the source, that it spoke of last.
+them; so what was counted meanwhile is put to the port, and the source, that it spoke of last. Servers that no static
+stands for are counted as one: what was counted of these is put to the server, too, that it spoke of last.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _SECOND = 1_000_000_000  # ns
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An address and port behind a static."""
+    """An address and port, behind a static or its own."""
 
     mapped: IPv4Address
     real: IPv4Address
@@ -78,8 +79,8 @@ class Attacks:
         self._burst, self._average = burst, average
         self._period = window * _SECOND // SAMPLES
         self._due = now + self._period
-        self._counted: dict[End, int] = {}
-        self._latest: dict[End, Server] = {}
+        self._counted: dict[End | None, int] = {}  # None: of those without a static
+        self._latest: dict[End | None, Server] = {}
         self._traces: dict[Server, _Trace] = {}
 
     def hear(self, event: Refused) -> None:
@@ -93,12 +94,12 @@ class Attacks:
         trace.various |= trace.source != event.key.client
         trace.source, trace.last = event.key.client, event.time
         self._traces[server] = trace  # the last one now
-        name = server.mapped, server.port
-        self._latest[name if name in self._counted else (server.mapped, 0)] = server
+        names = (server.mapped, server.port), (server.mapped, 0)
+        self._latest[next((name for name in names if name in self._counted), None)] = server
 
-    def count(self, intercepted: Mapping[End, int], now: int) -> Iterator[Flood]:
-        """How many SYNs to each static, by its name, have been intercepted by now; what that exceeds, at a sample's
-        end."""
+    def count(self, intercepted: Mapping[End | None, int], now: int) -> Iterator[Flood]:
+        """How many SYNs to each static, by its name, and to servers without one (None) have been intercepted by now;
+        what that exceeds, at a sample's end."""
         for name, count in intercepted.items():
             before = self._counted.setdefault(name, count)
             trace = self._traces.get(self._latest[name]) if name in self._latest else None

@@ -102,13 +102,15 @@ class Limits:
     """Everything that limits connections: the statics, and the classes with the rules that lead to them.
 
     `choosing` are the interfaces from which connections come that are translated as no static says: their client (a
-    pool, PAT), or their server for some alone (policy NAT).
+    pool, PAT), or their server for some alone (policy NAT). `ways` lead from an interface to one that is more secure:
+    there a class's embryonic limits hold for hosts that are called by their own address, too.
     """
 
     statics: tuple[Static, ...] = ()
     classes: tuple[LimitedClass, ...] = ()
     rules: tuple[Rule, ...] = ()
     choosing: frozenset[str] = frozenset()
+    ways: frozenset[tuple[str, str]] = frozenset()
 
 
 def limited_class(rules: Sequence[Rule], packet: Opening) -> LimitedClass | None:

@@ -85,7 +85,7 @@ class Table:
         self.places = Places(self.entries)
         self.events: list[Event] = []
         self.told: dict[tuple[Ends | str, Limit], int] = {}  # when the last event spoke of it
-        self.cookies: dict[Ends, int] = {}  # when a static gave one out last
+        self.cookies: dict[Ends | None, int] = {}  # when a static gave one out last; None: all who have none
         self.notes: dict[_Note, tuple[int, Ends | None]] = {}  # SYNs on their way: since when, and the static called
         self.remembered = Remembered()
         self.set_limits(limits, 0)
@@ -98,7 +98,7 @@ class Table:
         self.limits = limits
         self.remembered.put(limits, self.entries.values())
         self.told = {row: when for row, when in self.told.items() if self.remembered.knows(row[0])}
-        self.cookies = {static: when for static, when in self.cookies.items() if self.remembered.knows(static)}
+        self.cookies = {at: when for at, when in self.cookies.items() if at is None or self.remembered.knows(at)}
         diverted = [entry for entry in self.entries.values() if self.remembered.diverts(entry)]
         for entry in diverted:
             self._end(entry, Ending.CLEARED, now)
@@ -135,6 +135,8 @@ class Table:
             self._tell(Obstructed, entry.parties, packet.ack, packet.seq, now)
             return Verdict.DROP
         if entry.delta is not None and packet.side is Side.CLIENT:
+            if entry.state in EMBRYONIC and packet.acknowledges:
+                return Verdict.COOKIE  # SYNPROXY asks the server once more
             packet = as_server_counts(packet, entry.delta)
         return Verdict.SKIP if skips(entry, packet) else Verdict.PASS
 
@@ -148,7 +150,7 @@ class Table:
         if entry is not None and packet.side is Side.SERVER and self._named(packet.key) != entry.static:
             entry = None  # it leaves by another address than its client called
         static = self.remembered.static(called) if noted else self._leading_to(packet)
-        if packet.local and not (packet.proxied and static):
+        if packet.local and not (packet.proxied and self._behind(packet.key.client)):
             self._our_own(packet, entry, now)
             passes = True
         elif packet.opens and packet.side is Side.CLIENT:
@@ -221,11 +223,11 @@ class Table:
     # admission
 
     def _look(self, packet: Packet, entry: Entry | None, now: int) -> Verdict:
-        """A SYN before the rules. One to a static that has waited takes its place here: conntrack knows it."""
+        """A SYN before the rules. One that is guarded and has waited takes its place here: conntrack knows it."""
         passes = Verdict.SKIP if packet.plain_syn else Verdict.PASS
         static = self._static(packet.key)
         if entry is None:
-            if static is None:
+            if not self._guarded(packet, static):
                 return passes
             row = self.places.reached(self._charge(packet, static))
             if row is None:
@@ -233,9 +235,9 @@ class Table:
             self._refuse(row, self._parties(packet, static), now)
             if not row.which.half_open or not packet.plain_syn:
                 return Verdict.DROP
-            self.cookies[static.ends] = now
+            self.cookies[static.ends if static else None] = now
             return Verdict.INTERCEPT
-        if entry.state is State.WAITING and static:
+        if entry.state is State.WAITING and self._guarded(packet, static):
             return passes if self._take(packet, entry, static, now) else Verdict.DROP
         begun = entry.delta is not None and entry.state in EMBRYONIC  # what SYNPROXY has begun, it ends
         return Verdict.INTERCEPT if begun and packet.plain_syn else passes
@@ -265,9 +267,10 @@ class Table:
         self._refuse(row, parties, now)
         if packet.proxied:
             self._strand(parties, packet.ack, first_octet(packet.seq), now)
-        elif entry is None and static is not None:  # conntrack knows it now, and SYNPROXY must not answer it
+        elif entry is None and self._guarded(packet, static, self._server(packet)[0]):
+            # conntrack knows it now, and SYNPROXY must not answer it
             waiting = fresh(packet, replace(parties, beyond=None), State.WAITING, now)
-            waiting.static = static.ends
+            waiting.static = called
             self.entries[self._ends(packet)] = waiting
         return False
 
@@ -294,12 +297,17 @@ class Table:
     def _cookie(self, packet: Packet, now: int) -> Verdict:
         """An ACK that may bring a cookie back; none is valid for longer than `COOKIE_AGE`."""
         static = self._static(packet.key)
-        if static is None:
+        given = self.cookies.get(static.ends if static else None)
+        if given is None or now - given >= COOKIE_AGE or not self._guarded(packet, static):
             return Verdict.PASS
-        if self.places.full(self._charge(packet, static)):
-            return Verdict.FULL
-        given = self.cookies.get(static.ends)
-        return Verdict.STRAY if given is None or now - given >= COOKIE_AGE else Verdict.PASS
+        return Verdict.FULL if self.places.full(self._charge(packet, static)) else Verdict.COOKIE
+
+    def _guarded(self, packet: Packet, static: Static | None, to: IPv4Address | None = None) -> bool:
+        """Whether TCP Intercept answers a SYN at a limit: to a static, or to a host by its own address where the way
+        there is one for that and the class limits half-open connections. `to` is it; else as it is called."""
+        limited, called = self._class(packet), to or self._called(packet)[0]
+        way = self._behind(packet.key.client), self._behind(called)
+        return static is not None or bool(limited and limited.intercepts and way in self.limits.ways)
 
     def _limited(self, packet: Packet) -> bool:
         """Whether a SYN-ACK to nobody would open a connection that is not counted where some are."""

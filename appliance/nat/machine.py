@@ -36,7 +36,7 @@ class Verdict(enum.Enum):
     SKIP = "skip"  # it passes, and need not be inspected
     INTERCEPT = "intercept"  # a SYN that SYNPROXY is to answer
     FULL = "full"  # an ACK that may bring a cookie back, and no place for it: its client is to be reset
-    STRAY = "stray"  # an ACK to a static that gave no cookie out of late
+    COOKIE = "cookie"  # an ACK that may bring a cookie back: SYNPROXY is to look at it
     DROP = "drop"
 
 

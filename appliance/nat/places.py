@@ -73,9 +73,7 @@ class Places:
 
     def full(self, charge: Charge) -> bool:
         """Whether a cookie that comes back now would find no place."""
-        rows = list(self._rows(charge))
-        intercepts = any(row.limit for row in rows if row.which.half_open)
-        return intercepts and any(row.reached for row in rows if not row.which.half_open)
+        return any(row.reached for row in self._rows(charge) if not row.which.half_open)
 
     def _rows(self, charge: Charge) -> Iterator[Row]:
         own = charge.static is not None and charge.static.own

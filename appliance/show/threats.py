@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.config.config import Config
+from appliance.config.topology import Topology
 from appliance.datapath.snapshot import Snapshot
 from appliance.nat.attacks import SAMPLES, Attack
 
@@ -51,22 +52,25 @@ def attacks(config: Config, snapshot: Snapshot, everything: bool = False) -> Att
     statistics = config.tcp_intercept
     if statistics is None:
         return None
-    interfaces = {each.mapped: each.real_interface for each in config.statics}
+    named, topology = {each.mapped: each.real_interface for each in config.statics}, Topology(config)
     shown = snapshot.attacks if everything else snapshot.attacks[:TOP]
     return AttacksReport(
         statistics.rate_interval,
         statistics.rate_interval * 60 // SAMPLES,
         everything,
-        tuple(_attack(rank, each, interfaces, snapshot.now) for rank, each in enumerate(shown, 1)),
+        tuple(
+            _attack(rank, each, named.get(each.server.mapped) or topology.interface(each.server.real), snapshot.now)
+            for rank, each in enumerate(shown, 1)
+        ),
     )
 
 
-def _attack(rank: int, attack: Attack, interfaces: dict[IPv4Address, str], now: int) -> AttackReport:
+def _attack(rank: int, attack: Attack, interface: str, now: int) -> AttackReport:
     return AttackReport(
         rank,
         attack.server.real,
         attack.server.port,
-        interfaces.get(attack.server.mapped, "unknown"),
+        interface,
         attack.average,
         attack.current,
         attack.total,

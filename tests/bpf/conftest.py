@@ -36,7 +36,7 @@ VERDICTS = {
     marks.Disposition.SKIP: Verdict.SKIP,
     marks.Disposition.INTERCEPT: Verdict.INTERCEPT,
     marks.Disposition.FULL: Verdict.FULL,
-    marks.Disposition.STRAY: Verdict.STRAY,
+    marks.Disposition.COOKIE: Verdict.COOKIE,
 }
 NAMESPACE = f"bpf-unit-{os.getpid()}"
 
@@ -68,6 +68,8 @@ class Box:
         self.table.set_limits(Limits(), {})
         self.table.set_limits(Limits(), {})  # which lets go of what the one before has left
         self.table._module.table("notes").clear()
+        counts = self.table._module.table("counts")
+        counts[0] = counts.Leaf()
         self.numbers.clear()
         self.tracking.follow(())
         admission.limit(self, 0)

@@ -38,6 +38,7 @@ from tests.admission import (
     POOL,
     REAL,
     SOME,
+    WAYS,
     Model,
     Subject,
     key,
@@ -113,6 +114,8 @@ def packets(draw: st.DrawFn) -> Packet:
         ack = draw(st.sampled_from((0, COOKIE)))  # the firewall's own connection, or SYNPROXY's
     of = draw(keys)
     chosen = beyond(of, draw(st.sampled_from((0, 0, 0, 1))))
+    if chosen and local and bits == SYN:
+        ack = 0  # SYNPROXY opens nothing for whom a translation is chosen
     return Packet(of, side, bits, draw(numbers[side]), ack, payload, whole, local, chosen, place(of))
 
 
@@ -154,8 +157,9 @@ def limits(draw: st.DrawFn) -> Limits:
     if classes and draw(st.booleans()):
         rules.insert(0, line(None, interface=draw(st.sampled_from((None, "inside"))), otherwise=2))
     found = draw(statics())
-    some = {"outside"} if draw(st.booleans()) else set()  # may call otherwise
-    return Limits(found, classes, tuple(rules), choosing(found) | some)
+    known = choosing(found) | ({"outside"} if draw(st.booleans()) else set())  # of whom some may call otherwise
+    ways = WAYS if "outside" not in known and draw(st.booleans()) else frozenset()
+    return Limits(found, classes, tuple(rules), known, ways)
 
 
 def handshake(key: Key, choice: int, as_far: int, subject: Subject, tracking: Tracking) -> object:

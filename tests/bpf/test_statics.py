@@ -209,3 +209,18 @@ def test_what_synproxy_opens_is_counted_at_the_static_that_is_intercepted(box: A
     syn = IP(src=str(CLIENT), dst=str(REAL)) / TCP(sport=1, dport=8025, flags="S", seq=100, ack=7000)
     assert box.run("egress", syn, box.inside, 0).value == PASS
     assert counts(box) == [1, 0, 0]
+
+
+def test_what_synproxy_opens_for_a_client_elsewhere_is_of_no_static(box: Any) -> None:
+    """Such a client calls the host by its own address. Nobody is there: it is the firewall's own."""
+    limited = replace(HOST, max_embryonic=5)
+    interfaces = {**box.interfaces, "elsewhere": box.elsewhere}
+    box.table.set_limits(Limits((replace(limited, mapped_interface="elsewhere"),)), interfaces)
+    syn = IP(src=str(CLIENT), dst=str(REAL)) / TCP(sport=1, dport=8025, flags="S", seq=100, ack=7000)
+    assert box.run("egress", syn, box.inside, 0).value == PASS
+    assert counts(box) == [0]
+    assert box.states() == {Key(REAL, 8025, CLIENT, 1): State.SYN}
+    box.table.set_limits(Limits(), {"inside": box.inside})
+    box.table.clear([Key(REAL, 8025, CLIENT, 1)])
+    assert box.run("egress", syn, box.inside, 0).value == PASS
+    assert box.states() == {}

@@ -62,6 +62,50 @@ def test_interfaces_behind_which_a_translation_is_chosen(text: str, choosing: se
     assert of(text).choosing == choosing
 
 
+LEVELS = INTERFACES.replace(" nameif inside\n", " nameif inside\n security-level 100\n")
+CLASSES = """\
+class-map all
+ match any
+policy-map global_policy
+ class all
+  set connection {limits}
+service-policy global_policy global
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        (CLASSES.format(limits="embryonic-conn-max 5"), {("outside", "inside")}),
+        (CLASSES.format(limits="per-client-embryonic-max 5"), {("outside", "inside")}),
+        (CLASSES.format(limits="conn-max 5"), set()),
+        (
+            CLASSES.format(limits="embryonic-conn-max 5")
+            + "object network servers\n subnet 192.0.2.0 255.255.255.0\n nat (inside,outside) dynamic interface\n",
+            {("outside", "inside")},  # who calls from outside keeps his address
+        ),
+        (
+            CLASSES.format(limits="embryonic-conn-max 5")
+            + "object network clients\n subnet 198.51.100.0 255.255.255.0\n nat (outside,inside) dynamic interface\n",
+            set(),
+        ),
+        ("ASA Version 9.8(2)\n" + CLASSES.format(limits="embryonic-conn-max 5"), {("outside", "inside")}),
+        ("ASA Version 8.2(5)\n" + CLASSES.format(limits="embryonic-conn-max 5"), {("outside", "inside")}),
+        (
+            "ASA Version 8.2(5)\n"
+            + CLASSES.format(limits="embryonic-conn-max 5")
+            + "static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255\n",
+            set(),  # lists speak of mapped addresses, which are asked of connection tracking
+        ),
+        (CLASSES.format(limits="embryonic-conn-max 5") + "interface Ethernet0/1\n shutdown\n", set()),
+        (CLASSES.format(limits="embryonic-conn-max 5") + "interface Ethernet0/0\n security-level 100\n", set()),
+    ],
+)
+def test_the_ways_on_which_a_hosts_own_address_is_intercepted(text: str, ways: set[tuple[str, str]]) -> None:
+    assert limits(read(LEVELS + text), ALL).ways == ways
+    assert limits(read(LEVELS + text), {"inside"}).ways == set()
+
+
 def test_a_port_that_is_translated_is_a_static_of_its_own() -> None:
     text = "static (inside,outside) tcp 203.0.113.126 2525 192.0.2.26 25 netmask 255.255.255.255 tcp 50 0\n"
     [static] = of(text).statics

@@ -12,7 +12,6 @@ import pytest
 from appliance.config.config import Config
 from appliance.daemon import books, clock
 from appliance.daemon.books import Books
-from appliance.datapath.snapshot import StaticUse
 from appliance.kernel import conntrack
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import (
@@ -30,6 +29,7 @@ from appliance.nat.connection import (
     TornDown,
     Unanswered,
 )
+from appliance.nat.static import End
 from appliance.syslog import ClassTableFull, EventsLost, Record, TableFull
 from tests.appliances import EXAMPLE, MAPPED, NOW, PLAIN, REAL, SECOND, configured, connection
 
@@ -54,7 +54,7 @@ class Kernel:
     def __init__(self) -> None:
         self.told: list[Event] = []
         self.living: list[list[Connection]] = []
-        self.lost = self.full = self.full_shares = self.intercepted = 0
+        self.lost = self.full = self.full_shares = self.left_to_synproxy = 0
         self.expired: list[Key] = []
         self.looks = self.looked = 0
         self.sent: list[tuple[str, Event]] = []
@@ -87,8 +87,8 @@ class Kernel:
     def refused_shares(self) -> int:
         return self.full_shares
 
-    def counts(self) -> tuple[StaticUse, ...]:
-        return tuple(StaticUse(each, 0, 0, intercepted=self.intercepted) for each in PLAIN.statics[:1])
+    def intercepted(self) -> dict[End | None, int]:
+        return {PLAIN.statics[0].name: self.left_to_synproxy, None: 0}
 
     # the resets
 
@@ -277,7 +277,7 @@ def test_a_flood_is_told_at_the_end_of_its_sample(monkeypatch: pytest.MonkeyPatc
     assert kept.books.attacks == ()
     refused = Refused(key(1), REAL, Limit.EMBRYONIC, 100, 100, NOW)
     kept.hear(refused)
-    kept.kernel.intercepted = 1_000
+    kept.kernel.left_to_synproxy = 1_000
     kept.books.sweep()
     assert kept.said() == []
     now[0] += 2 * SECOND
@@ -290,14 +290,14 @@ def test_other_thresholds_begin_anew_and_what_was_before_is_of_no_attack(monkeyp
     monkeypatch.setattr(clock, "monotonic", lambda: NOW)
     kept = Kept(COUNTED)
     kept.hear(Refused(key(1), REAL, Limit.EMBRYONIC, 100, 100, NOW))
-    kept.kernel.intercepted = 1_000
+    kept.kernel.left_to_synproxy = 1_000
     kept.books.configure(COUNTED)
     assert [each.total for each in kept.books.attacks] == [1_000], "the same ones go on"
     assert COUNTED.tcp_intercept is not None
     kept.books.configure(replace(COUNTED, tcp_intercept=replace(COUNTED.tcp_intercept, burst_rate=800)))
     assert kept.books.attacks == ()
     kept.hear(Refused(key(1), REAL, Limit.EMBRYONIC, 100, 100, NOW))
-    kept.kernel.intercepted = 1_003
+    kept.kernel.left_to_synproxy = 1_003
     kept.books.sweep()
     assert [each.total for each in kept.books.attacks] == [3]
 

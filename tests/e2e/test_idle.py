@@ -14,6 +14,7 @@ from appliance.lab.network import EXEMPT, MAPPED_EXEMPT, MAPPED_SERVER, SERVER
 from tests.appliances import EXAMPLE
 from tests.e2e.bpf_clock import put_forward
 from tests.e2e.firewall import Firewall, under
+from tests.e2e.wall import untranslated
 from tests.ground import Child, eventually
 
 pytestmark = pytest.mark.root
@@ -96,18 +97,30 @@ def test_both_ends_are_reset(idle: Idle) -> None:
 
 
 def test_both_ends_of_an_intercepted_one_are_reset(idle: Idle) -> None:
+    both_are_reset_behind_a_cookie(idle, MAPPED_SERVER)
+
+
+def both_are_reset_behind_a_cookie(idle: Idle, server: IPv4Address) -> None:
     idle.ground.run("inside", "iptables", "-A", "INPUT", "-p", "tcp", "--dport", str(DEAF), "-j", "DROP")
     with idle.ground.within("outside"):
         half_open = socket.socket()
     half_open.setblocking(False)
-    half_open.connect_ex((str(MAPPED_SERVER), DEAF))
+    half_open.connect_ex((str(server), DEAF))
     assert eventually(lambda: idle.said("302013", f"inside:{SERVER}/{DEAF}"))
-    client = idle.connect(MAPPED_SERVER)
+    client = idle.connect(server)
     assert client.recv(1000)
     assert eventually(lambda: idle.said("201010", "1/1"))
     assert idle.grows_old(SERVER)
     idle.are_reset(client, idle.servers[SERVER])
     half_open.close()
+
+
+def test_both_ends_are_reset_of_one_that_was_intercepted_by_its_servers_own_address(standing: Firewall) -> None:
+    """Connection tracking knows it by the very addresses that the resets have."""
+    deaf = f"access-list outside_in extended permit tcp any host {SERVER} eq {DEAF}\n"
+    more = f"  set connection timeout idle 0:05:00 reset\n{deaf}logging buffer-size 65536\n"
+    with under(standing, untranslated("tcp 0 1") + more, Idle) as box:
+        both_are_reset_behind_a_cookie(box, SERVER)
 
 
 def test_without_a_word_of_it_neither_end_is_told(idle: Idle) -> None:

@@ -231,6 +231,52 @@ def test_synproxy_serves_a_port_of_a_host_by_either_name_of_it() -> None:
         assert (served in rendered(config).splitlines()) is chain
 
 
+OF_A_CLASS = """
+class-map all
+ match any
+policy-map global_policy
+ class all
+  set connection embryonic-conn-max 5
+service-policy global_policy global
+"""
+
+
+def test_who_is_called_by_its_own_address_is_asked_about_as_any_first_packet_is() -> None:
+    """But not by another's name: what SYNPROXY sends there would be translated, what its client sends is not."""
+    static = "static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255"
+    assert static in INTERCEPTING
+    for text, names in ((INTERCEPTING, ("203.0.113.125", "203.0.113.126")), (INTERCEPTING.partition("static")[0], ())):
+        config = load((text + OF_A_CLASS).encode()).config
+        assert config is not None
+        mangled, _, rest = rendered(config).partition("*filter\n")
+        lines = rest.splitlines()
+        assert [line for line in lines if line.startswith("-A FIXUP_UNNAMED ")] == [
+            *(f"-A FIXUP_UNNAMED -d {each}/32 -g FIXUP_STRAY" for each in names),
+            "-A FIXUP_UNNAMED -j FIXUP_ACCESS",
+            "-A FIXUP_UNNAMED -g FIXUP_PROXY",
+        ]
+        entrance = [line.partition(" -g ")[0] for line in lines if line.startswith("-A FIXUP_INTERCEPTED ")]
+        assert entrance[len(names) :] == ["-A FIXUP_INTERCEPTED -i outside0 -o inside0 -p tcp", "-A FIXUP_INTERCEPTED"]
+        assert [line for line in lines if "--notrack" in line][len(names) :] == [
+            "-A FIXUP_OUTPUT -o outside0 -p tcp --tcp-flags SYN,ACK SYN,ACK -m addrtype ! --src-type LOCAL"
+            " -j CT --notrack",
+            "-A FIXUP_OUTPUT -o inside0 -p tcp --tcp-flags RST RST -m addrtype ! --src-type LOCAL -j CT --notrack",
+            "-A FIXUP_FROM_outside0 -m mark --mark 0x200/0x700 -j CT --notrack",
+        ]
+        assert "-A FIXUP_BETWEEN -m conntrack --ctstate INVALID,UNTRACKED -g FIXUP_RETURNED" in lines
+        assert "-g FIXUP_BACK_FIRST\n" in mangled
+
+
+def test_synproxy_gets_no_ack_but_what_may_bring_a_cookie_back() -> None:
+    config = load(INTERCEPTING.encode()).config
+    assert config is not None
+    assert [line for line in rendered(config).splitlines() if line.startswith("-A FIXUP_RETURNED ")] == [
+        "-A FIXUP_RETURNED -m mark --mark 0x400/0x700 -g FIXUP_INTERCEPTED",
+        "-A FIXUP_RETURNED -m mark --mark 0x300/0x700 -g FIXUP_INTERCEPTED",
+        "-A FIXUP_RETURNED -g FIXUP_STRAY",
+    ]
+
+
 def test_an_intercepted_connection_gets_its_class_from_the_servers_side() -> None:
     lines = rendered(loaded(MAIL)).splitlines()
     there = [line for line in lines if line.startswith("-A FIXUP_CLASS_")]

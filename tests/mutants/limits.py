@@ -266,7 +266,7 @@ _MODEL = (
     _model(
         "a waiting SYN takes its place at ingress",
         MODEL,
-        "if entry.state is State.WAITING and static:",
+        "if entry.state is State.WAITING and self._guarded(packet, static):",
         "if entry.state is State.CLOSED:",
     ),
     _model(
@@ -318,7 +318,24 @@ _MODEL = (
         "return self.lifetimes[entry.state] if own is None else own * _SECOND",
         "return self.lifetimes[entry.state]",
     ),
-    _model("nobody is full where nobody is intercepted", PLACES, "return intercepts and any(", "return any("),
+    _model(
+        "a class guards on some ways alone",
+        MODEL,
+        "limited.intercepts and way in self.limits.ways",
+        "limited.intercepts",
+    ),
+    _model(
+        "and by its embryonic limits alone",
+        MODEL,
+        "bool(limited and limited.intercepts and way in self.limits.ways)",
+        "way in self.limits.ways",
+    ),
+    _model(
+        "a host that is called by its own address is guarded",
+        MODEL,
+        "return static is not None or bool(limited and",
+        "return static is not None and bool(limited and",
+    ),
     _model(
         "a SYN-ACK to nobody is dropped where there are limits",
         MODEL,
@@ -338,7 +355,7 @@ _MODEL = (
     _model(
         "an attack is traced by server",
         ATTACKS,
-        "self._latest[name if name in self._counted else (server.mapped, 0)] = server",
+        "self._latest[next((name for name in names if name in self._counted), None)] = server",
         "self._latest.setdefault((server.mapped, 0), server)",
     ),
     _model(

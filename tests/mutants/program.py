@@ -227,8 +227,8 @@ _HANDSHAKE = (
     _mutant(
         "the client's SYN again is skipped",
         INGRESS,
-        "\tif (plain_syn(packet))\n\t\t*allowed = MARK_SKIP;\n\t/* what SYNPROXY",
-        "\t/* what SYNPROXY",
+        "proxy_began(conn) ? MARK_INTERCEPT : MARK_SKIP",
+        "proxy_began(conn) ? MARK_INTERCEPT : 0",
     ),
 )
 
@@ -392,7 +392,7 @@ _LIMITS = (
     _mutant(
         "ingress asks the static",
         PLACES,
-        "judge(found, count->total, count->embryonic, limit->max_conns, intercepts, 0, 0);",
+        "judge(found, count->total, count->embryonic, limit->max_conns, limit->max_embryonic & all, 0, 0);",
         ";",
     ),
     _mutant(
@@ -443,9 +443,7 @@ _LIMITS = (
         "\tif (0)\n\t\tgive_back_share",
     ),
     _mutant("who has no place is no row", PLACES, "\tif (last)\n\t\tshares.delete(&key);", ""),
-    _mutant(
-        "a full table takes no place", ADMISSION, "\tgive_back(&holding, 1, 1);\n\tif (at->number", "\tif (at->number"
-    ),
+    _mutant("a full table takes no place", ADMISSION, "\tgive_back(&holding, 1, 1);\n\tif (!waiting", "\tif (!waiting"),
     _mutant("a full table refuses", ADMISSION, "\treturn NO_ROOM;", "\treturn ADMITTED;"),
     _mutant(
         "a full table is told of", ADMISSION, "if (which == NO_ROOM || which == NO_SHARE) {", "if (which == NO_SHARE) {"
@@ -578,8 +576,14 @@ _INTERCEPT = (
     _mutant(
         "what SYNPROXY has begun, it ends",
         INGRESS,
-        "conn->flags & INTERCEPTED && embryonic(conn->state) && plain_syn(packet))",
-        "0)",
+        "proxy_began(conn) ? MARK_INTERCEPT : MARK_SKIP",
+        "MARK_SKIP",
+    ),
+    _mutant(
+        "what its client sends meanwhile has SYNPROXY ask once more",
+        INGRESS,
+        "\t\t*allowed = MARK_COOKIE;\n\treturn PASS;\n}\n\n/* Whether a cookie",
+        "\t\t;\n\treturn PASS;\n}\n\n/* Whether a cookie",
     ),
     _mutant(
         "only what SYNPROXY has begun is its own",
@@ -643,24 +647,61 @@ _INTERCEPT = (
     _mutant(
         "SYNPROXY's SYN does not wait",
         ADMISSION,
-        "if (at->number && !waiting && !packet->proxied && found.refusal",
-        "if (at->number && !waiting && found.refusal",
+        "if (!waiting && !packet->proxied && found.refusal",
+        "if (!waiting && found.refusal",
     ),
-    _mutant("a cookie that comes back to no place is marked", INGRESS, "\t\t*allowed = MARK_FULL;", "\t\t;"),
     _mutant(
-        "nobody is full where nobody is intercepted",
+        "a cookie that comes back to no place is marked",
         INGRESS,
-        "if (refused && intercepts && !half_open_limit",
-        "if (refused && !half_open_limit",
+        "refused && !half_open_limit(found.refusal) ? MARK_FULL : MARK_COOKIE",
+        "MARK_COOKIE",
     ),
     _mutant(
         "an embryonic limit is no reason to be full",
         INGRESS,
-        "if (refused && intercepts && !half_open_limit(found.refusal))",
-        "if (refused && intercepts)",
+        "refused && !half_open_limit(found.refusal) ? MARK_FULL",
+        "refused ? MARK_FULL",
     ),
     _mutant(
-        "an ACK is stray where no cookie was given", INGRESS, "else if (!gave_cookies(at, clock(set)))", "else if (0)"
+        "no ACK brings a cookie back where none was given",
+        INGRESS,
+        "(acknowledges(packet) && gave_cookies(at, clock(set)))",
+        "acknowledges(packet)",
+    ),
+    _mutant("a cookie was given by whom it comes back to", INGRESS, "u32 row = at->named;", "u32 row = 0;"),
+    _mutant("a host by its own address is guarded", FACES, "\tif (!at->named && !set->ways)\n", "\tif (!at->named)\n"),
+    _mutant("on some ways alone", FACES, " && ways.lookup(&way);", ";"),
+    _mutant(
+        "and by a class's embryonic limits alone",
+        FACES,
+        "klass && klass->max_embryonic | klass->client_embryonic &&",
+        "klass &&",
+    ),
+    _mutant(
+        "what a class guards waits, too",
+        ADMISSION,
+        "found.refusal < NO_ROOM && guarded(at))",
+        "found.refusal < NO_ROOM && at->number)",
+    ),
+    Mutant(
+        "program: SYNPROXY's client calls by the static of where he is",
+        FACES,
+        "if (face && at->in && at->in != face->opposite)",
+        "if (0)",
+        ("tests/bpf/test_statics.py",),
+    ),
+    _mutant(
+        "or by the host's own address",
+        FACES,
+        "packet->proxied = face || interfaces.lookup(&at->in);",
+        "packet->proxied = !!face;",
+    ),
+    Mutant(
+        "program: SYNPROXY's clients are behind our interfaces",
+        FACES,
+        "packet->proxied = face || interfaces.lookup(&at->in);",
+        "packet->proxied = 1;",
+        ("tests/bpf/test_statics.py",),
     ),
     _mutant("a cookie is good for so long", INGRESS, "< COOKIE_AGE + SECOND;", "< COOKIE_AGE / 2;"),
     _mutant("an ACK may be a cookie's", ADMISSION, "count->cookie = (now >> TICK_SHIFT) ?: 1;", ";"),
@@ -674,7 +715,7 @@ _INTERCEPT = (
 
 _WAITING = (
     _mutant("who finds no place at egress waits", ADMISSION, "\t\tfresh.state = WAITING;\n", ""),
-    _mutant("who called no static waits for nothing", ADMISSION, "if (at->number && !waiting", "if (!waiting"),
+    _mutant("what nothing guards waits for nothing", ADMISSION, "< NO_ROOM && guarded(at))", "< NO_ROOM)"),
     _mutant("a waiting SYN takes its place at ingress", CONNLIMIT, "at->waits = conn &&", "at->waits = 0 && conn &&"),
     _mutant(
         "a waiting SYN takes its place at egress",
@@ -731,7 +772,12 @@ _DEAD = (
         "if (0 && leads_back",
     ),
     _mutant("nobody else does in its name", INGRESS, "lets_go(packet) && leads_back(skb, packet)", "lets_go(packet)"),
-    _mutant("who is behind another interface is not the server", REVERSE, "way.ifindex == skb->ifindex", "1"),
+    _mutant(
+        "who is behind another interface is not the server",
+        REVERSE,
+        "packet->saddr) == skb->ifindex",
+        "packet->saddr) != 0",
+    ),
     _mutant(
         "a FIN lets go too",
         MACHINE,

@@ -117,3 +117,13 @@ def test_statics_of_ports_are_counted_apart() -> None:
     made.hear(told())
     list(made.count({names[0]: 5000, names[1]: 0}, SECOND))
     assert (only(made).server.port, only(made).total) == (25, 5000)
+
+
+def test_servers_without_a_static_are_counted_as_one() -> None:
+    made = traced(burst=10_000, average=10_000)
+    list(made.count({(MAPPED, 0): 1000, None: 50}, 0))
+    own = IPv4Address("192.0.2.30")
+    made.hear(told())
+    made.hear(Refused(Key(own, 587, IPv4Address("203.0.113.10"), 40000), own, Limit.EMBRYONIC, 20, 20, 0))
+    list(made.count({(MAPPED, 0): 1100, None: 350}, SECOND))
+    assert {each.server: each.total for each in made.attacks()} == {MAIL: 100, Server(own, own, 587): 300}

@@ -40,6 +40,14 @@ def test_a_server_is_known_by_its_real_side() -> None:
     assert (report().window, report().sampling) == (30, 60)
 
 
+def test_a_server_without_a_static_is_where_its_network_is() -> None:
+    own = IPv4Address("192.0.2.30")
+    snapshot = replace(SEED, attacks=(replace(attack(25), server=Server(own, own, 25)),))
+    found = show.attacks(CONFIG, snapshot)
+    assert found is not None
+    assert [(each.address, each.interface) for each in found.servers] == [(own, "inside")]
+
+
 def test_without_statistics_there_is_no_report() -> None:
     assert show.attacks(PLAIN, MANY) is None
 
