@@ -77,7 +77,7 @@ int ingress(struct __sk_buff *skb)
 	u32 spread_by = at->hash; /* as its first packet met no entry, whose worker connection tracking keeps */
 	struct conn *conn = find(at);
 	/* about to be deleted, or a client that calls its server by another address */
-	if (conn && (conn->state == CLOSED || (sender(conn, at) == CLIENT && conn->number != at->named)))
+	if (conn && (conn->state == CLOSED || (sender(conn, at) == CLIENT && !same_name(conn->number, at->named))))
 		conn = 0;
 	at->waits = conn && conn->state == WAITING && sender(conn, at) == CLIENT && opens(packet);
 	if (conn && !at->waits)
@@ -129,7 +129,7 @@ int egress(struct __sk_buff *skb)
 	if (side == CLIENT && opens(packet))
 		return open_to_server(skb, conn, at, packet, set);
 	/* a server's that leaves by another address than its client called is not of this connection */
-	if (state != CLOSED && conn && (side == CLIENT || conn->number == at->named))
+	if (state != CLOSED && conn && (side == CLIENT || same_name(conn->number, at->named)))
 		return leaves(skb, conn, at, packet, side, clock(set));
 	return skb->ingress_ifindex && uncounted(at, packet, set) ? DROP : PASS;
 }

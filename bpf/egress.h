@@ -11,7 +11,7 @@
 /* Whether a SYN to an entry's server calls it otherwise than its client did: by another static, or as only some may. */
 static __always_inline int by_another_name(struct conn *conn, struct place *at)
 {
-	return conn->number != at->number || (conn->flags ^ at->whose) & CALLED;
+	return !same_name(conn->number, at->number) || (conn->flags ^ at->whose) & CALLED;
 }
 
 static __always_inline int open_to_server(struct __sk_buff *skb, struct conn *conn, struct place *at,

@@ -110,6 +110,21 @@ static __always_inline void opened(struct place *at, struct packet *packet, stru
 	at->klass = classify(at, set);
 }
 
+/* Whether a static, or none, calls a server by its own address. */
+static __always_inline int own_name(u16 number)
+{
+	u32 row = number;
+	struct limit *limit = limits.lookup(&row);
+
+	return !number || (limit && limit->mapped == limit->real && limit->mapped_port == limit->real_port);
+}
+
+/* Whether a server is called alike by both: reloads make statics, and take them away, in which an address stands for itself. */
+static __always_inline int same_name(u16 one, u16 other)
+{
+	return one == other || (own_name(one) && own_name(other));
+}
+
 /* Whether an answer to a SYN that nobody has seen would open a connection that is not counted where some are. */
 static __always_inline int uncounted(struct place *at, struct packet *packet, struct settings *set)
 {

@@ -1727,3 +1727,29 @@ def a_new_connection_on_a_released_tuple_is_inspected(box: Subject) -> None:
     for packet in (syn(), syn_ack(), client(ACK)):
         crosses(box, packet)
     assert box.arrives(client(ACK, payload=5)) is PASS
+
+
+@rule
+def an_address_that_stands_for_itself_is_one_name_with_its_static_and_without(box: Subject) -> None:
+    klass = mail(max_conns=5)
+    own = limits_of(Static("inside", "outside", OTHER, OTHER), 0, (klass,), (line(klass),))
+    none = limits_of(static(), 0, (klass,), (line(klass),))
+    for port, (before, after) in enumerate(((own, none), (none, own)), 1000):
+        called = Key(OTHER, 25, CLIENT, port), Key(OTHER, 25, CLIENT, port + 10)
+        for each, limits in zip(called, (before, after), strict=True):
+            box.set_limits(limits)
+            for side, flags, seq, ack in (
+                (Side.CLIENT, SYN, 100, 0),
+                (Side.SERVER, SYN | ACK, 500, 101),
+                (Side.CLIENT, ACK, 101, 501),
+            ):
+                assert crosses(box, Packet(each, side, flags, seq, ack)) is not DROP
+        for each in called:
+            assert box.states()[each] is State.ESTABLISHED
+            for side, flags, seq, ack in (
+                (Side.SERVER, ACK | FIN, 501, 101),
+                (Side.CLIENT, ACK | FIN, 101, 502),
+                (Side.SERVER, ACK, 502, 102),
+            ):
+                crosses(box, Packet(each, side, flags, seq, ack))
+            assert each not in box.states()

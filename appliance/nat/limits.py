@@ -53,7 +53,7 @@ from appliance.nat.machine import (
 )
 from appliance.nat.places import Charge, Places, Row, Tuple
 from appliance.nat.remembered import Remembered
-from appliance.nat.static import End, Ends, Static
+from appliance.nat.static import End, Ends, Static, same_name
 from appliance.tcp.segment import ACK, FIN, RST, SYN
 from appliance.tcp.seq import first_octet, to_seq
 
@@ -120,7 +120,7 @@ class Table:
 
     def _ingress(self, packet: Packet, now: int) -> Verdict:
         packet, entry = self._find(packet, leaving=False)
-        if entry is not None and packet.side is Side.CLIENT and self._named(packet.key) != entry.static:
+        if entry is not None and packet.side is Side.CLIENT and not same_name(self._named(packet.key), entry.static):
             entry = None  # it calls its server by another address: the rules see to it
         if packet.opens:
             if entry is not None and packet.side is Side.SERVER:
@@ -147,7 +147,7 @@ class Table:
         if now - since >= NOTE_AGE:
             return Verdict.DROP  # nobody saw it come in: it comes again
         packet, entry = self._find(packet, leaving=True)
-        if entry is not None and packet.side is Side.SERVER and self._named(packet.key) != entry.static:
+        if entry is not None and packet.side is Side.SERVER and not same_name(self._named(packet.key), entry.static):
             entry = None  # it leaves by another address than its client called
         static = self.remembered.static(called) if noted else self._leading_to(packet)
         if packet.local and not (packet.proxied and self._behind(packet.key.client)):
@@ -444,4 +444,4 @@ def _by_another_name(packet: Packet, entry: Entry | None, static: Static | None)
     if entry is None or entry.state is State.WAITING:
         return False
     called = not entry.static and (entry.key.mapped, entry.key.port) != entry.parties.server
-    return entry.static != (static.ends if static else None) or called != bool(packet.place)
+    return not same_name(entry.static, static.ends if static else None) or called != bool(packet.place)

@@ -70,6 +70,12 @@ def intercepted_once(statics: Iterable[Static]) -> tuple[Static, ...]:
     return tuple(found)
 
 
+def same_name(one: Ends | None, other: Ends | None) -> bool:
+    """Whether by both statics, or by none, a server is called alike: in some an address stands for itself."""
+    first, second = (ends if ends and ends[0] != ends[1] else None for ends in (one, other))
+    return first == second
+
+
 class Names:
     """Who is known by which address and port where; a static of a port goes before one of its host.
 

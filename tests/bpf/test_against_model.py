@@ -78,6 +78,7 @@ keys = st.one_of(
 RENAMED = IPv4Address("203.0.113.127")
 STATICS = (
     *(Static("inside", "outside", mapped, real) for mapped in (MAPPED, RENAMED) for real in (REAL, OTHER)),
+    *(Static("inside", "outside", own, own) for own in (REAL, OTHER)),
     *(
         Static("inside", "outside", mapped, real, ports=PortMap("tcp", real_port, 25))
         for mapped, real, real_port in ((POOL, DESK, 2500), (POOL, OTHER, 25), (MAPPED, OTHER, 25), (MAPPED, REAL, 25))
@@ -123,7 +124,7 @@ def packets(draw: st.DrawFn) -> Packet:
 def statics(draw: st.DrawFn) -> tuple[Static, ...]:
     """The one of most keys and that of a port, or any that may be together, each with limits."""
     few = st.integers(0, 3)
-    chosen = [STATICS[0], STATICS[4]]
+    chosen = [STATICS[0], STATICS[6]]
     if draw(st.booleans()):
         chosen = []
         for each in draw(st.lists(st.sampled_from(STATICS), max_size=4)):

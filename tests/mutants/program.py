@@ -625,6 +625,12 @@ _INTERCEPT = (
         "\treturn turn_away(at, packet, &busy, now);\n",
         "\treturn DROP;\n",
     ),
+    _mutant(
+        "an address that stands for itself is one name",
+        FACES,
+        "one == other || (own_name(one) && own_name(other))",
+        "one == other",
+    ),
     _mutant("what is in SYNPROXY's way is told of", INGRESS, "\tif (obstructs(conn, packet, side)) {", "\tif (0) {"),
     _mutant("only the server itself is heard", INGRESS, "\t\tif (leads_back(skb, packet))\n", ""),
     _mutant("another client resets it itself", INTERCEPT, " && conn->flags & INTERCEPTED &&\n", " &&\n"),
@@ -919,7 +925,7 @@ _MARKS = (
     _mutant(
         "an end called by another address is another's",
         CONNLIMIT,
-        "(sender(conn, at) == CLIENT && conn->number != at->named)",
+        "(sender(conn, at) == CLIENT && !same_name(conn->number, at->named))",
         "0",
     ),
     Mutant(
@@ -932,7 +938,7 @@ _MARKS = (
     Mutant(
         "program: an answer by another name is not of the connection",
         CONNLIMIT,
-        "(side == CLIENT || conn->number == at->named)",
+        "(side == CLIENT || same_name(conn->number, at->named))",
         "1",
         ("tests/bpf/test_statics.py",),
     ),
