@@ -54,6 +54,7 @@ from appliance.nat.machine import (
 from appliance.nat.places import Charge, Places, Row, Tuple
 from appliance.nat.remembered import Remembered
 from appliance.nat.static import End, Ends, Static, same_name
+from appliance.nat.whereabouts import Whereabouts
 from appliance.tcp.segment import ACK, FIN, RST, SYN
 from appliance.tcp.seq import first_octet, to_seq
 
@@ -80,7 +81,6 @@ class Table:
 
     def __init__(self, limits: Limits, lifetimes: Mapping[State, int], interface: Mapping[IPv4Address, str]) -> None:
         self.lifetimes = lifetimes  # ns
-        self.interface = interface
         self.entries: dict[Tuple, Entry] = {}
         self.places = Places(self.entries)
         self.events: list[Event] = []
@@ -88,6 +88,7 @@ class Table:
         self.cookies: dict[Ends | None, int] = {}  # when a static gave one out last; None: all who have none
         self.notes: dict[_Note, tuple[int, Ends | None]] = {}  # SYNs on their way: since when, and the static called
         self.remembered = Remembered()
+        self.where = Whereabouts(interface, self.remembered)
         self.set_limits(limits, 0)
 
     def set_limits(self, limits: Limits, now: int) -> list[Key]:
@@ -114,13 +115,13 @@ class Table:
         """A packet arrives: what is dropped before the rules see it, and what need not be inspected."""
         verdict = self._ingress(packet, now)
         if packet.opens and verdict is not Verdict.DROP and self._chooses(packet):
-            called = self._static(packet.key) if packet.side is Side.CLIENT else self._of_client(packet)
+            called = self.where.static(packet.key) if packet.side is Side.CLIENT else self.where.of_client(packet)
             self.notes[self._note(packet)] = now, called.ends if called else None
         return verdict
 
     def _ingress(self, packet: Packet, now: int) -> Verdict:
         packet, entry = self._find(packet, leaving=False)
-        if entry is not None and packet.side is Side.CLIENT and not same_name(self._named(packet.key), entry.static):
+        if entry is not None and packet.side is Side.CLIENT and not self.where.calls(packet, entry):
             entry = None  # it calls its server by another address: the rules see to it
         if packet.opens:
             if entry is not None and packet.side is Side.SERVER:
@@ -147,10 +148,10 @@ class Table:
         if now - since >= NOTE_AGE:
             return Verdict.DROP  # nobody saw it come in: it comes again
         packet, entry = self._find(packet, leaving=True)
-        if entry is not None and packet.side is Side.SERVER and not same_name(self._named(packet.key), entry.static):
+        if entry is not None and packet.side is Side.SERVER and not self.where.calls(packet, entry):
             entry = None  # it leaves by another address than its client called
-        static = self.remembered.static(called) if noted else self._leading_to(packet)
-        if packet.local and not (packet.proxied and self._behind(packet.key.client)):
+        static = self.remembered.static(called) if noted else self.where.leading_to(packet)
+        if packet.local and not (packet.proxied and self.where.behind(packet.key.client)):
             self._our_own(packet, entry, now)
             passes = True
         elif packet.opens and packet.side is Side.CLIENT:
@@ -225,14 +226,14 @@ class Table:
     def _look(self, packet: Packet, entry: Entry | None, now: int) -> Verdict:
         """A SYN before the rules. One that is guarded and has waited takes its place here: conntrack knows it."""
         passes = Verdict.SKIP if packet.plain_syn else Verdict.PASS
-        static = self._static(packet.key)
+        static = self.where.static(packet.key)
         if entry is None:
             if not self._guarded(packet, static):
                 return passes
             row = self.places.reached(self._charge(packet, static))
             if row is None:
                 return passes
-            self._refuse(row, self._parties(packet, static), now)
+            self._refuse(row, self.where.parties(packet, static), now)
             if not row.which.half_open or not packet.plain_syn:
                 return Verdict.DROP
             self.cookies[static.ends if static else None] = now
@@ -257,7 +258,7 @@ class Table:
 
     def _take(self, packet: Packet, entry: Entry | None, static: Static | None, now: int) -> bool:
         """Takes the places of a new connection, or none of them."""
-        charge, parties = self._charge(packet, static), self._parties(packet, static)
+        charge, parties = self._charge(packet, static), self.where.parties(packet, static)
         row = self.places.reached(charge, half_open=False)
         called = static.ends if static else None
         if row is None:
@@ -267,11 +268,11 @@ class Table:
         self._refuse(row, parties, now)
         if packet.proxied:
             self._strand(parties, packet.ack, first_octet(packet.seq), now)
-        elif entry is None and self._guarded(packet, static, self._server(packet)[0]):
+        elif entry is None and self._guarded(packet, static, self.where.server(packet)[0]):
             # conntrack knows it now, and SYNPROXY must not answer it
             waiting = fresh(packet, replace(parties, beyond=None), State.WAITING, now)
             waiting.static = called
-            self.entries[self._ends(packet)] = waiting
+            self.entries[self.where.ends(packet)] = waiting
         return False
 
     def _build(
@@ -283,7 +284,7 @@ class Table:
         per_client: bool,
         now: int,
     ) -> None:
-        entry = self.entries[self._ends(packet)] = fresh(packet, parties, State.SYN, now)
+        entry = self.entries[self.where.ends(packet)] = fresh(packet, parties, State.SYN, now)
         entry.static, entry.limited, entry.per_client = static, limited, per_client
         self._tell(Built, parties, now)
 
@@ -296,7 +297,7 @@ class Table:
 
     def _cookie(self, packet: Packet, now: int) -> Verdict:
         """An ACK that may bring a cookie back; none is valid for longer than `COOKIE_AGE`."""
-        static = self._static(packet.key)
+        static = self.where.static(packet.key)
         given = self.cookies.get(static.ends if static else None)
         if given is None or now - given >= COOKIE_AGE or not self._guarded(packet, static):
             return Verdict.PASS
@@ -305,21 +306,21 @@ class Table:
     def _guarded(self, packet: Packet, static: Static | None, to: IPv4Address | None = None) -> bool:
         """Whether TCP Intercept answers a SYN at a limit: to a static, or to a host by its own address where the way
         there is one for that and the class limits half-open connections. `to` is it; else as it is called."""
-        limited, called = self._class(packet), to or self._called(packet)[0]
-        way = self._behind(packet.key.client), self._behind(called)
+        limited, called = self._class(packet), to or self.where.called(packet)[0]
+        way = self.where.behind(packet.key.client), self.where.behind(called)
         return static is not None or bool(limited and limited.intercepts and way in self.limits.ways)
 
     def _limited(self, packet: Packet) -> bool:
         """Whether a SYN-ACK to nobody would open a connection that is not counted where some are."""
-        static = self._static(packet.key) if packet.side is Side.SERVER else None
+        static = self.where.static(packet.key) if packet.side is Side.SERVER else None
         return static is not None and bool(self.limits.rules or static.max_conns or static.max_embryonic)
 
     def _charge(self, packet: Packet, static: Static | None) -> Charge:
-        return Charge(static, self._class(packet), self._server(packet)[0], packet.key.client)
+        return Charge(static, self._class(packet), self.where.server(packet)[0], packet.key.client)
 
     def _class(self, packet: Packet) -> LimitedClass | None:
-        key, (server, port) = packet.key, self._server(packet)
-        crossed = frozenset({self._behind(key.client), self._behind(server)})
+        key, (server, port) = packet.key, self.where.server(packet)
+        crossed = frozenset({self.where.behind(key.client), self.where.behind(server)})
         return limited_class(self.limits.rules, Opening(key.client, key.client_port, server, port, crossed))
 
     # the life of an entry
@@ -369,7 +370,7 @@ class Table:
         Beyond a translation that was chosen an entry is known by what its last SYN was called there; a SYN that leaves
         is known from where it came in.
         """
-        entry = self.entries.get(self._ends(packet))
+        entry = self.entries.get(self.where.ends(packet))
         noted = leaving and packet.opens and not packet.local
         servers_side = (packet.side is Side.CLIENT) == leaving
         if packet.beyond and servers_side and not noted:
@@ -379,64 +380,26 @@ class Table:
         if entry is not None:
             ours = (entry.key.client, entry.key.client_port) == (packet.key.client, packet.key.client_port)
             return (packet if ours else turned(packet, entry.key)), entry
-        server, client = self._server(packet), (packet.key.client, packet.key.client_port)
-        mapped = self.remembered.names.mapped(self._behind(server[0]), *client)
-        other_way = packet.side is Side.SERVER if packet.opens else mapped != client
-        return (turned(packet, Key(*mapped, *server)) if other_way else packet), None
+        named = self.where.of_client(packet)
+        if not (packet.side is Side.SERVER if packet.opens else named):
+            return packet, None
+        client = packet.key.client, packet.key.client_port
+        mapped = (named.mapped, named.name[1] or client[1]) if named else client
+        return turned(packet, Key(*mapped, *self.where.server(packet))), None
 
     def _chooses(self, packet: Packet) -> bool:
         """Whether the packet comes from where some translation is chosen."""
-        return self._behind(self._note(packet)[0][0]) in self.limits.choosing
+        return self.where.behind(self._note(packet)[0][0]) in self.limits.choosing
 
     def _note(self, packet: Packet) -> _Note:
         client, called = (packet.key.client, packet.key.client_port), (packet.key.mapped, packet.key.port)
         if packet.side is Side.SERVER:
-            return self._server(packet), client, packet.seq
+            return self.where.server(packet), client, packet.seq
         return client, called, packet.seq
-
-    def _behind(self, address: IPv4Address) -> str:
-        return self.interface.get(address, "")  # nobody is there
-
-    def _parties(self, packet: Packet, static: Static | None) -> Parties:
-        """Whom a SYN is between, if `static` is the one it is charged to."""
-        server, port = self._server(packet)
-        mapped = (static.mapped, static.name[1] or port) if static else self._called(packet)
-        key = Key(*mapped, packet.key.client, packet.key.client_port)
-        return Parties(key, server, real_port=port, beyond=packet.beyond)
 
     def _of(self, key: Key) -> Entry | None:
         """The connection that is known as `key`."""
         return next((each for each in self.entries.values() if each.key == key), None)
-
-    def _ends(self, packet: Packet) -> Tuple:
-        return frozenset({self._server(packet), (packet.key.client, packet.key.client_port)})
-
-    def _server(self, packet: Packet) -> End:
-        return packet.place or self._real(packet.key)
-
-    def _called(self, packet: Packet) -> End:
-        """The server by its real address, or as only some may call it."""
-        return (packet.key.mapped, packet.key.port) if packet.place else self._real(packet.key)
-
-    def _real(self, key: Key) -> End:
-        return self.remembered.names.real(key.mapped, key.port)
-
-    def _static(self, key: Key) -> Static | None:
-        """The static that is called; one that is gone, too."""
-        return self.remembered.names.called(key.mapped, key.port)
-
-    def _named(self, key: Key) -> Ends | None:
-        static = self._static(key)
-        return static.ends if static else None
-
-    def _leading_to(self, packet: Packet) -> Static | None:
-        """The static in force by which a packet's server is known where its client is."""
-        return self.remembered.names.of(self._behind(packet.key.client), *self._server(packet))
-
-    def _of_client(self, packet: Packet) -> Static | None:
-        """The static in force by which a packet's client is known where its server is."""
-        here, key = self._behind(self._server(packet)[0]), packet.key
-        return self.remembered.names.of(here, key.client, key.client_port)
 
 
 def _by_another_name(packet: Packet, entry: Entry | None, static: Static | None) -> bool:

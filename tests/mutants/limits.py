@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.mutants.mutants import Mutant
 
+WHEREABOUTS = "appliance/nat/whereabouts.py"
 MODEL = "appliance/nat/limits.py"
 PLACES = "appliance/nat/places.py"
 REMEMBERED = "appliance/nat/remembered.py"
@@ -385,14 +386,14 @@ _MODEL = (
     _model("nor for one that only some may call", MODEL, " or called != bool(packet.place)", ""),
     _model(
         "a server is where the rules lead",
-        MODEL,
-        "return packet.place or self._real(packet.key)",
-        "return self._real(packet.key)",
+        WHEREABOUTS,
+        "return packet.place or self._remembered",
+        "return self._remembered",
     ),
     _model(
         "what only some may call is known as it was called",
-        MODEL,
-        "if static else self._called(packet)",
+        WHEREABOUTS,
+        "if static else self.called(packet)",
         "if static else (server, port)",
     ),
     _model(
