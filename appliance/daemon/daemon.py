@@ -102,7 +102,7 @@ class Daemon:
         for hand in self._crew.hands:
             self._hire(hand)
         self._wait_for_workers()
-        self._resetter = Resetter(self._config.all_statics)
+        self._resetter = Resetter(self._config)
         undo.callback(self._resetter.close)
         undo.callback(firewall.restore, self._directory)
         self._firewall.load()
@@ -269,7 +269,7 @@ class Daemon:
         self._serve_metrics(config.metrics)
         self._operators.settle(config)
         ended = self._firewall.put(config, generation)
-        self._resetter.configure(config.all_statics)
+        self._resetter.configure(config)
         self._books.configure(config)
         self._errands.configure(config.all_statics)
         self._denials = Denials(config, links.indices(config), self._flows)

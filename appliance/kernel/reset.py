@@ -16,10 +16,12 @@ import struct
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
+from appliance.config.config import Config
+from appliance.config.topology import Topology
 from appliance.flow import Flow
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import Expired, Obstructed, Parties, Stranded, Unanswered
-from appliance.nat.static import End, Names, Static
+from appliance.nat.static import End, Names
 from appliance.tcp.segment import ACK, RST, SYN, bare
 
 _WINDOW = 8192  # octets, until the client's first own segment says what it has
@@ -27,18 +29,19 @@ _WINDOW = 8192  # octets, until the client's first own segment says what it has
 
 class Resetter:
     """Sends them for flows given on real addresses. Who is known by which address where the connection table says,
-    and `statics` of what is not in it."""
+    and `config` of what is not in it."""
 
-    def __init__(self, statics: Sequence[Static]) -> None:
-        self.configure(statics)
+    def __init__(self, config: Config) -> None:
+        self.configure(config)
         try:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
         except PermissionError as error:
             raise KernelError("sending resets needs a raw socket: run fixup with sudo") from error
 
-    def configure(self, statics: Sequence[Static]) -> None:
-        """From now on these say who is known by what where."""
-        self._names = Names(statics)
+    def configure(self, config: Config) -> None:
+        """From now on `config` says who is where, and known by what there."""
+        self._names = Names(config.all_statics)
+        self._topology = Topology(config)
 
     def reset(self, flow: Flow, to_client: bool, seq: int, ack: int, known: Parties | None = None) -> bool:
         """Send one side an RST with these numbers, as that side counts; False if the kernel would not send it.
@@ -58,11 +61,11 @@ class Resetter:
         """Reset both ends of a connection that its table has forgotten; as each knows the other."""
         key = connection.key
         self._reset(key.mapped, key.port, key.client, key.client_port, connection.seq, connection.ack)
-        self._reset(*_beyond(connection), *connection.server, connection.ack, connection.seq)
+        self._reset(*self._beyond(connection), *connection.server, connection.ack, connection.seq)
 
     def clear_the_way(self, obstructed: Obstructed) -> bool:
         """Reset at its server the connection that is in another one's way."""
-        return self._reset(*_beyond(obstructed), *obstructed.server, obstructed.seq, obstructed.ack)
+        return self._reset(*self._beyond(obstructed), *obstructed.server, obstructed.seq, obstructed.ack)
 
     def acknowledge(
         self, flow: Flow, seq: int, ack: int, window: int, runs: Sequence[tuple[int, int]], known: Parties | None = None
@@ -100,6 +103,11 @@ class Resetter:
             return known.beyond
         return self._names.mapped(flow.server.interface, flow.client.address, flow.client.port)
 
+    def _beyond(self, parties: Parties) -> End:
+        """The client of a connection of which no flow tells the interfaces, as its server knows it."""
+        client = self._topology.ends(parties).beyond
+        return client.address, client.port
+
     def _reset(self, source: IPv4Address, port: int, to: IPv4Address, to_port: int, seq: int, ack: int) -> bool:
         return self._send(bare(source, port, to, to_port, seq, ack, RST | ACK), to)
 
@@ -109,8 +117,3 @@ class Resetter:
         except OSError:
             return False  # no route or no buffer: the peer's own timeout has to do
         return True
-
-
-def _beyond(parties: Parties) -> End:
-    """Its client as its server knows it."""
-    return parties.beyond or (parties.key.client, parties.key.client_port)

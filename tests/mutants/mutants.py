@@ -659,6 +659,13 @@ MUTANTS = (
                 "if False:",
             ),
             (
+                "so it does where a static is the client's",
+                "appliance/kernel/reset.py",
+                "tests/kernel/test_reset.py",
+                "self._topology.ends(parties).beyond",
+                "self._topology.ends(parties).client",
+            ),
+            (
                 "a server that some may call is called where they are",
                 "appliance/config/topology.py",
                 "tests/config/test_topology.py",
