@@ -98,6 +98,19 @@ static __always_inline void settle(struct conn *conn, struct place *at, struct p
 	bpf_spin_unlock(&conn->lock);
 }
 
+/* Notes that user space is told what obstructs an entry; 0 if it was since the last sweep: it comes as often as it likes. */
+static __always_inline int tell_once(struct conn *conn, struct place *at)
+{
+	int first;
+
+	bpf_spin_lock(&conn->lock);
+	first = conn->tag == (u8)at->hash && !(conn->flags & TOLD_OF);
+	if (first)
+		conn->flags |= TOLD_OF;
+	bpf_spin_unlock(&conn->lock);
+	return first;
+}
+
 /* The server lets go of a DEAD entry: it is CLOSED. */
 static __always_inline void close_dead(struct conn *conn, struct place *at, struct step *step)
 {
@@ -156,6 +169,8 @@ static __always_inline int carry_out(struct conn *conn, u8 tag, u16 order, u32 t
 			*unanswered = state == SYN && conn->flags & INTERCEPTED && ahead(tick, since) >= PATIENCE;
 			if (done)
 				conn->state = CLOSED;
+			if (*unanswered)
+				conn->flags &= ~TOLD_OF;
 		}
 	}
 	bpf_spin_unlock(&conn->lock);

@@ -43,7 +43,7 @@ static __always_inline int known(struct __sk_buff *skb, struct conn *conn, struc
 	if (obstructs(conn, packet, side)) {
 		struct end other = other_end(conn);
 
-		if (leads_back(skb, packet))
+		if (leads_back(skb, packet) && tell_once(conn, at))
 			emit_numbers(OBSTRUCTED, &at->key, conn->flags, conn->number, &other, packet->ack, packet->seq, clock(set));
 		return DROP;
 	}

@@ -41,6 +41,7 @@ enum side { CLIENT, SERVER };
 #define RENAMED 0x100 /* one of its ends is known otherwise at the other side, as no static says: there is an ALIAS of it */
 #define INSPECTED 0x200 /* what was forwarded of it carries a class that inspects */
 #define CALLED 0x400 /* of one RENAMED: that end is its server, as its client calls it; else its client */
+#define TOLD_OF 0x800 /* something is in its way, and user space was told since the last sweep */
 
 /* Where the port is that stands above the octets of struct conn. */
 #define PORT_SHIFT 48

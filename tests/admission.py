@@ -757,6 +757,11 @@ def a_connection_in_the_way_of_synproxys_is_told_of_and_stays_at_its_server(box:
         event = only(box.events())
         assert isinstance(event, Obstructed)
         assert (event.key, event.real, event.seq, event.ack) == (key(), REAL, 300, 900)
+        assert box.arrives(answer) is DROP
+        assert box.events() == [], "once at each sweep, however often it comes"
+        box.later(2)
+        box.sweep()
+        assert isinstance(only(box.events()), Unanswered)
     assert box.arrives(server(RST | ACK, 900, 300)) is PASS
     assert box.arrives(syn_ack()) is PASS
     assert box.leaves(proxied_ack()) is PASS

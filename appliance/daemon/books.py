@@ -20,6 +20,7 @@ from appliance.daemon.sinks import Sinks
 from appliance.daemon.translations import Translations
 from appliance.kernel import conntrack
 from appliance.kernel.bpf import EVENTS, ConnectionTable
+from appliance.kernel.bpf_entries import CHUNK
 from appliance.kernel.errors import KernelError
 from appliance.kernel.reset import Resetter
 from appliance.nat.attacks import Attack, Attacks
@@ -43,8 +44,8 @@ _BY_CLOCK = (Ending.SYN_TIMEOUT, Ending.FIN_TIMEOUT, Ending.IDLE_TIMEOUT)
 #: Entries of connection tracking taken out at a turn, and how many may wait for it.
 _AT_A_TURN = 1_024
 _WAITING = 65_536
-#: Looks of a sweep at a turn, each at some entries: all the daemon's other work waits for a turn, of 3 ms.
-_LOOKS = 32
+#: Looks of a sweep at a turn: all the daemon's other work waits for one, and what it ends is heard of at once.
+_LOOKS = EVENTS // CHUNK
 
 
 class Books:

@@ -6,7 +6,6 @@ puts it into that worker's queue.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -22,6 +21,10 @@ from appliance.nat.connection import Key, Parties
 from appliance.nat.static import Names, Static
 from appliance.syslog import EngineFault
 from appliance.tcp.seq import to_offset, to_seq
+
+
+class _Over(Exception):
+    """A connection has ended, and whose it was is not known any more."""
 
 
 class Errands:
@@ -42,6 +45,8 @@ class Errands:
         """Do what a message of worker `worker` asks; one that may not be done is recorded as that worker's fault."""
         try:
             self._do(worker, channel.decode(message))
+        except _Over:
+            return
         except (channel.ChannelError, KernelError) as error:
             self._sinks.write(EngineFault.of(f"worker {worker}", error))
 
@@ -60,8 +65,7 @@ class Errands:
             case SendReset(flow, to_client, seq, ack):
                 self._reset(worker, flow, to_client, seq, ack)
             case SendSack():
-                with contextlib.suppress(channel.ChannelError):  # the connection may have ended since
-                    self._acknowledge(request, self._key(worker, request.flow))
+                self._acknowledge(request, self._key(worker, request.flow))
             case _:
                 assert_never(request)
 
@@ -86,9 +90,12 @@ class Errands:
             self._resetter.acknowledge(told.flow, told.seq, ack, told.window, runs, self._table.parties(key))
 
     def _key(self, worker: int, flow: Flow) -> Key:
-        """The flow as the kernel's table knows it; ChannelError if another worker's queue has it."""
+        """The flow as the kernel's table knows it; ChannelError if another worker's queue has it, _Over if none has it,
+        for by its real ends alone that is not known of every connection (decision 18)."""
         key = Key(flow.server.address, flow.server.port, flow.client.address, flow.client.port)
         if self._table.worker(key) != worker and not self._closed(worker, key):
+            if self._table.parties(key) is None:
+                raise _Over
             raise channel.ChannelError(f"{flow.client} to {flow.server} is not in this worker's queue")
         return key
 

@@ -9,8 +9,6 @@ directory.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from appliance.config.config import Config
 from appliance.config.limits import limits, shortest_embryonic
 from appliance.daemon.rundir import RunDirectory
@@ -33,9 +31,10 @@ class Firewall:
 
     def load(self) -> None:
         """Load the programs that count; nothing counts yet. KernelError if the kernel or a package refuses."""
-        self.table = ConnectionTable(bpf_pins.mount(self._run.maps))
-        if not self.table.adopted:
-            self._uncounted.mkdir(exist_ok=True)
+        maps = bpf_pins.mount(self._run.maps)
+        if bpf_pins.uncounted(maps).exists():  # a start was killed: what it counted ends with what it did not
+            bpf_pins.remove(maps)
+        self.table = ConnectionTable(maps)
         self.table.set_workers(self._workers)
 
     def put(self, config: Config, generation: int) -> int:
@@ -64,28 +63,22 @@ class Firewall:
     def succeed(self, generation: int) -> bool:
         """Let go of what earlier runs have left: maps of another layout, and, where there were none to adopt, the
         connections of before `generation`, which nothing counts. Whether there were such."""
-        found = self._uncounted.exists() and self._forget_all_but(generation)
+        found = bpf_pins.uncounted(self._run.maps).exists() and _forget_all_but(generation)
         bpf_pins.remove(self._run.maps, but=self.table.pins)
         return found
 
-    @property
-    def _uncounted(self) -> Path:
-        """There while connections of earlier runs may be in no table: a start that is killed before it has ended them
-        leaves empty maps for the next one to adopt. The file system of maps has directories, and no files."""
-        return self._run.maps / "uncounted"
 
-    @staticmethod
-    def _forget_all_but(generation: int) -> bool:
-        """End the connections of other generations, of whatever run. Whether there were such."""
-        # To ask for one is a walk through all that the kernel tracks: its bits first, of which there mostly are none.
-        bits = [1 << bit for bit in range(GENERATION.width)]
-        carried = sum(bit for bit in bits if conntrack.carried(GENERATION.put(bit), GENERATION.put(bit)))
-        possible = [each for each in range(1, GENERATION.top + 1) if each | carried == carried and each != generation]
-        marks = [GENERATION.put(each) for each in possible]
-        uncounted = [each for each in marks if conntrack.carried(each, GENERATION.mask)]
-        for each in uncounted:
-            conntrack.delete_carrying(each, GENERATION.mask)
-        return bool(uncounted)
+def _forget_all_but(generation: int) -> bool:
+    """End the connections of other generations, of whatever run. Whether there were such."""
+    # To ask for one is a walk through all that the kernel tracks: its bits first, of which there mostly are none.
+    bits = [1 << bit for bit in range(GENERATION.width)]
+    carried = sum(bit for bit in bits if conntrack.carried(GENERATION.put(bit), GENERATION.put(bit)))
+    possible = [each for each in range(1, GENERATION.top + 1) if each | carried == carried and each != generation]
+    marks = [GENERATION.put(each) for each in possible]
+    uncounted = [each for each in marks if conntrack.carried(each, GENERATION.mask)]
+    for each in uncounted:
+        conntrack.delete_carrying(each, GENERATION.mask)
+    return bool(uncounted)
 
 
 def _detach(filters: list[Filter], found: Found) -> None:

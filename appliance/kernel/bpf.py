@@ -89,6 +89,8 @@ class ConnectionTable:
         self.adopted = self.pins is not None and any(self.pins.iterdir())
         if self.pins is not None:
             macros.append(f'PINS="{self.pins}"')
+            if not self.adopted:
+                bpf_pins.uncounted(self.pins.parent).mkdir(exist_ok=True)
         self._module = Module(source, macros, (*clsact.PARENTS, "reap"), cache)
         again = self._module.table("again")
         again[again.Key(0)] = again.Leaf(self.programs["reap"].fd)

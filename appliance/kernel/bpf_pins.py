@@ -46,6 +46,12 @@ def versioned(directory: Path, layout: str) -> Path:
     return pins
 
 
+def uncounted(directory: Path) -> Path:
+    """What is there, beside the maps, while connections of earlier runs may be in none of them: from before a start
+    that adopts none makes its own until it has ended those. A BPF file system has directories, and no files."""
+    return directory / "uncounted"
+
+
 def remove(directory: Path, but: Path | None = None) -> None:
     """Remove every version's pins, or all `but` one's; maps that a program still uses live on with it."""
     for pins in directory.iterdir() if directory.is_dir() else ():

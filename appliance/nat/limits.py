@@ -133,7 +133,9 @@ class Table:
             self._server_lets_go(packet, entry)
             return Verdict.DROP
         if obstructs(entry, packet):
-            self._tell(Obstructed, entry.parties, packet.ack, packet.seq, now)
+            if not entry.told:
+                self._tell(Obstructed, entry.parties, packet.ack, packet.seq, now)
+            entry.told = True
             return Verdict.DROP
         if entry.delta is not None and packet.side is Side.CLIENT:
             if entry.state in EMBRYONIC and packet.acknowledges:
@@ -209,6 +211,7 @@ class Table:
             elif entry.state is State.SYN and entry.delta is not None and now - since >= PATIENCE:
                 seq, ack = first_octet(entry.delta), entry.next[Side.CLIENT]
                 self._tell(Unanswered, entry.parties, seq, ack, now)
+                entry.told = False
         for entry in over:
             self._end(entry, expiry(entry.state), now)
             if entry.state is State.ESTABLISHED and entry.limited and self.remembered.current(entry.limited).resets:

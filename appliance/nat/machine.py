@@ -107,6 +107,7 @@ class Entry:
     static: Ends | None = None  # the one its client called: it holds a place there
     limited: LimitedClass | None = None  # and in this class
     per_client: bool = False  # and among its client's in the class
+    told: bool = False  # what is in its way was spoken of since the last sweep
 
     @property
     def key(self) -> Key:

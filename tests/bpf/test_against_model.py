@@ -204,8 +204,8 @@ def proxied(port: int, subject: Subject, tracking: Tracking) -> object:
 
 
 def arrives(packet: Packet, subject: Subject, tracking: Tracking) -> object:
-    passing = packet.side is Side.CLIENT and not packet.local
-    return subject.arrives(packet) if passing or tracking.passes(packet) else None
+    comes = not packet.local and (packet.side is Side.CLIENT or tracking.passes(packet))
+    return subject.arrives(packet) if comes else None
 
 
 def later(sevens: int, subject: Subject, _: Tracking) -> object:

@@ -16,7 +16,7 @@ from scapy.layers.inet import IP, TCP
 
 from appliance import marks
 from appliance.flow import Side
-from appliance.kernel import bpf
+from appliance.kernel import bpf, bpf_pins
 from appliance.kernel.bpf import CONNECTIONS, ConnectionTable
 from appliance.kernel.bpf_program import Module
 from appliance.kernel.errors import KernelError
@@ -295,3 +295,15 @@ def test_who_finds_a_connection_that_is_about_to_be_deleted_comes_again_or_is_re
     assert box.leaves(proxied_syn()) is Verdict.DROP
     assert isinstance(only(box.events()), Stranded)
     del conns[known]
+
+
+def test_a_load_that_is_cut_short_leaves_word_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its maps may be there by then: the next program would go on with them as if something were counted there."""
+
+    def killed(*_: object) -> None:
+        raise KernelError("killed")
+
+    monkeypatch.setattr(bpf, "Module", killed)
+    with pytest.raises(KernelError, match="killed"):
+        ConnectionTable(tmp_path)
+    assert bpf_pins.uncounted(tmp_path).is_dir()

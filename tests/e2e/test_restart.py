@@ -63,4 +63,5 @@ def test_nor_does_it_where_the_start_that_should_have_ended_it_was_killed() -> N
                     mark.mkdir()
                 box.pid = box.lab.start(box.file)
                 assert (ENDED in box.text()) is uncounted
+                assert bool(box.connections(ALL)) is not uncounted
                 assert not mark.exists()

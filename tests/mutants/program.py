@@ -632,7 +632,9 @@ _INTERCEPT = (
         "one == other",
     ),
     _mutant("what is in SYNPROXY's way is told of", INGRESS, "\tif (obstructs(conn, packet, side)) {", "\tif (0) {"),
-    _mutant("only the server itself is heard", INGRESS, "\t\tif (leads_back(skb, packet))\n", ""),
+    _mutant("only the server itself is heard", INGRESS, "if (leads_back(skb, packet) && tell_once", "if (tell_once"),
+    _mutant("it is told of once", INGRESS, " && tell_once(conn, at))", ")"),
+    _mutant("and again at the next sweep", CHANGES, "\t\t\t\tconn->flags &= ~TOLD_OF;\n", "\t\t\t\t;\n"),
     _mutant("another client resets it itself", INTERCEPT, " && conn->flags & INTERCEPTED &&\n", " &&\n"),
     _mutant(
         "nothing is in the way of what is open",
