@@ -12,7 +12,7 @@ _SPOOFED = ["-g", "FIXUP_SPOOFED"]
 _ANSWER = ["-p", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK"]
 _RESET = ["-p", "tcp", "--tcp-flags", "RST", "RST"]
 _UNTRACKED = ["-j", "CT", "--notrack"]
-#: In somebody else's name: no other SYN-ACK of the firewall's own is.
+#: In somebody else's name: no other SYN-ACK or RST of the firewall's own is.
 _FOREIGN = ["-m", "addrtype", "!", "--src-type", "LOCAL"]
 
 
@@ -26,9 +26,9 @@ def raw(scene: Scene) -> Table:
     """
     statics = intercepting(scene)
     faces = dict.fromkeys((scene.devices[each.mapped_interface], each.mapped) for each in statics)
-    own = dict.fromkeys((scene.devices[each.real_interface], each.real) for each in statics if each.mapped == each.real)
     called = unnamed(scene)
-    servers = dict.fromkeys(way for ways_out in called.values() for way in ways_out)
+    own = [scene.devices[each.real_interface] for each in statics if each.mapped == each.real]
+    servers = dict.fromkeys([*own, *(way for ways_out in called.values() for way in ways_out)])
     intercepted = {*called, *(way for way, _ in faces)}
     told = list(copied(scene.config, SpoofedSource)) if scene.config.reverse_path else []
     ways = {device: f"{PREFIX}FROM_{device}" for device in scene.devices.values()}
@@ -36,7 +36,6 @@ def raw(scene: Scene) -> Table:
         "FIXUP_PREROUTING": [["-i", device, "-g", chain] for device, chain in ways.items()],
         "FIXUP_OUTPUT": [
             *(["-o", way, "-s", f"{address}/32", *_ANSWER, *_UNTRACKED] for way, address in faces),
-            *(["-o", way, "-d", f"{address}/32", *_RESET, *_UNTRACKED] for way, address in own),
             *(["-o", way, *_ANSWER, *_FOREIGN, *_UNTRACKED] for way in called),
             *(["-o", way, *_RESET, *_FOREIGN, *_UNTRACKED] for way in servers),
         ],
