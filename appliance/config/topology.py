@@ -27,13 +27,18 @@ _Server = tuple[Endpoint, Endpoint, str | None]
 
 @value
 class Ends:
-    """Both ends of a connection. `inbound`: the client is on the less secure side (or on an equal one)."""
+    """Both ends of a connection. `inbound`: the client is on the less secure side (or on an equal one).
+
+    `otherwise`: the server is called as no static of a host or a port says (policy NAT, a static of more than 256
+    hosts, ``destination static``).
+    """
 
     client: Endpoint
     server: Endpoint
     client_mapped: Endpoint
     server_mapped: Endpoint
     inbound: bool
+    otherwise: bool = False
 
     @property
     def beyond(self) -> Endpoint:
@@ -79,9 +84,11 @@ class Topology:
         """The ends of a connection."""
         key = of.key
         server, mapped, here = self._server(of)
+        otherwise = False
         if here is None:
             here = self.interface(key.client)
             if (key.mapped, key.port) != of.server:  # only some may call it so
+                otherwise = True
                 mapped = Endpoint(here, mapped.address, mapped.port)
         client = client_mapped = Endpoint(here, key.client, key.client_port)
         if of.beyond is not None:
@@ -89,7 +96,7 @@ class Topology:
         elif int(key.client) in self._translated:
             client_mapped = Endpoint(here, *self._names.mapped(server.interface, key.client, key.client_port))
         inbound = self._levels.get(here, 0) <= self._levels.get(server.interface, 0)
-        return Ends(client, server, client_mapped, mapped, inbound)
+        return Ends(client, server, client_mapped, mapped, inbound, otherwise)
 
     def interface(self, address: IPv4Address) -> str:
         """The interface that an address is behind, by the longest network or route that holds it."""

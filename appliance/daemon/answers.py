@@ -49,6 +49,9 @@ from appliance.kernel.bpf import ConnectionTable
 from appliance.kernel.errors import KernelError
 from appliance.nat.connection import Connection
 
+#: Reports made of what is known here, at a turn: as many as a look at the table brings.
+_AT_A_TURN = 128
+
 
 class Operators:
     """Answers them; `snapshot` is taken when it is asked for."""
@@ -179,9 +182,14 @@ class Operators:
             yield self._part(tuple(report for _, report in found)) if found else None
 
     def _translations(self, wanted: show.TranslationsWanted) -> Iterator[Answer | None]:
-        """The statics first, with how many there are of all; then what each chunk of the table was given."""
+        """The statics first, with how many there are of all; then as whom else servers are called, and what each chunk
+        of the table was given."""
         yield show.translations(self._config, self._snapshot(), wanted)
         chosen = show.Chosen(self._config)
+        calls = self._books.translations.called()
+        for at in range(0, len(calls), _AT_A_TURN):
+            called = tuple(chosen.called(calls[at : at + _AT_A_TURN], wanted, clock.monotonic()))
+            yield self._translated(called) if called else None
         for some in self._table.walk():
             found = tuple(chosen.wanted(some, wanted, clock.monotonic()))
             yield self._translated(found) if found else None

@@ -17,7 +17,6 @@ from appliance.config.config import Config, TcpInterceptStatistics
 from appliance.daemon import clock
 from appliance.daemon.records import ConnectionRecords
 from appliance.daemon.sinks import Sinks
-from appliance.daemon.translations import Translations
 from appliance.kernel import conntrack
 from appliance.kernel.bpf import EVENTS, ConnectionTable
 from appliance.kernel.bpf_entries import CHUNK
@@ -71,7 +70,7 @@ class Books:
         self._sweep: Iterator[int] | None = None  # that is under way
         #: Connections, what is DEAD not among them; and how many there were at once, at most, since the start.
         self.in_use = self.most_used = 0
-        self.translations = Translations()
+        self.translations = self._records.translations
         self._statistics: TcpInterceptStatistics | None = None
         self._attacks: Attacks | None = None
         self.configure(config)
@@ -116,12 +115,10 @@ class Books:
             records += self._records.records(event)
             if isinstance(event, Built):
                 self.translations.used(event.key, event.time)
-                self.translations.enter(event)
                 self.in_use += 1
                 self.most_used = max(self.most_used, self.in_use)
             elif isinstance(event, TornDown):
                 self.in_use -= 1
-                self.translations.leave(event)
                 if event.ending in _BY_CLOCK:
                     self._stale.append(event.key)
         self._sinks.write(*records)
@@ -180,7 +177,6 @@ class Books:
         """Set right by the table what events tell."""
         self._astray = False
         self.in_use = 0
-        self.translations.recount()
         self._records.recount(self._connections())
         self.most_used = max(self.most_used, self.in_use)
 
@@ -190,7 +186,6 @@ class Books:
             for each in some:
                 if each.in_use:
                     self.in_use += 1
-                    self.translations.enter(each)
                     yield each
 
 

@@ -1,4 +1,4 @@
-"""What the kernel reports of connections, as log records: 302013, 302014, 201010 to 201013, 305011, 305012,
+"""What the kernel reports of connections, as log records: 302013, 302014, 201010 to 201013, 305009 to 305012,
 609001, 609002.
 
 The kernel speaks of a tuple and a number for the reason; ASA speaks of interfaces, of the side of lower security
@@ -16,6 +16,7 @@ from appliance.config.topology import Ends, Topology
 from appliance.config.versions import Addresses
 from appliance.daemon import clock
 from appliance.daemon.hosts import Hosts
+from appliance.daemon.translations import Translations
 from appliance.flow import Endpoint
 from appliance.nat.connection import Built, Connection, Ending, Key, Limit, Parties, Refused, TornDown
 from appliance.syslog import (
@@ -28,11 +29,8 @@ from appliance.syslog import (
     EmbryonicLimitExceeded,
     LocalHostBuilt,
     LocalHostTornDown,
-    PortTranslationBuilt,
-    PortTranslationTornDown,
     Reason,
     Record,
-    TranslationKind,
 )
 
 #: Numbers remembered at most: the kernel's table has as many entries. Only lost events ever reach it.
@@ -63,12 +61,14 @@ _EXCEEDED: Mapping[Limit, Callable[[int, int, Endpoint, Endpoint], Record]] = {
 
 
 class ConnectionRecords:
-    """Turns events into records; it numbers the connections and knows the hosts that have any."""
+    """Turns events into records; it numbers the connections and knows the hosts and
+    translations that have any."""
 
     def __init__(self, config: Config) -> None:
         self._last = 0
         self._known: dict[Key, tuple[int, Ends]] = {}
         self.hosts = Hosts()
+        self.translations = Translations()
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -78,8 +78,8 @@ class ConnectionRecords:
 
     def recount(self, connections: Iterable[Connection]) -> None:
         """These are all connections there are: events were lost, or there were connections before us."""
-        ends = ((self._topology.ends(each), each.started) for each in connections)
-        self.hosts.recount((end, started) for both, started in ends for end in (both.client, both.server))
+        found = self.translations.recount((each, self._topology.ends(each), each.started) for each in connections)
+        self.hosts.recount((end, started) for _, ends, started in found for end in (ends.client, ends.server))
 
     def records(self, event: Built | TornDown | Refused) -> Iterator[Record]:
         """The records of `event`, in their order: a host is there before its connections, and gone after them."""
@@ -100,8 +100,9 @@ class ConnectionRecords:
         for end in (ends.client, ends.server):
             if self.hosts.enter(end, event.time):
                 yield LocalHostBuilt(end.interface, end.address)
-        if event.beyond:
-            yield PortTranslationBuilt(TranslationKind.DYNAMIC, ends.client, ends.beyond)
+        made = self.translations.enter(event, ends, event.time)
+        if made is not None:
+            yield made
         direction = _INBOUND if ends.inbound else _OUTBOUND
         yield ConnectionBuilt(direction, number, ends.lower, ends.lower_mapped, ends.upper, ends.upper_mapped)
 
@@ -111,8 +112,9 @@ class ConnectionRecords:
         seconds = max(0, event.time - event.started) // clock.SECOND
         reason = _reason(event.ending, ends.inbound)
         yield ConnectionTornDown(number, ends.lower, ends.upper, seconds, event.octets, reason)
-        if event.beyond:
-            yield PortTranslationTornDown(TranslationKind.DYNAMIC, ends.client, ends.beyond, seconds)
+        gone = self.translations.leave(event, ends, seconds, event.time)
+        if gone is not None:
+            yield gone
         for end in (ends.client, ends.server):
             lasted = self.hosts.leave(end, event.time)
             if lasted is not None:

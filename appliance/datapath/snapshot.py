@@ -6,10 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from appliance.flow import Endpoint
 from appliance.nat.attacks import Attack
 from appliance.nat.classes import LimitedClass
 from appliance.nat.connection import Limit
 from appliance.nat.static import End, Static
+
+
+@dataclass(frozen=True, slots=True)
+class CalledUse:
+    """As whom connections call a server that no static of a host or a port translates: its real end, the one called,
+    and when the latest of them was built (ns). Port 0 is every port, none of which is another."""
+
+    real: Endpoint
+    mapped: Endpoint
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +151,7 @@ class Snapshot:
     hosts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     #: per mapped address when the latest connection through the static was built (ns)
     last_uses: Mapping[End, int] = field(default_factory=dict)
-    translations: int = 0  # statics, and those that connections were given as they connected
+    translations: int = 0  # statics, those that connections were given as they connected, and `CalledUse`s
     most_translations: int = 0  # at once, since the start
     statics: tuple[StaticUse, ...] = ()
     classes: tuple[ClassUse, ...] = ()

@@ -1,8 +1,9 @@
 """``show xlate`` and ``show nat``: translations that are in use, and the rules of them that are hit.
 
 A static is a translation from the start on and has no timeout. What a pool or PAT gave a connection is one as long as
-that lives: of these a report is made for a run of the table's entries at a time. The idle time of either is counted
-from the latest connection that was built through it (asa.md §3.6).
+that lives: of these a report is made for a run of the table's entries at a time. As whom else a server is called (by
+policy NAT, a static of more than 256 hosts, ``destination static``) is one as long as any connection calls it so. The
+idle time of each is counted from the latest connection that was built through it (asa.md §3.6).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from appliance.config.names import port_name
 from appliance.config.nat import ANYWHERE, ManualNat, NatStatement, ObjectNat, TranslationStatement
 from appliance.config.topology import Ends, Topology
 from appliance.config.translations import translations as rules
-from appliance.datapath.snapshot import Snapshot
+from appliance.datapath.snapshot import CalledUse, Snapshot
 from appliance.nat.connection import Connection
 from appliance.nat.static import End, Static
 from appliance.nat.translation import Kind, Pool, Translation
@@ -112,11 +113,13 @@ def standing(config: Config) -> int:
 
 
 class Chosen:
-    """Makes the other parts under one configuration: what connections were given as they connected."""
+    """Makes the other parts under one configuration: what connections were given, and whom they call."""
 
     def __init__(self, config: Config) -> None:
         self._topology = Topology(config)
         self._timeout = dict(config.timeouts.others).get("pat-xlate", _PAT_XLATE)
+        manual = {each.line for each in config.translations if isinstance(each, ManualNat)}
+        self._twice = [each for each in rules(config) if each.far is not None and each.line in manual]
 
     def wanted(
         self, connections: Iterable[Connection], wanted: TranslationsWanted, now: int
@@ -132,15 +135,42 @@ class Chosen:
                 between = real.interface, real.address, mapped.interface, mapped.address
                 yield TranslationReport(*between, "ri", idle, self._timeout, ports)
 
+    def called(self, uses: Iterable[CalledUse], wanted: TranslationsWanted, now: int) -> Iterator[TranslationReport]:
+        """Those of `uses` that are wanted: statics, ``r`` if the port is another, ``T`` by a rule for both ends."""
+        for each in uses:
+            real, mapped = each.real, each.mapped
+            if wanted.holds(real.interface, real.address, mapped.interface, mapped.address):
+                idle, ports = max(0, now - each.last) // _SECOND, PortsReport("tcp", real.port, mapped.port)
+                between = real.interface, real.address, mapped.interface, mapped.address
+                twice = any(_translates(rule, real.address, mapped.address) for rule in self._twice)
+                flags = "s" + ("r" if mapped.port else "") + ("T" if twice else "")
+                yield TranslationReport(*between, flags, idle, 0, ports if mapped.port else None)
+
+
+def _translates(rule: Translation, real: IPv4Address, mapped: IPv4Address) -> bool:
+    """Whether `rule`, at one of its ends, leads from `mapped` to `real`."""
+    source = isinstance(rule.mapped, IPv4Network) and _leads(rule.mapped, mapped, rule.real, real)
+    return source or (rule.far is not None and _leads(rule.far.mapped, mapped, rule.far.real, real))
+
+
+def _leads(called: IPv4Network, mapped: IPv4Address, to: IPv4Network, real: IPv4Address) -> bool:
+    """Whether `real` has the place in `to` that `mapped` has in `called`."""
+    return mapped in called and int(mapped) - int(called.network_address) == int(real) - int(to.network_address)
+
 
 def _statics(config: Config, last_uses: Mapping[End, int], now: int) -> Iterator[TranslationReport]:
     for each in config.statics:
         yield _of_host(each, _idle(last_uses, each.name, now))
     for rule in rules(config):
-        if rule.kind is Kind.STATIC and rule.ports is not None:
+        if rule.kind is Kind.STATIC and rule.ports is not None and not _called(rule):
             found = _of_port(rule, last_uses, now)
             if found is not None:
                 yield found
+
+
+def _called(rule: Translation) -> bool:
+    """Whether it is known by the connections that call a server so (`Chosen.called`): of UDP there are none."""
+    return rule.far is not None and rule.ports is not None and rule.ports.protocol == "tcp"
 
 
 def _idle(last_uses: Mapping[End, int], name: End, now: int) -> int:

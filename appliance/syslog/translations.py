@@ -13,7 +13,8 @@ from appliance.value import value
 
 @value
 class TranslationBuilt(Record):
-    """A static came with the configuration; `real` behind `real_interface` is `mapped` behind `mapped_interface`."""
+    """A static came with the configuration, or, of policy NAT and the like, with the first connection that calls it so;
+    `real` behind `real_interface` is `mapped` behind `mapped_interface`."""
 
     id = 305009
     severity = 6
@@ -29,7 +30,7 @@ class TranslationBuilt(Record):
 
 @value
 class TranslationTornDown(Record):
-    """A static went with the configuration, after `duration` seconds."""
+    """A static went with the configuration, or with the last connection that called it so, after `duration` seconds."""
 
     id = 305010
     severity = 6
@@ -53,7 +54,8 @@ class Kind(enum.Enum):
 
 @value
 class PortTranslationBuilt(Record):
-    """A static of a port came with the configuration, or a connection was given an address and port (a pool, PAT)."""
+    """A static of a port came with the configuration or its first connection, or a connection was given an address and
+    port (a pool, PAT)."""
 
     id = 305011
     severity = 6

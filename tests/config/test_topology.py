@@ -57,8 +57,11 @@ def test_a_server_that_only_some_may_call_so_is_called_where_they_are() -> None:
         found = topology.ends(Parties(called, REAL, real_port=25))
         assert str(found.server) == "inside:192.0.2.25/25"
         assert str(found.server_mapped) == f"outside:{called.mapped}/{called.port}"
+        assert found.otherwise
     found = topology.ends(Parties(replace(KEY, mapped=REAL), REAL))
     assert found.server_mapped == found.server, "it is known by that everywhere"
+    assert not found.otherwise
+    assert not ends(0, 100, STATIC).otherwise, "a static says so"
 
 
 def test_an_address_of_which_the_configuration_says_nothing_is_behind_an_unknown_interface() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
@@ -58,6 +58,15 @@ def test_an_outbound_connection_has_the_less_secure_side_first_too() -> None:
         "302014 Teardown TCP connection 1 for outside:192.0.2.25/25 to inside:203.0.113.10/40000 "
         "duration 0:00:30 bytes 1774 TCP FINs",
     ]
+
+
+def test_as_whom_only_some_call_a_server_is_there_before_its_first_connection_and_gone_after_its_last() -> None:
+    networks = IPv4Interface("203.0.113.1/24"), IPv4Interface("192.0.2.1/24")
+    both = zip((OUTSIDE, INSIDE), networks, strict=True)
+    config = Config(interfaces=tuple(replace(each, address=address) for each, address in both))
+    told = texts(config, built(1), built(2), torn_down(port=1), torn_down(port=2))
+    assert [each[:6] for each in told] == ["305009", "302013", "302013", "302014", "302014", "305010"]
+    assert told[0] == "305009 Built static translation from inside:192.0.2.25 to outside:203.0.113.125"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from appliance.control.protocol import ClearConnections
+from appliance.control.protocol import ClearConnections, ClearTranslations, ShowTranslations
 from appliance.lab.network import CLIENTS, EXEMPT, LIMITED
-from appliance.show import ClearedReport, ConnectionReport, Wanted
+from appliance.show import AddressRange, ClearedReport, ConnectionReport, TranslationsWanted, Wanted
 from tests.appliances import EXAMPLE
 from tests.e2e.firewall import ALL, Firewall, firewall
 from tests.ground import eventually
@@ -50,6 +50,7 @@ class Way:
     called: str
     server: IPv4Address
     port: int  # of its first client: none is used again, for connection tracking remembers them
+    flags: str  # of the translation
 
     @property
     def configuration(self) -> str:
@@ -73,11 +74,11 @@ WAYS = {
         f"""static (inside,outside) 203.0.113.130 access-list some
 access-list some extended permit ip host {LIMITED} host {CLIENTS[1]}
 """,
-        *("outside", "inside", CLIENTS[1], "203.0.113.130", LIMITED, 40_000),
+        *("outside", "inside", CLIENTS[1], "203.0.113.130", LIMITED, 40_000, "s"),
     ),
     "a static of 1,024 hosts": Way(
         "static (inside,outside) 198.18.0.0 192.0.0.0 netmask 255.255.252.0\n",
-        *("outside", "inside", CLIENTS[1], "198.18.2.27", LIMITED, 40_100),
+        *("outside", "inside", CLIENTS[1], "198.18.2.27", LIMITED, 40_100, "s"),
     ),
     "destination static": Way(
         f"""object network called
@@ -86,7 +87,7 @@ object network server
  host {CLIENTS[2]}
 nat (inside,outside) source static any any destination static called server
 """,
-        *("inside", "outside", EXEMPT, "198.51.100.9", CLIENTS[2], 40_200),
+        *("inside", "outside", EXEMPT, "198.51.100.9", CLIENTS[2], 40_200, "sT"),
     ),
 }
 
@@ -177,3 +178,36 @@ def test_what_is_dropped_holds_its_place_until_the_server_lets_go(
     assert eventually(lambda: standing.connections(ALL) == [])
     assert "%FIXUP-3-900001" not in standing.text()
     client.close()
+
+
+def test_as_whom_it_is_called_is_a_translation_while_anyone_calls_it_so(
+    standing: Firewall, way: Way, listener: socket.socket
+) -> None:
+    count = ShowTranslations(count_only=True)
+    before = standing.answer(count).in_use
+    clients = [call(standing, way, way.port + CALLS + each) for each in (3, 4)]
+    servers = [greeted(listener, each) for each in clients]
+    real, mapped = f"{way.there}:{way.server}", f"{way.here}:{way.called}"
+    told = f"translation from {real} to {mapped}"
+    assert eventually(lambda: standing.text().count(f"%ASA-6-305009: Built static {told}") == 1)
+    assert standing.answer(count).in_use == before + 1
+
+    listed = standing.run("show", "xlate", "global", way.called).stdout.splitlines()[3:]
+    assert listed[0] == f"NAT from {real} to {mapped}"
+    assert re.fullmatch(rf"    flags {way.flags} idle 0:00:\d\d timeout 0:00:00", listed[1])
+    assert len(listed) == 2
+    host = standing.run("show", "local-host", str(way.server)).stdout
+    assert f"  Xlate:\n    Global {way.called} Local {way.server}\n" in host
+
+    servers[0].close()
+    clients[0].close()
+    assert eventually(lambda: standing.in_use() == 1)
+    assert standing.answer(count).in_use == before + 1
+    called = IPv4Address(way.called)
+    wanted = TranslationsWanted(mapped=AddressRange(called, called))
+    assert standing.answer(ClearTranslations(wanted)) == ClearedReport(1)
+    assert standing.answer(count).in_use == before
+    assert eventually(lambda: f"%ASA-6-305010: Teardown static {told} duration 0:00:" in standing.text())
+    assert standing.run("show", "xlate", "global", way.called).stdout.splitlines()[3:] == []
+    for each in (clients[1], servers[1]):
+        each.close()

@@ -633,15 +633,29 @@ _TOLD = (
     _told(
         "translations: what connections were given",
         USES,
-        "return self._standing + self._chosen",
-        "return self._standing",
+        "return self._standing + self._chosen + len(self._called)",
+        "return self._standing + len(self._called)",
     ),
     _told(
         "translations: so many at once, with what was given",
         USES,
-        "            self._chosen += 1\n            self.most = max(self.most, self.in_use)\n",
-        "            self._chosen += 1\n",
+        "made = _built(*call)\n        self.most = max(self.most, self.in_use)\n",
+        "made = _built(*call)\n",
     ),
+    _told(
+        "translations: as whom only some call a server is one",
+        USES,
+        "return self._standing + self._chosen + len(self._called)",
+        "return self._standing + self._chosen",
+    ),
+    _told(
+        "translations: it is there to the last connection",
+        USES,
+        "        called.connections -= 1\n        if called.connections:\n            return None\n",
+        "",
+    ),
+    _told("translations: another port is another", USES, "    if real.port != mapped.port:", "    if False:"),
+    _told("translations: they stay as old", USES, "called.since = known.since if known else called.since", "pass"),
     _told("translations: what was given goes with its connection", USES, "self._chosen -= 1", "self._chosen -= 0"),
 )
 
@@ -730,6 +744,14 @@ _SHOWN = (
         "real, mapped = ends.client, ends.beyond",
         "real, mapped = ends.client, ends.client",
     ),
+    _shown("a rule for both ends", TRANSLATIONS, '("T" if twice else "")', '""'),
+    _shown(
+        "a rule for both ends leads from one address to one",
+        TRANSLATIONS,
+        "mapped in called and int(mapped) - int(called.network_address) == int(real) - int(to.network_address)",
+        "mapped in called and real in to",
+    ),
+    _shown("a port of some peers is there by them", TRANSLATIONS, "is not None and not _called(rule)", "is not None"),
     _shown("what was given is dynamic", TRANSLATIONS, '"ri", idle,', '"r", idle,'),
     _shown("manual rules behind objects' own", TRANSLATIONS, "return 3 if statement.after_auto else 1", "return 1"),
 )

@@ -10,6 +10,8 @@ import pytest
 from appliance import show
 from appliance.config.config import Config
 from appliance.config.translations import translations as rules
+from appliance.datapath.snapshot import CalledUse
+from appliance.flow import Endpoint
 from appliance.nat.connection import Connection, Key, State
 from appliance.plain import from_plain, to_plain
 from appliance.show import (
@@ -115,6 +117,66 @@ def test_another_port_of_the_same_address_is_a_translation() -> None:
     assert len(chosen(given)) == len(list(show.Reporter(PLAIN).wanted([given], TranslationsWanted(), NOW))) == 1
     same = replace(GIVEN, beyond=None)
     assert list(show.Reporter(configured(HEAD + OLD)).wanted([same], TranslationsWanted(), NOW)) == []
+
+
+POLICY = """
+access-list some extended permit ip host 192.0.2.27 host 203.0.113.11
+access-list port extended permit tcp host 192.0.2.27 eq smtp host 203.0.113.12
+access-list port extended permit tcp host 192.0.2.27 eq smtp host 203.0.113.13
+static (inside,outside) 203.0.113.130 access-list some
+static (inside,outside) tcp 203.0.113.131 2525 access-list port
+"""
+MANUAL = """ASA Version 8.4(1)
+object network called
+ host 198.51.100.9
+object network server
+ host 203.0.113.11
+object network real
+ host 192.0.2.27
+object network mapped
+ host 203.0.113.130
+nat (inside,outside) source static any any destination static called server
+nat (inside,outside) source static real mapped destination static server server
+"""
+SERVER, ALIAS = Endpoint("inside", IPv4Address("192.0.2.27"), 0), Endpoint("outside", IPv4Address("203.0.113.130"), 0)
+FAR, CALLED = Endpoint("outside", IPv4Address("203.0.113.11"), 0), Endpoint("inside", IPv4Address("198.51.100.9"), 0)
+HOSTS = CalledUse(SERVER, ALIAS, NOW - 7 * SECOND)
+PORT = CalledUse(replace(SERVER, port=25), replace(ALIAS, port=2525), NOW)
+DESTINATION = CalledUse(FAR, CALLED, NOW)
+
+
+def called(text: str, *uses: CalledUse, wanted: TranslationsWanted = ANY) -> list[TranslationReport]:
+    return list(show.Chosen(configured(text)).called(uses, wanted, NOW))
+
+
+def test_as_whom_only_some_call_a_server_is_a_static() -> None:
+    host, port = called(HEAD + POLICY, HOSTS, PORT)
+    assert host == TranslationReport("inside", SERVER.address, "outside", ALIAS.address, "s", 7, 0)
+    assert (port.flags, port.ports) == ("sr", PortsReport("tcp", 25, 2525))
+    assert show.standing(configured(HEAD + POLICY)) == 0, "it is there by its connections"
+
+
+def test_a_rule_for_both_ends_translates_twice() -> None:
+    source, destination, other = called(MANUAL + HEAD, HOSTS, DESTINATION, replace(HOSTS, mapped=CALLED))
+    assert (source.flags, destination.flags, other.flags) == ("sT", "sT", "s")
+    assert (destination.real_interface, destination.mapped_interface) == ("outside", "inside")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there"),
+    [
+        (TranslationsWanted(mapped=span(ALIAS.address)), True),
+        (TranslationsWanted(mapped=span(SERVER.address)), False),
+        (TranslationsWanted(real=span(SERVER.address)), True),
+        (TranslationsWanted(interfaces=("dmz",)), False),
+    ],
+)
+def test_wanted_ones_of_what_servers_are_called_are_listed_and_cleared(wanted: TranslationsWanted, there: bool) -> None:
+    assert bool(called(HEAD + POLICY, HOSTS, wanted=wanted)) == there
+    through = replace(
+        connection(State.ESTABLISHED), key=Key(ALIAS.address, 25, FAR.address, 40000), real=SERVER.address
+    )
+    assert bool(list(show.Reporter(configured(HEAD + POLICY)).wanted([through], wanted, NOW))) == there
 
 
 def report(config: Config) -> list[tuple[int, int, str, str, str]]:
