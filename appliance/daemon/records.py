@@ -61,8 +61,8 @@ _EXCEEDED: Mapping[Limit, Callable[[int, int, Endpoint, Endpoint], Record]] = {
 
 
 class ConnectionRecords:
-    """Turns events into records; it numbers the connections and knows the hosts and
-    translations that have any."""
+    """Turns events into records; it numbers the connections and knows the hosts and the translations
+    that have any."""
 
     def __init__(self, config: Config) -> None:
         self._last = 0

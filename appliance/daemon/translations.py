@@ -84,21 +84,25 @@ class Translations:
 
     def enter(self, connection: Parties, ends: Ends, now: int) -> Record | None:
         """It is there, with what it was given or its server is called; the record if that is there by it alone."""
-        made: Record | None = None
         if connection.beyond is not None:
             self._chosen += 1
-            made = PortTranslationBuilt(TranslationKind.DYNAMIC, ends.client, ends.beyond)
-        elif ends.otherwise:
-            call = _call(ends)
-            called = self._called.get(call)
-            if called is not None:
-                called.connections += 1
-                called.last = max(called.last, now)
-                return None
-            self._called[call] = _Called(1, now, now)
-            made = _built(*call)
-        self.most = max(self.most, self.in_use)
+            made: Record | None = PortTranslationBuilt(TranslationKind.DYNAMIC, ends.client, ends.beyond)
+        else:
+            made = self._calls(ends, now) if ends.otherwise else None
+        if made is not None:
+            self.most = max(self.most, self.in_use)
         return made
+
+    def _calls(self, ends: Ends, now: int) -> Record | None:
+        """Its server is called so; the record if none of the others does."""
+        call = _call(ends)
+        called = self._called.get(call)
+        if called is not None:
+            called.connections += 1
+            called.last = max(called.last, now)
+            return None
+        self._called[call] = _Called(1, now, now)
+        return _built(*call)
 
     def leave(self, connection: Parties, ends: Ends, lasted: int, now: int) -> Record | None:
         """It is over after `lasted` seconds; the record if with it goes what it was given, or its server was called."""

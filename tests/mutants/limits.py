@@ -639,8 +639,8 @@ _TOLD = (
     _told(
         "translations: so many at once, with what was given",
         USES,
-        "made = _built(*call)\n        self.most = max(self.most, self.in_use)\n",
-        "made = _built(*call)\n",
+        "            self.most = max(self.most, self.in_use)\n        return made\n",
+        "            pass\n        return made\n",
     ),
     _told(
         "translations: as whom only some call a server is one",
