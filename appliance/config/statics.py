@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from appliance.config.config import Config
 from appliance.config.elements import TooMany
-from appliance.config.translations import covering, is_static, translations
+from appliance.config.translations import Chosen, covering, is_static, translations
 from appliance.nat.static import Static
 from appliance.nat.translation import Pool
 
@@ -40,8 +40,9 @@ def ports(config: Config) -> tuple[Static, ...]:
 
 
 def _hosts(config: Config) -> Iterator[Static]:
-    own = config.own_addresses
-    for each in translations(config):
+    own, rules = config.own_addresses, translations(config)
+    chosen = Chosen(rules)
+    for each in rules:
         real_interface, mapped_interface, mapped = each.real_interface, each.mapped_interface, each.mapped
         if real_interface is None or mapped_interface is None or not each.whole or isinstance(mapped, Pool):
             continue
@@ -50,13 +51,13 @@ def _hosts(config: Config) -> Iterator[Static]:
         for real, known in zip(each.real, mapped, strict=True):
             if known not in own:
                 limits = each.max_conns, each.max_embryonic
-                yield Static(real_interface, mapped_interface, known, real, *limits, each.line)
+                unproxied = chosen.calling(real, real_interface, mapped_interface)
+                yield Static(real_interface, mapped_interface, known, real, *limits, each.line, own=unproxied)
 
 
 def _ports(config: Config) -> Iterator[Static]:
-    own = config.own_addresses
-    rules = translations(config)
-    covered = covering(rules)
+    own, rules = config.own_addresses, translations(config)
+    chosen, covered = Chosen(rules), covering(rules)
     for each in rules:
         of_tcp = each.ports is not None and each.ports.protocol == "tcp"
         if not of_tcp or not is_static(each) or isinstance(each.mapped, Pool) or each in covered:
@@ -64,4 +65,5 @@ def _ports(config: Config) -> Iterator[Static]:
         interfaces = str(each.real_interface), str(each.mapped_interface)
         for real, known in zip(each.real, each.mapped, strict=True):
             limits = each.max_conns, each.max_embryonic
-            yield Static(*interfaces, known, real, *limits, each.line, each.ports, known in own)
+            unproxied = known in own or chosen.calling(real, *interfaces)
+            yield Static(*interfaces, known, real, *limits, each.line, each.ports, own=unproxied)

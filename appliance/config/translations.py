@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from ipaddress import IPv4Network
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config import early_rules, object_rules
 from appliance.config.config import Config
 from appliance.config.elements import Elements
 from appliance.nat.translation import Kind, Pool, Translation
+from appliance.policy.acl import ANY
 
 
 def translations(config: Config) -> tuple[Translation, ...]:
@@ -23,6 +24,27 @@ def is_static(rule: Translation) -> bool:
     named = rule.real_interface is not None and rule.mapped_interface is not None
     always = rule.kind is not Kind.DYNAMIC and rule.far is None and not rule.one_way
     return named and always and rule.real.prefixlen >= 24
+
+
+class Chosen:
+    """Who gets an address or a port as they connect, from a pool, by PAT or policy NAT: from where, calling whom."""
+
+    def __init__(self, rules: Iterable[Translation]) -> None:
+        self._found: set[tuple[str | None, str | None, IPv4Network]] = set()
+        for each in rules:
+            far = each.far
+            if each.kind is not Kind.NONE and not is_static(each):
+                self._found.add((each.real_interface, each.mapped_interface, far.real if far else ANY))
+                if far and far.mapped != far.real:
+                    self._found.add((each.mapped_interface, each.real_interface, each.real))
+
+    def calling(self, server: IPv4Address, there: str, here: str) -> bool:
+        """Whether some of those behind `here` do who call a server, by its real address, that is behind `there`."""
+        if not self._found:
+            return False
+        networks = (IPv4Network((server, length), strict=False) for length in range(33))
+        places = itertools.product((here, None), (there, None), networks)
+        return not self._found.isdisjoint(places)
 
 
 def covering(rules: Sequence[Translation]) -> dict[Translation, Translation]:

@@ -124,6 +124,7 @@ def _statics(parsed: Parsed) -> Iterator[Diagnostic]:
         yield from _twice(parsed, rules, word)
     yield from _covered(parsed)
     yield from _intercepted_twice(parsed)
+    yield from _not_intercepted(parsed)
     for each in whole:
         line = parsed.lines[each.line]
         for address in own:
@@ -183,6 +184,19 @@ def _intercepted_twice(parsed: Parsed) -> Iterator[Diagnostic]:
         if first is not None:
             message = f"ERROR: another static of {each.real} has an embryonic limit: it is in line {first.line}"
             yield finding.error(parsed.lines[each.line], message)
+
+
+def _not_intercepted(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Embryonic limits of statics that some call who get their address or port as they connect."""
+    statics = (*parsed.config.statics, *parsed.config.port_statics)
+    limited = (each for each in statics if each.max_embryonic and each.own)
+    chosen = {each.line: each for each in limited if each.mapped not in parsed.config.own_addresses}
+    for line, each in chosen.items():
+        message = (
+            "WARNING: accepted, not acted on: TCP Intercept for a static that is called "
+            f"from behind {each.mapped_interface} by way of a pool, PAT or policy NAT"
+        )
+        yield finding.found(Severity.WARNING, parsed.lines[line], message)
 
 
 def _column(line: Line, keyword: str) -> int:

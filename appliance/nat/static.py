@@ -31,7 +31,9 @@ class Static:
     max_embryonic: int = UNLIMITED
     line: int = field(default=0, compare=False)  # of the rule file, for errors
     ports: PortMap | None = None  # of this one alone
-    own: bool = False  # no connection to it is intercepted: its address is the firewall's, or another is its host's
+    #: No connection to it is intercepted: its address is the firewall's, another static is its host's, or some who
+    #: call it get their address or port as they connect.
+    own: bool = False
 
     @property
     def name(self) -> tuple[IPv4Address, int]:

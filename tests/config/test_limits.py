@@ -62,6 +62,40 @@ def test_interfaces_behind_which_a_translation_is_chosen(text: str, choosing: se
     assert of(text).choosing == choosing
 
 
+CALLED = "static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255 tcp 0 5\n"
+PORT = "static (inside,outside) tcp 203.0.113.126 2525 192.0.2.25 25 netmask 255.255.255.255 tcp 0 5\n"
+HOSTS = {"one": "192.0.2.25", "two": "192.0.2.26", "far": "198.51.100.9", "other": "192.0.2.77"}
+OBJECTS = "".join(f"object network {name}\n host {address}\n" for name, address in HOSTS.items())
+
+
+@pytest.mark.parametrize("static", [CALLED, PORT])
+@pytest.mark.parametrize(
+    ("text", "intercepted"),
+    [
+        ("", True),
+        ("nat (inside) 1 192.0.2.0 255.255.255.0\nglobal (outside) 1 203.0.113.200\n", True),
+        ("nat (outside) 1 203.0.113.0 255.255.255.0 outside\nglobal (inside) 1 192.0.2.200\n", False),
+        ("object network all\n subnet 0.0.0.0 0.0.0.0\n nat (any,outside) dynamic interface\n", True),
+        ("object network all\n subnet 0.0.0.0 0.0.0.0\n nat (any,any) dynamic 203.0.113.200\n", False),
+        ("static (inside,outside) tcp 203.0.113.127 26 192.0.2.25 26 netmask 255.255.255.255\n", True),  # another name
+        ("nat (outside,inside) source dynamic far other destination static one one\n", False),
+        ("nat (outside,inside) source dynamic far other destination static two two\n", True),  # calls another host
+        ("nat (inside,outside) source static one one destination static other far\n", False),  # known as `other` there
+        ("nat (inside,outside) source static two two destination static other far\n", True),
+        ("nat (inside,outside) source static one one destination static far far\n", True),
+    ],
+)
+def test_a_static_whose_clients_are_translated_as_they_connect_is_not_intercepted(
+    text: str, intercepted: bool, static: str
+) -> None:
+    """SYNPROXY's packets would not be."""
+    loaded = load(INTERFACES + OBJECTS + text + static)
+    assert loaded.config is not None, loaded.diagnostics
+    [limited] = [each for each in loaded.config.all_statics if each.max_embryonic]
+    assert limited.own is not intercepted
+    assert any("TCP Intercept" in each.message for each in loaded.diagnostics) is not intercepted
+
+
 LEVELS = INTERFACES.replace(" nameif inside\n", " nameif inside\n security-level 100\n")
 CLASSES = """\
 class-map all

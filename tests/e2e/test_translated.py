@@ -17,9 +17,12 @@ pytestmark = pytest.mark.root
 
 OTHER = "203.0.113.128"
 PORT = 40000
+CALLED = CLIENTS[1]
+DEAF = 2500  # a port where its host drops what comes
 STATEMENTS = f"""static (inside,outside) tcp {OTHER} 2525 {SERVER} smtp netmask 255.255.255.255 tcp 1 0
 nat (inside) 1 192.0.2.0 255.255.255.0
 global (outside) 1 interface
+static (outside,inside) {CALLED} {CALLED} netmask 255.255.255.255 tcp 0 1
 access-list outside_in extended permit tcp any host {SERVER} eq smtp
 logging buffer-size 65536
 """
@@ -146,4 +149,22 @@ def test_a_static_of_a_port_is_limited(box: Firewall) -> None:
     with box.ground.within("outside"):
         again = socket.create_connection((OTHER, 2525), 10)
     for each in (client, again, listener):
+        each.close()
+
+
+def test_who_has_pat_is_not_intercepted(box: Firewall) -> None:
+    """SYNPROXY would open the connection in the client's own name."""
+    box.ground.run("outside", "iptables", "-A", "INPUT", "-p", "tcp", "--dport", str(DEAF), "-j", "DROP")
+    with box.ground.within("outside"):
+        listener = socket.create_server((str(CALLED), 25))
+    with box.ground.within("inside"):
+        half_open = socket.socket()
+        half_open.setblocking(False)
+        half_open.connect_ex((str(CALLED), DEAF))
+        assert eventually(lambda: "saA" in {each.flags for each in box.connections()})
+        client = socket.create_connection((str(CALLED), 25), 10, (str(EXEMPT), PORT + 7))
+    server, greeting = greeted(listener, client)
+    assert greeting.startswith(b"220 ****")
+    assert server.getpeername()[0] == str(OUTSIDE.ip)
+    for each in (client, server, half_open, listener):
         each.close()

@@ -1465,6 +1465,27 @@ MUTANTS = (
         ("tests/nat/test_static.py",),
     ),
     Mutant(
+        "no host is intercepted for clients that have PAT",
+        "appliance/config/statics.py",
+        "unproxied = chosen.calling(real, real_interface, mapped_interface)",
+        "unproxied = False",
+        ("tests/config/test_limits.py",),
+    ),
+    Mutant(
+        "no port is intercepted for clients that have PAT",
+        "appliance/config/statics.py",
+        "known in own or chosen.calling(real, *interfaces)",
+        "known in own",
+        ("tests/config/test_limits.py",),
+    ),
+    Mutant(
+        "policy NAT is of those whom it is for",
+        "appliance/config/translations.py",
+        "far.real if far else ANY",
+        "ANY",
+        ("tests/config/test_limits.py",),
+    ),
+    Mutant(
         "two embryonic limits of one server are refused",
         "appliance/config/verify_translations.py",
         "next(filter(each.shares, others), None)",
