@@ -42,7 +42,8 @@ static __always_inline void to_intercepted(struct __sk_buff *skb, struct conn *c
 static __always_inline int obstructs(struct conn *conn, struct packet *packet, u32 side)
 {
 	return side == SERVER && conn->state == SYN && conn->flags & INTERCEPTED &&
-	       (packet->flags & (FLAG_ACK | FLAG_RST)) == FLAG_ACK && packet->ack != conn->next[CLIENT];
+	       (packet->flags & (FLAG_ACK | FLAG_RST)) == FLAG_ACK &&
+	       !(packet->flags & FLAG_SYN && packet->ack == conn->next[CLIENT]);
 }
 
 #endif

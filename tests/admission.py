@@ -752,11 +752,12 @@ def a_connection_in_the_way_of_synproxys_is_told_of_and_stays_at_its_server(box:
         server(ACK, 900, 300, payload=8),
         server(ACK | FIN, 900, 300),
         server(SYN | ACK, 900, 300),
+        server(ACK, 900, 101, payload=8),  # the clients had the same number
     ):
         assert box.arrives(answer) is DROP
         event = only(box.events())
         assert isinstance(event, Obstructed)
-        assert (event.key, event.real, event.seq, event.ack) == (key(), REAL, 300, 900)
+        assert (event.key, event.real, event.seq, event.ack) == (key(), REAL, answer.ack, 900)
         assert box.arrives(answer) is DROP
         assert box.events() == [], "once at each sweep, however often it comes"
         box.later(2)

@@ -84,7 +84,8 @@ def _said(config: Config) -> dict[str, list[Rule]]:
 
     said = {chain: [*copy(chain, kind), DROP] for chain, kind in _SAID.items()}
     # To SYNPROXY's chains comes what has no connection, too: it was not the access list that ended it.
-    return {**said, DENIED[1]: [["-p", "tcp", "!", "--syn", *STRAY], *said[DENIED[1]]]}
+    no_syn = ["-p", "tcp", "!", "--syn", *STRAY]
+    return {**said, **{chain: [no_syn, *said[chain]] for chain in (DENIED[1], UNASKED[1])}}
 
 
 # -- a connection's first packet
@@ -339,7 +340,10 @@ def _proxy(scene: Scene) -> dict[str, list[Rule]]:
 
 def _named_elsewhere(scene: Scene) -> Iterator[Rule]:
     """What is the name of a static elsewhere: SYNPROXY's own packets would be translated, its client's are not."""
-    yield from ([*known, *STRAY] for each in scene.translations if (known := called(each)))
+    for each in scene.translations:
+        itself = each.mapped == each.real and (each.ports is None or each.ports.mapped == each.ports.real)
+        if not itself and (known := called(scene, each)):
+            yield [*known, *STRAY]
 
 
 def _permitted(scene: Scene, static: Static, ours: Mapping[str, Interface], permit: Rule) -> Iterator[Rule]:

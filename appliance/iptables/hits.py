@@ -52,7 +52,7 @@ def translations(config: Config, counted: Counters) -> list[tuple[Translation, i
     for rule in scene.translations:
         there = sum(islice(out, len(list(postrouting(scene, rule)))))
         here = sum(islice(back, len(list(prerouting(scene, rule)))))
-        here += sum(islice(own, len(list(output(rule)))))
+        here += sum(islice(own, len(list(output(scene, rule)))))
         found.append((rule, there, here))
     return found
 

@@ -21,7 +21,7 @@ def nat(scene: Scene) -> Table:
     before, own, after = chains.values()
     for each in scene.translations:
         before += prerouting(scene, each)
-        own += output(each)
+        own += output(scene, each)
         after += postrouting(scene, each)
     return Table("nat", {chain.removeprefix(PREFIX): chain for chain in chains}, chains)
 
@@ -41,18 +41,23 @@ def prerouting(scene: Scene, rule: Translation) -> Iterator[Rule]:
             yield ["-i", way, *ends, *_rewrite("DNAT", far.mapped, far.real)]
 
 
-def output(rule: Translation) -> Iterator[Rule]:
+def output(scene: Scene, rule: Translation) -> Iterator[Rule]:
     """What SYNPROXY opens for a client is the firewall's own packet."""
-    known = called(rule)
+    known = called(scene, rule)
     if known and isinstance(rule.mapped, IPv4Network):
         yield [*known, *_to(rule, "DNAT", rule.mapped, rule.real, mapped=False)]
 
 
-def called(rule: Translation) -> Rule:
-    """What SYNPROXY's packets have that `rule` translates, whatever interface its client is behind; or nothing."""
+def called(scene: Scene, rule: Translation) -> Rule:
+    """What SYNPROXY's packets have that `rule` translates, whatever interface its client is behind; or nothing.
+
+    What the firewall sends to an address of its own is its own.
+    """
     always = rule.kind is Kind.STATIC and rule.far is None and not rule.one_way
     always = always and (rule.ports is None or rule.ports.protocol == "tcp")
-    if not (always and rule.proxy_arp and isinstance(rule.mapped, IPv4Network)):
+    if not always or isinstance(rule.mapped, Pool):
+        return []
+    if rule.mapped.prefixlen == 32 and rule.mapped.network_address in scene.config.own_addresses:
         return []
     return [*_mapped(rule.mapped), *_port(rule, "--dport", mapped=True)]
 

@@ -242,7 +242,7 @@ def obstructs(entry: Entry, packet: Packet) -> bool:
     """
     begun = entry.delta is not None and entry.state is State.SYN
     answers = packet.side is Side.SERVER and packet.flags & (ACK | RST) == ACK
-    return begun and answers and packet.ack != entry.next[Side.CLIENT]
+    return begun and answers and not (packet.flags & SYN and packet.ack == entry.next[Side.CLIENT])
 
 
 def skips(entry: Entry, packet: Packet) -> bool:

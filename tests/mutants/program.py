@@ -648,7 +648,18 @@ _INTERCEPT = (
         "(packet->flags & (FLAG_ACK | FLAG_RST)) ==",
         "(packet->flags & FLAG_ACK) ==",
     ),
-    _mutant("nor is the answer", INTERCEPT, " && packet->ack != conn->next[CLIENT];", ";"),
+    _mutant(
+        "nor is the answer",
+        INTERCEPT,
+        " &&\n\t       !(packet->flags & FLAG_SYN && packet->ack == conn->next[CLIENT]);",
+        ";",
+    ),
+    _mutant(
+        "nothing but a SYN-ACK is one",
+        INTERCEPT,
+        "!(packet->flags & FLAG_SYN && packet->ack == conn->next[CLIENT])",
+        "packet->ack != conn->next[CLIENT]",
+    ),
     _mutant(
         "a client without a place is told", ADMISSION, "if (packet->proxied && found->refusal != OVERTAKEN)", "if (0)"
     ),
