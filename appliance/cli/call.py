@@ -19,7 +19,8 @@ def unknown(where: str, word: str, follow: Sequence[str]) -> UsageError:
     """The refusal of a word where one of `follow` may stand: the one that it is nearly, or all of them."""
     keyword = nearly(word.lower(), [each for each in follow if " " not in each])
     said = f"is {keyword} meant?" if keyword else f"{alternatives(follow) if follow else 'nothing'} may follow"
-    return UsageError(f"{where}: unknown word: {word}; {said}" if where else f"unknown word: {word}; {said}")
+    what = f"unknown word: {word}" if word.strip() else "a word is blank"
+    return UsageError(f"{where}: {what}; {said}" if where else f"{what}; {said}")
 
 
 def nearly(word: str, keywords: Sequence[str]) -> str | None:

@@ -149,6 +149,13 @@ def test_refused(line: str, sentence: str) -> None:
     assert str(refused.value) == sentence
 
 
+@pytest.mark.parametrize("word", ["", " "])
+def test_a_word_that_is_blank_is_refused_as_such(word: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        TABLE.understood(["show", word])
+    assert str(refused.value) == f"show: a word is blank; {SHOWN} may follow"
+
+
 @pytest.mark.parametrize("value", ["0", "65536", "-1", "x", "", "²", "1e3", "9" * 5000])
 def test_numbers_have_bounds(value: str) -> None:
     with pytest.raises(UsageError, match="--port: not a number from 1 to 65535"):
