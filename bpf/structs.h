@@ -88,7 +88,7 @@ struct limit {
 	__be16 real_port;
 	u32 max_conns;
 	u32 max_embryonic;
-	u32 own; /* its address is the firewall's: what comes there cannot be intercepted */
+	u32 own; /* what comes there is not intercepted */
 };
 
 /* The places taken at a static, guarded by `lock`, and the SYNs that found a limit reached. Row 0 is of those that called
