@@ -9,9 +9,10 @@ from ipaddress import IPv4Address
 from typing import TypeVar
 
 from appliance.config.config import Config
+from appliance.config.translations import Kept, translations
 from appliance.flow import Endpoint
 from appliance.nat.connection import Parties
-from appliance.nat.static import Names
+from appliance.nat.static import End, Names
 from appliance.value import value
 
 #: Where an end is of which the configuration says nothing: no interface has its network or a route to it.
@@ -71,6 +72,7 @@ class Topology:
 
     def __init__(self, config: Config) -> None:
         self._names = Names(config.all_statics)
+        self._kept = Kept(translations(config))
         self._levels = {each.nameif: each.security_level or 0 for each in config.interfaces}
         connected = [(each.address.network, each.nameif) for each in config.interfaces if each.address and each.nameif]
         routed = [(each.network, each.interface) for each in config.routes]
@@ -94,7 +96,7 @@ class Topology:
         if of.beyond is not None:
             client_mapped = Endpoint(here, *of.beyond)
         elif int(key.client) in self._translated:
-            client_mapped = Endpoint(here, *self._names.mapped(server.interface, key.client, key.client_port))
+            client_mapped = Endpoint(here, *self._known_as(client, server))
         inbound = self._levels.get(here, 0) <= self._levels.get(server.interface, 0)
         return Ends(client, server, client_mapped, mapped, inbound, otherwise)
 
@@ -105,6 +107,13 @@ class Topology:
             known = next((nameif for network, nameif in self._networks if address in network), UNKNOWN_INTERFACE)
             _remember(self._interfaces, int(address), known)
         return known
+
+    def _known_as(self, client: Endpoint, server: Endpoint) -> End:
+        """By what a client is known to a server, if it is by what it always is."""
+        static = self._names.of(server.interface, client.address, client.port)
+        if static is None or self._kept.by(client, server, static.line):
+            return client.address, client.port
+        return self._names.mapped(server.interface, client.address, client.port)
 
     def _server(self, of: Parties) -> _Server:
         """The server, the same as it was called, and where its client is if the static says so: of many connections

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from appliance.config import early_rules, object_rules
 from appliance.config.config import Config
 from appliance.config.elements import Elements
+from appliance.flow import Endpoint
 from appliance.nat.translation import Kind, Pool, Translation
 from appliance.policy.acl import ANY
 
@@ -45,6 +46,39 @@ class Chosen:
         networks = (IPv4Network((server, length), strict=False) for length in range(33))
         places = itertools.product((here, None), (there, None), networks)
         return not self._found.isdisjoint(places)
+
+
+class Kept:
+    """Who keeps its address on the way to whom: exemptions (``nat 0`` and identity) that are asked before a static."""
+
+    def __init__(self, rules: Iterable[Translation]) -> None:
+        self._place: dict[int, int] = {}
+        self._found: dict[tuple[IPv4Network, IPv4Network], list[tuple[int, Translation]]] = {}
+        for place, each in enumerate(rules):
+            self._place.setdefault(each.line, place)
+            if each.kind is Kind.NONE and not is_static(each):
+                ends = each.real, each.far.real if each.far else ANY
+                self._found.setdefault(ends, []).append((place, each))
+        self._lengths = {(client.prefixlen, server.prefixlen) for client, server in self._found}
+
+    def by(self, client: Endpoint, server: Endpoint, line: int) -> bool:
+        """Whether `client`, whose static is in `line`, is known to `server` by its own address; real ones, both."""
+        before = self._place.get(line, 0)
+        for client_length, server_length in self._lengths:
+            one = IPv4Network((client.address, client_length), strict=False)
+            other = IPv4Network((server.address, server_length), strict=False)
+            for place, each in self._found.get((one, other), ()):
+                if place < before and _is_between(each, client, server):
+                    return True
+        return False
+
+
+def _is_between(rule: Translation, client: Endpoint, server: Endpoint) -> bool:
+    """Whether a rule is for these interfaces, and for TCP to this port."""
+    far = rule.far
+    asked = rule.real_interface in (None, client.interface) and rule.mapped_interface in (None, server.interface)
+    asked = asked and (far is None or far.protocol in ("", "ip", "tcp", "6"))
+    return asked and (far is None or far.ports is None or far.ports[0] <= server.port <= far.ports[1])
 
 
 def covering(rules: Sequence[Translation]) -> dict[Translation, Translation]:

@@ -99,12 +99,12 @@ class Resetter:
 
     def _as_client(self, flow: Flow, known: Parties | None) -> End:
         """The client as its server knows it."""
-        if known and known.beyond:
-            return known.beyond
+        if known:
+            return self._beyond(known)
         return self._names.mapped(flow.server.interface, flow.client.address, flow.client.port)
 
     def _beyond(self, parties: Parties) -> End:
-        """The client of a connection of which no flow tells the interfaces, as its server knows it."""
+        """The same of a connection that the table has."""
         client = self._topology.ends(parties).beyond
         return client.address, client.port
 

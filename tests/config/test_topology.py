@@ -9,8 +9,10 @@ import pytest
 
 from appliance.config.config import Config, Interface, Route
 from appliance.config.topology import Ends, Topology
+from appliance.flow import Endpoint
 from appliance.nat.connection import Key, Parties
 from appliance.nat.static import Static
+from tests.appliances import configured
 
 REAL = IPv4Address("192.0.2.25")
 MAPPED = IPv4Address("203.0.113.125")
@@ -108,3 +110,42 @@ def test_a_host_behind_a_static_goes_out_by_its_mapped_address() -> None:
 def test_who_calls_the_real_address_of_a_static_does_not_call_the_static() -> None:
     found = topology(STATIC).ends(Parties(Key(REAL, 25, ROUTED, 40000), REAL))
     assert (str(found.client), str(found.server_mapped)) == ("inside:198.51.100.7/40000", "inside:192.0.2.25/25")
+
+
+NETWORKS = """\
+interface Ethernet0/0
+ nameif outside
+ ip address 203.0.113.1 255.255.255.0
+interface Ethernet0/1
+ nameif inside
+ ip address 192.0.2.1 255.255.255.0
+"""
+EXEMPT = f"""{NETWORKS}access-list kept extended permit ip host {REAL} 203.0.113.8 255.255.255.248
+static (inside,outside) {MAPPED} {REAL} netmask 255.255.255.255
+nat (inside) 0 access-list kept
+"""
+TWICE = f"""{NETWORKS}object network server
+ host {REAL}
+object network known
+ host {MAPPED}
+object network peers
+ subnet 203.0.113.8 255.255.255.248
+"""
+STATICALLY = "nat (inside,outside) source static server known\n"
+IDENTICALLY = "nat (inside,outside) source static server server destination static peers peers\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "to", "known"),
+    [
+        (EXEMPT, "203.0.113.10", REAL),
+        (EXEMPT, "203.0.113.20", MAPPED),
+        (EXEMPT.replace("nat (inside)", "nat (outside)"), "203.0.113.10", MAPPED),
+        (TWICE + IDENTICALLY + STATICALLY, "203.0.113.10", REAL),
+        (TWICE + STATICALLY + IDENTICALLY, "203.0.113.10", MAPPED),  # the first that fits
+    ],
+)
+def test_a_client_that_is_exempt_is_known_by_its_own_address(text: str, to: str, known: IPv4Address) -> None:
+    called = IPv4Address(to)
+    found = Topology(configured(text)).ends(Parties(Key(called, 25, REAL, 40000), called))
+    assert found.beyond == Endpoint("outside", known, 40000)

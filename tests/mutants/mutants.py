@@ -648,15 +648,15 @@ MUTANTS = (
                 "a client hears of the server that it called",
                 "appliance/kernel/reset.py",
                 "tests/kernel/test_reset.py",
-                "        if known:\n",
-                "        if False:\n",
+                "        if known:\n            return known.key",
+                "        if False:\n            return known.key",
             ),
             (
                 "a server hears of the client that it knows",
                 "appliance/kernel/reset.py",
                 "tests/kernel/test_reset.py",
-                "if known and known.beyond:",
-                "if False:",
+                "        if known:\n            return self._beyond",
+                "        if False:\n            return self._beyond",
             ),
             (
                 "so it does where a static is the client's",
@@ -664,6 +664,13 @@ MUTANTS = (
                 "tests/kernel/test_reset.py",
                 "self._topology.ends(parties).beyond",
                 "self._topology.ends(parties).client",
+            ),
+            (
+                "an exemption before a static keeps the address",
+                "appliance/config/topology.py",
+                "tests/config/test_topology.py",
+                " or self._kept.by(client, server, static.line)",
+                "",
             ),
             (
                 "a server that some may call is called where they are",
