@@ -28,13 +28,14 @@ def is_static(rule: Translation) -> bool:
 
 
 class Chosen:
-    """Who gets an address or a port as they connect, from a pool, by PAT or policy NAT: from where, calling whom."""
+    """Whose address or port is decided as they connect, by a pool, PAT, policy NAT or an exemption: from where, calling
+    whom."""
 
     def __init__(self, rules: Iterable[Translation]) -> None:
         self._found: set[tuple[str | None, str | None, IPv4Network]] = set()
         for each in rules:
             far = each.far
-            if each.kind is not Kind.NONE and not is_static(each):
+            if not is_static(each) and (far or each.kind is not Kind.NONE):
                 self._found.add((each.real_interface, each.mapped_interface, far.real if far else ANY))
                 if far and far.mapped != far.real:
                     self._found.add((each.mapped_interface, each.real_interface, each.real))

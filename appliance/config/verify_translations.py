@@ -187,14 +187,14 @@ def _intercepted_twice(parsed: Parsed) -> Iterator[Diagnostic]:
 
 
 def _not_intercepted(parsed: Parsed) -> Iterator[Diagnostic]:
-    """Embryonic limits of statics that some call who get their address or port as they connect."""
+    """Embryonic limits of statics, where SYNPROXY's packets would not be translated as those of all its clients are."""
     statics = (*parsed.config.statics, *parsed.config.port_statics)
     limited = (each for each in statics if each.max_embryonic and each.own)
     chosen = {each.line: each for each in limited if each.mapped not in parsed.config.own_addresses}
     for line, each in chosen.items():
         message = (
             "WARNING: accepted, not acted on: TCP Intercept for a static that is called "
-            f"from behind {each.mapped_interface} by way of a pool, PAT or policy NAT"
+            f"from behind {each.mapped_interface} by way of a pool, PAT, policy NAT or an exemption"
         )
         yield finding.found(Severity.WARNING, parsed.lines[line], message)
 

@@ -31,8 +31,8 @@ class Static:
     max_embryonic: int = UNLIMITED
     line: int = field(default=0, compare=False)  # of the rule file, for errors
     ports: PortMap | None = None  # of this one alone
-    #: No connection to it is intercepted: its address is the firewall's, another static is its host's, or some who
-    #: call it get their address or port as they connect.
+    #: No connection to it is intercepted: its address is the firewall's, another static is its host's, or of some
+    #: who call it the address or port is decided as they connect.
     own: bool = False
 
     @property

@@ -83,6 +83,8 @@ OBJECTS = "".join(f"object network {name}\n host {address}\n" for name, address 
         ("nat (inside,outside) source static one one destination static other far\n", False),  # known as `other` there
         ("nat (inside,outside) source static two two destination static other far\n", True),
         ("nat (inside,outside) source static one one destination static far far\n", True),
+        ("nat (outside,inside) source static far far destination static one one\n", False),  # whatever static it has
+        ("nat (outside,inside) source static far far destination static two two\n", True),
     ],
 )
 def test_a_static_whose_clients_are_translated_as_they_connect_is_not_intercepted(
