@@ -19,7 +19,7 @@ from appliance.config.diagnostics import Diagnostic, Severity
 from appliance.config.elements import MOST as ELEMENTS
 from appliance.config.elements import Elements, TooMany
 from appliance.config.inspections import inspections
-from appliance.config.limits import rules
+from appliance.config.limits import limited_classes, rules, ways
 from appliance.config.parser import MOST, Parsed
 from appliance.config.verify_translations import carried_out, translated
 from appliance.marks import CLASS
@@ -262,13 +262,25 @@ def _classes(parsed: Parsed) -> Iterator[Diagnostic]:
 
 
 def _limits(parsed: Parsed) -> Iterator[Diagnostic]:
-    """More lines of classes with `set connection` than the kernel's program walks."""
+    """More lines of classes with `set connection` than the kernel's program walks; half-open connections limited where
+    TCP Intercept answers for nobody."""
+    config = parsed.config
+    services = (each for each in parsed.references if each.kind is Kind.POLICY_MAP)
     with contextlib.suppress(TooMany):  # which `_sizes` has told
-        lines = len(rules(parsed.config))
+        lines = len(rules(config))
         if lines > RULES:
-            service = next(each for each in parsed.references if each.kind is Kind.POLICY_MAP)
+            service = next(services)
             message = f"ERROR: the classes with `set connection` match by {lines} lines, more than {RULES}"
             yield finding.error(service.line, message, service.column)
+        named = any(not each.own for each in config.all_statics)
+        interfaces = {each.nameif for each in config.interfaces if each.nameif}
+        if any(each.intercepts for each in limited_classes(config)) and not (named or ways(config, interfaces)):
+            service = next(services)
+            message = (
+                "WARNING: embryonic limits of classes hold for nobody: there is no static, nor a way to a more secure "
+                "interface by which untranslated clients call hosts by their own address"
+            )
+            yield finding.found(Severity.WARNING, service.line, message, service.column)
 
 
 def _replaced(parsed: Parsed) -> Iterator[Diagnostic]:

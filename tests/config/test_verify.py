@@ -88,3 +88,15 @@ def test_of_objects_the_first_rule_translates_a_port() -> None:
     assert (found.severity, found.place.line) == (Severity.WARNING, 12)
     assert found.message == "WARNING: nothing comes to this port: line 9 translates all of its address"
     assert load(text + "object network b\n host 192.0.2.24\n" + port).diagnostics == ()
+
+
+def test_embryonic_limits_that_hold_for_nobody_are_told() -> None:
+    text = interfaces("outside", "inside") + "class-map all\n match any\npolicy-map p\n class all\n"
+    text += "  set connection embryonic-conn-max 5\nservice-policy p global\n"
+    assert load(text).diagnostics == ()
+    choosing = text + "object network pat\n host 203.0.113.9\nnat (any,outside) source dynamic any pat\n"
+    [found] = load(choosing).diagnostics
+    assert (found.severity, found.place.line) == (Severity.WARNING, 12)
+    assert found.message.startswith("WARNING: embryonic limits of classes hold for nobody: ")
+    assert load(choosing.replace("embryonic-conn-max", "conn-max")).diagnostics == ()
+    assert load(choosing + "static (inside,outside) 203.0.113.125 192.0.2.25\n").diagnostics == ()
