@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config import early_rules, object_rules
@@ -28,15 +28,18 @@ def is_static(rule: Translation) -> bool:
 
 
 class Chosen:
-    """Whose address or port is decided as they connect, by a pool, PAT, policy NAT or an exemption: from where, calling
-    whom."""
+    """Whose address or port is decided as they connect, by a pool, PAT, policy NAT, or an exemption from their static:
+    from where, calling whom."""
 
-    def __init__(self, rules: Iterable[Translation]) -> None:
+    def __init__(self, rules: Sequence[Translation]) -> None:
         self._found: set[tuple[str | None, str | None, IPv4Network]] = set()
         for each in rules:
             far = each.far
-            if not is_static(each) and (far or each.kind is not Kind.NONE):
-                self._found.add((each.real_interface, each.mapped_interface, far.real if far else ANY))
+            peers = far.real if far else ANY
+            if each.kind is Kind.NONE and not is_static(each):
+                self._found |= {(*way, peers) for way in _exempted(each, rules)}
+            elif not is_static(each):
+                self._found.add((each.real_interface, each.mapped_interface, peers))
                 if far and far.mapped != far.real:
                     self._found.add((each.mapped_interface, each.real_interface, each.real))
 
@@ -49,29 +52,39 @@ class Chosen:
         return not self._found.isdisjoint(places)
 
 
+def _exempted(exemption: Translation, rules: Iterable[Translation]) -> Iterator[tuple[str | None, str | None]]:
+    """From where to where an exemption is for somebody whom a static translates."""
+    for each in rules:
+        if each.kind is Kind.STATIC and each.real.overlaps(exemption.real):
+            here, there = each.real_interface, each.mapped_interface
+            if exemption.real_interface in (None, here) and exemption.mapped_interface in (None, there):
+                yield here, there
+
+
 class Kept:
     """Who keeps its address on the way to whom: exemptions (``nat 0`` and identity) that are asked before a static."""
 
     def __init__(self, rules: Iterable[Translation]) -> None:
         self._place: dict[int, int] = {}
-        self._found: dict[tuple[IPv4Network, IPv4Network], list[tuple[int, Translation]]] = {}
+        # By masks and addresses as numbers: each connection that such a host opens asks for all pairs of masks.
+        self._found: dict[tuple[int, int], dict[tuple[int, int], list[tuple[int, Translation]]]] = {}
         for place, each in enumerate(rules):
             self._place.setdefault(each.line, place)
             if each.kind is Kind.NONE and not is_static(each):
                 ends = each.real, each.far.real if each.far else ANY
-                self._found.setdefault(ends, []).append((place, each))
-        self._lengths = {(client.prefixlen, server.prefixlen) for client, server in self._found}
+                client, server = (int(end.netmask) for end in ends)
+                one, other = (int(end.network_address) for end in ends)
+                self._found.setdefault((client, server), {}).setdefault((one, other), []).append((place, each))
 
     def by(self, client: Endpoint, server: Endpoint, line: int) -> bool:
         """Whether `client`, whose static is in `line`, is known to `server` by its own address; real ones, both."""
         before = self._place.get(line, 0)
-        for client_length, server_length in self._lengths:
-            one = IPv4Network((client.address, client_length), strict=False)
-            other = IPv4Network((server.address, server_length), strict=False)
-            for place, each in self._found.get((one, other), ()):
-                if place < before and _is_between(each, client, server):
-                    return True
-        return False
+        one, other = int(client.address), int(server.address)
+        return any(
+            place < before and _is_between(each, client, server)
+            for (client_mask, server_mask), found in self._found.items()
+            for place, each in found.get((one & client_mask, other & server_mask), ())
+        )
 
 
 def _is_between(rule: Translation, client: Endpoint, server: Endpoint) -> bool:

@@ -265,20 +265,20 @@ def _limits(parsed: Parsed) -> Iterator[Diagnostic]:
     """More lines of classes with `set connection` than the kernel's program walks; half-open connections limited where
     TCP Intercept answers for nobody."""
     config = parsed.config
-    services = (each for each in parsed.references if each.kind is Kind.POLICY_MAP)
+    service = next((each for each in parsed.references if each.kind is Kind.POLICY_MAP), None)
+    if service is None:
+        return
     with contextlib.suppress(TooMany):  # which `_sizes` has told
         lines = len(rules(config))
         if lines > RULES:
-            service = next(services)
             message = f"ERROR: the classes with `set connection` match by {lines} lines, more than {RULES}"
             yield finding.error(service.line, message, service.column)
         named = any(not each.own for each in config.all_statics)
         interfaces = {each.nameif for each in config.interfaces if each.nameif}
         if any(each.intercepts for each in limited_classes(config)) and not (named or ways(config, interfaces)):
-            service = next(services)
             message = (
-                "WARNING: embryonic limits of classes hold for nobody: there is no static, nor a way to a more secure "
-                "interface by which untranslated clients call hosts by their own address"
+                "WARNING: embryonic limits of classes hold for nobody: no static is intercepted, nor is there a way to "
+                "a more secure interface by which untranslated clients call hosts by their own address"
             )
             yield finding.found(Severity.WARNING, service.line, message, service.column)
 

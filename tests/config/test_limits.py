@@ -65,7 +65,9 @@ def test_interfaces_behind_which_a_translation_is_chosen(text: str, choosing: se
 CALLED = "static (inside,outside) 203.0.113.125 192.0.2.25 netmask 255.255.255.255 tcp 0 5\n"
 PORT = "static (inside,outside) tcp 203.0.113.126 2525 192.0.2.25 25 netmask 255.255.255.255 tcp 0 5\n"
 HOSTS = {"one": "192.0.2.25", "two": "192.0.2.26", "far": "198.51.100.9", "other": "192.0.2.77"}
-OBJECTS = "".join(f"object network {name}\n host {address}\n" for name, address in HOSTS.items())
+FAR_STATIC = "static (outside,inside) 192.0.2.99 198.51.100.9 netmask 255.255.255.255\n"
+HOSTS_OF = "object network both\n subnet 192.0.2.0 255.255.255.0\n"
+OBJECTS = HOSTS_OF + "".join(f"object network {name}\n host {address}\n" for name, address in HOSTS.items())
 
 
 @pytest.mark.parametrize("static", [CALLED, PORT])
@@ -83,7 +85,10 @@ OBJECTS = "".join(f"object network {name}\n host {address}\n" for name, address 
         ("nat (inside,outside) source static one one destination static other far\n", False),  # known as `other` there
         ("nat (inside,outside) source static two two destination static other far\n", True),
         ("nat (inside,outside) source static one one destination static far far\n", True),
-        ("nat (outside,inside) source static far far destination static one one\n", False),  # whatever static it has
+        ("nat (outside,inside) source static far far destination static one one\n", True),  # which it is anyway
+        (f"{FAR_STATIC}nat (outside,inside) source static far far destination static one one\n", False),
+        (f"{FAR_STATIC}nat (outside,inside) source static far far destination static two two\n", True),
+        ("nat (any,any) source static both both destination static both both\n", True),
         ("nat (outside,inside) source static far far destination static two two\n", True),
     ],
 )

@@ -100,3 +100,12 @@ def test_embryonic_limits_that_hold_for_nobody_are_told() -> None:
     assert found.message.startswith("WARNING: embryonic limits of classes hold for nobody: ")
     assert load(choosing.replace("embryonic-conn-max", "conn-max")).diagnostics == ()
     assert load(choosing + "static (inside,outside) 203.0.113.125 192.0.2.25\n").diagnostics == ()
+
+
+def test_limits_too_many_to_walk_and_for_nobody_are_told_both() -> None:
+    text = interfaces("outside", "inside") + "object network pat\n host 203.0.113.9\n"
+    text += "nat (any,outside) source dynamic any pat\n"
+    text += "".join(f"access-list l extended permit tcp any any eq {port}\n" for port in range(1, 300))
+    text += "class-map all\n match access-list l\npolicy-map p\n class all\n"
+    text += "  set connection embryonic-conn-max 5\nservice-policy p global\n"
+    assert [each.severity for each in load(text).diagnostics] == [Severity.ERROR, Severity.WARNING]
