@@ -296,7 +296,8 @@ _END = (
         "a reset is booked at egress",
         INGRESS,
         "\tif (side == CLIENT)\n\t\tpacket->ack -= shift(conn);",
-        "\tif (packet->flags & FLAG_RST)\n\t\treturn follow(conn, at, packet, side, clock(set));\n"
+        "\tif (packet->flags & FLAG_RST) {\n\t\tadvance(conn, at, packet, side, clock(set) >> TICK_SHIFT, &step);\n"
+        "\t\tconclude(at, &step, clock(set));\n\t\treturn PASS;\n\t}\n"
         "\tif (side == CLIENT)\n\t\tpacket->ack -= shift(conn);",
     ),
     _mutant(
