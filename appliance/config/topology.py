@@ -113,7 +113,7 @@ class Topology:
         static = self._names.of(server.interface, client.address, client.port)
         if static is None or self._kept.by(client, server, static.line):
             return client.address, client.port
-        return self._names.mapped(server.interface, client.address, client.port)
+        return static.called(client.port)
 
     def _server(self, of: Parties) -> _Server:
         """The server, the same as it was called, and where its client is if the static says so: of many connections

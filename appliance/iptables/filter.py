@@ -324,8 +324,9 @@ def _proxy(scene: Scene) -> dict[str, list[Rule]]:
             permit = ["-g", behind]
         asked = {(each.mapped_interface, "in"), (None, "in")} & _lists(scene).keys()
         chains[chain] = [*_permitted(scene, each, by_name, permit), DENIED if asked else UNASKED]
-    for came_in, ways_out in unnamed(scene).items():
-        entrance += [["-i", came_in, "-o", goes_out, "-p", "tcp", "-g", "FIXUP_UNNAMED"] for goes_out in ways_out]
+    own = [(came_in, goes_out) for came_in, ways_out in unnamed(scene).items() for goes_out in ways_out]
+    entrance += [["-i", came_in, "-o", goes_out, "-p", "tcp", "-g", "FIXUP_UNNAMED"] for came_in, goes_out in own]
+    if own:
         chains["FIXUP_UNNAMED"] = [*_named_elsewhere(scene), ["-j", "FIXUP_ACCESS"], ["-g", "FIXUP_PROXY"]]
     if chains:
         full = ["-m", "mark", "--mark", DISPOSITION.match(Disposition.FULL)]

@@ -387,7 +387,7 @@ class Table:
         if not (packet.side is Side.SERVER if packet.opens else named):
             return packet, None
         client = packet.key.client, packet.key.client_port
-        mapped = (named.mapped, named.name[1] or client[1]) if named else client
+        mapped = named.called(client[1]) if named else client
         return turned(packet, Key(*mapped, *self.where.server(packet))), None
 
     def _chooses(self, packet: Packet) -> bool:

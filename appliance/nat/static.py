@@ -50,6 +50,10 @@ class Static:
         """Both: over reloads it is the same static as long as these are."""
         return self.name, self.place
 
+    def called(self, port: int) -> End:
+        """What clients call it where its real port is `port`."""
+        return self.mapped, self.name[1] or port
+
     def shares(self, other: Static) -> bool:
         """Whether both lead to one server: TCP Intercept calls that by neither's name."""
         (_, port), (_, others) = self.place, other.place
@@ -105,4 +109,4 @@ class Names:
     def mapped(self, interface: str, address: IPv4Address, port: int) -> End:
         """By what a real end is known behind `interface`; the same if no static translates it."""
         static = self.of(interface, address, port)
-        return (static.mapped, static.ports.mapped if static.ports else port) if static else (address, port)
+        return static.called(port) if static else (address, port)

@@ -56,6 +56,6 @@ class Whereabouts:
     def parties(self, packet: Packet, static: Static | None) -> Parties:
         """Whom a SYN is between, if `static` is the one it is charged to."""
         server, port = self.server(packet)
-        mapped = (static.mapped, static.name[1] or port) if static else self.called(packet)
+        mapped = static.called(port) if static else self.called(packet)
         key = Key(*mapped, packet.key.client, packet.key.client_port)
         return Parties(key, server, real_port=port, beyond=packet.beyond)
